@@ -1,0 +1,1 @@
+//! What parties read and sign: agreements, rosters, ratifications and receipts.

@@ -1,0 +1,1 @@
+//! Rings, tensors, packed bits, fixed point, a pseudo-random generator and matrix products.

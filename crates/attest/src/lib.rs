@@ -1,0 +1,1 @@
+//! Evidence about machines, and its appraisal. Pure: no I/O, no clock.

@@ -1,0 +1,1 @@
+//! Named datasets: CSV and .npy files to typed tensors.

@@ -1,0 +1,1 @@
+//! The language: types, the operator table, the graph, its text form and its builder.

@@ -1,0 +1,1 @@
+//! Identities, TLS, links, and the exchange of typed messages over them.

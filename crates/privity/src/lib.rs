@@ -1,0 +1,1 @@
+//! Compute on joint data so that each party learns exactly what all agreed to.

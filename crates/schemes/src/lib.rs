@@ -1,0 +1,1 @@
+//! Protections: share types, their kernels, and the functions written once over them.

@@ -1,0 +1,1 @@
+//! Aggregation over many clients, as state machines without I/O.

@@ -1,0 +1,1 @@
+//! One run of one plan: projection, execution, keys, progress.
