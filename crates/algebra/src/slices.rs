@@ -1,0 +1,142 @@
+//! Arithmetic on slices of equal length. Long slices are cut into pieces for the threads of the current pool.
+
+use rayon::prelude::*;
+
+use crate::ring::Element;
+
+/// Below this many elements a second thread costs more than it saves.
+const PARALLEL_FROM: usize = 1 << 16;
+/// Elements a thread takes at a time.
+const PIECE: usize = 1 << 15;
+
+fn worthwhile(len: usize) -> bool {
+    len >= PARALLEL_FROM && rayon::current_num_threads() > 1
+}
+
+/// Applies `f` to every element.
+pub fn map<T: Element>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
+    if !worthwhile(x.len()) {
+        return x.iter().map(|&x| f(x)).collect();
+    }
+    x.par_iter().with_min_len(PIECE).map(|&x| f(x)).collect()
+}
+
+fn zip<T: Element>(x: &[T], y: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
+    assert_eq!(x.len(), y.len(), "slices of different lengths");
+    if !worthwhile(x.len()) {
+        return x.iter().zip(y).map(|(&x, &y)| f(x, y)).collect();
+    }
+    x.par_iter()
+        .with_min_len(PIECE)
+        .zip(y)
+        .map(|(&x, &y)| f(x, y))
+        .collect()
+}
+
+fn zip_assign<T: Element>(x: &mut [T], y: &[T], f: impl Fn(T, T) -> T + Sync) {
+    assert_eq!(x.len(), y.len(), "slices of different lengths");
+    let serial = |x: &mut [T], y: &[T]| x.iter_mut().zip(y).for_each(|(x, &y)| *x = f(*x, y));
+    if worthwhile(x.len()) {
+        x.par_chunks_mut(PIECE)
+            .zip(y.par_chunks(PIECE))
+            .for_each(|(x, y)| serial(x, y));
+    } else {
+        serial(x, y);
+    }
+}
+
+/// `x + y`.
+///
+/// # Panics
+/// If the lengths differ, here and below.
+#[must_use]
+pub fn add<T: Element>(x: &[T], y: &[T]) -> Vec<T> {
+    zip(x, y, T::plus)
+}
+
+/// `x - y`.
+#[must_use]
+pub fn sub<T: Element>(x: &[T], y: &[T]) -> Vec<T> {
+    zip(x, y, T::minus)
+}
+
+/// `x ∘ y`.
+#[must_use]
+pub fn mul<T: Element>(x: &[T], y: &[T]) -> Vec<T> {
+    zip(x, y, T::times)
+}
+
+/// `x += y`.
+pub fn add_assign<T: Element>(x: &mut [T], y: &[T]) {
+    zip_assign(x, y, T::plus);
+}
+
+/// `x -= y`.
+pub fn sub_assign<T: Element>(x: &mut [T], y: &[T]) {
+    zip_assign(x, y, T::minus);
+}
+
+/// `x ∘= y`.
+pub fn mul_assign<T: Element>(x: &mut [T], y: &[T]) {
+    zip_assign(x, y, T::times);
+}
+
+/// `x = -x`.
+pub fn neg_assign<T: Element>(x: &mut [T]) {
+    x.iter_mut().for_each(|x| *x = x.negated());
+}
+
+/// `x0 ∘ y0 + x1 ∘ y1`.
+#[must_use]
+pub fn mul_add2<T: Element>(x0: &[T], y0: &[T], x1: &[T], y1: &[T]) -> Vec<T> {
+    let len = x0.len();
+    assert!(
+        y0.len() == len && x1.len() == len && y1.len() == len,
+        "slices of different lengths"
+    );
+    let term = |i: usize| x0[i].times(y0[i]).plus(x1[i].times(y1[i]));
+    if worthwhile(len) {
+        (0..len)
+            .into_par_iter()
+            .with_min_len(PIECE)
+            .map(term)
+            .collect()
+    } else {
+        (0..len).map(term).collect()
+    }
+}
+
+/// The sum of all elements.
+#[must_use]
+pub fn sum<T: Element>(x: &[T]) -> T {
+    // Eight running sums: the additions of one need not wait for those of another.
+    let (chunks, rest) = x.as_chunks::<8>();
+    let mut lanes = [T::ZERO; 8];
+    for chunk in chunks {
+        for (lane, &x) in lanes.iter_mut().zip(chunk) {
+            *lane = lane.plus(x);
+        }
+    }
+    lanes
+        .iter()
+        .chain(rest)
+        .fold(T::ZERO, |sum, &x| sum.plus(x))
+}
+
+/// The inner product.
+#[must_use]
+pub fn dot<T: Element>(x: &[T], y: &[T]) -> T {
+    assert_eq!(x.len(), y.len(), "slices of different lengths");
+    let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<8>(), y.as_chunks::<8>());
+    let mut lanes = [T::ZERO; 8];
+    for (x, y) in xs.iter().zip(ys) {
+        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
+            *lane = lane.plus(x.times(y));
+        }
+    }
+    let rest = x_rest
+        .iter()
+        .zip(y_rest)
+        .fold(T::ZERO, |sum, (&x, &y)| sum.plus(x.times(y)));
+    sum(&lanes).plus(rest)
+}
