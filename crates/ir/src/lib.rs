@@ -1,1 +1,26 @@
 //! The language: types, the operator table, the graph, its text form and its builder.
+//!
+//! A program (text, Rust or Python) becomes a [`Computation`] through the [`Builder`]; its text is its
+//! `Display`, and what parties sign is the [digest](Computation::digest) of that text.
+//!
+//! What this crate does not know: who may read what (that is `check`), and how anything runs.
+
+mod attrs;
+mod builder;
+mod diag;
+mod graph;
+mod infer;
+mod ops;
+mod place;
+mod shape;
+pub mod text;
+mod types;
+
+pub use attrs::{Attr, Attrs, IndexItem, Literal, Number, OwnerPolicy};
+pub use builder::{Builder, Operand};
+pub use diag::{Diagnostic, Span};
+pub use graph::{Block, Computation, Function, Graph, Instr, MatchedDim, ValueId, ValueInfo};
+pub use infer::{Problem, canonical_attrs, infer};
+pub use ops::{Arity, AttrKind, AttrSpec, LabelRule, OPS, Op, OpSpec, Rule};
+pub use place::{Placement, PlacementId, Player, PlayerId, SCHEMES, Scheme, SchemeSpec};
+pub use types::{DType, Dim, RingBits, Shape, Type, show_shape};

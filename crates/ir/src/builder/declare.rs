@@ -1,0 +1,227 @@
+//! Declarations: players, groups, placements, matched dimensions, inputs.
+
+use super::{Builder, Built};
+use crate::attrs::{Attr, Attrs, OwnerPolicy};
+use crate::diag::{Diagnostic, Span};
+use crate::graph::{MatchedDim, ValueId};
+use crate::ops::Op;
+use crate::place::{Placement, PlacementId, Player, PlayerId, Scheme};
+use crate::types::Type;
+
+/// Words of the text form that cannot be names.
+pub(crate) const RESERVED: &[&str] = &[
+    "computation",
+    "player",
+    "group",
+    "placement",
+    "dim",
+    "input",
+    "on",
+    "as",
+    "at",
+    "by",
+    "of",
+    "to",
+    "from",
+    "with",
+    "owner",
+    "readers",
+    "public",
+    "release",
+    "classify",
+    "output",
+    "move",
+    "repeat",
+    "fold",
+    "next",
+    "function",
+    "return",
+    "and",
+    "or",
+    "not",
+    "true",
+    "false",
+    "members",
+    "least",
+    "drop",
+    "call",
+];
+
+/// Refuses what is no identifier.
+pub(super) fn identifier(name: &str, span: &Span) -> Built<()> {
+    let mut chars = name.chars();
+    let ok = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
+    if !ok || name.len() > 64 {
+        return Err(Diagnostic::new("name.invalid", span.clone(), format!("`{name}` is not a name"))
+            .help("a name has letters, digits and `_`, starts with no digit, and is at most 64 long"));
+    }
+    if RESERVED.contains(&name) {
+        return Err(Diagnostic::new(
+            "name.reserved",
+            span.clone(),
+            format!("`{name}` is a word of the language; choose another name"),
+        ));
+    }
+    Ok(())
+}
+
+impl Builder {
+    fn declare_place(&mut self, placement: Placement, span: &Span) -> Built<PlacementId> {
+        identifier(&placement.name, span)?;
+        if self.computation.placement_named(&placement.name).is_some() {
+            return Err(Diagnostic::new(
+                "name.taken",
+                span.clone(),
+                format!("`{}` is already declared", placement.name),
+            ));
+        }
+        if self.computation.placements.len() >= usize::from(u16::MAX) {
+            return Err(Diagnostic::new("limit.placements", span.clone(), "too many players and placements"));
+        }
+        self.computation.placements.push(placement);
+        Ok(PlacementId(self.computation.placements.len() as u16 - 1))
+    }
+
+    /// Declares a player. Players and groups come before all other declarations.
+    ///
+    /// # Errors
+    /// If the name is taken or no identifier.
+    pub fn player(&mut self, name: &str, span: &Span) -> Built<PlayerId> {
+        self.declare_player(Player { name: name.to_owned(), group: None }, Scheme::Host, span)
+    }
+
+    /// Declares a group: a role filled by at least `least` players at once.
+    ///
+    /// # Errors
+    /// As [`player`](Self::player).
+    pub fn group(&mut self, name: &str, least: u32, span: &Span) -> Built<PlayerId> {
+        self.declare_player(Player { name: name.to_owned(), group: Some(least) }, Scheme::Each, span)
+    }
+
+    fn declare_player(&mut self, player: Player, scheme: Scheme, span: &Span) -> Built<PlayerId> {
+        if self.computation.placements.len() > self.computation.players.len() {
+            return Err(Diagnostic::new("order.players", span.clone(), "players are declared before placements"));
+        }
+        let id = PlayerId(self.computation.players.len() as u16);
+        self.declare_place(Placement { name: player.name.clone(), scheme, players: vec![id] }, span)?;
+        self.computation.players.push(player);
+        Ok(id)
+    }
+
+    /// Declares a placement of a scheme.
+    ///
+    /// # Errors
+    /// If the name is taken, a player is named twice, or their number is not that of the scheme's roles.
+    pub fn placement(&mut self, name: &str, scheme: Scheme, players: &[PlayerId], span: &Span) -> Built<PlacementId> {
+        let spec = scheme.spec();
+        if matches!(scheme, Scheme::Host | Scheme::Each) {
+            return Err(Diagnostic::new(
+                "placement.plain",
+                span.clone(),
+                "a player's own name is its placement; it needs no other",
+            ));
+        }
+        if players.len() != spec.roles.len() {
+            return Err(Diagnostic::new(
+                "placement.roles",
+                span.clone(),
+                format!(
+                    "{} takes {} players ({}), not {}",
+                    spec.name,
+                    spec.roles.len(),
+                    spec.roles.join(", "),
+                    players.len()
+                ),
+            ));
+        }
+        for (i, player) in players.iter().enumerate() {
+            let declared = self.computation.player(*player);
+            if declared.group.is_some() {
+                return Err(Diagnostic::new(
+                    "placement.group",
+                    span.clone(),
+                    format!("{} is a group; {} takes single players", declared.name, spec.name),
+                ));
+            }
+            if players[..i].contains(player) {
+                return Err(Diagnostic::new(
+                    "placement.twice",
+                    span.clone(),
+                    format!("{} is named twice in {}", declared.name, spec.name),
+                )
+                .help("one player in two roles could read everything alone"));
+            }
+        }
+        self.declare_place(Placement { name: name.to_owned(), scheme, players: players.to_vec() }, span)
+    }
+
+    /// Declares that the rows along a dimension are matched by a key column.
+    ///
+    /// # Errors
+    /// If it is declared already.
+    pub fn match_dim(&mut self, dim: &str, key: &str, span: &Span) -> Built<()> {
+        identifier(dim, span)?;
+        identifier(key, span)?;
+        if self.computation.matched.iter().any(|m| m.name == dim) {
+            return Err(Diagnostic::new("name.taken", span.clone(), format!("the key of `{dim}` is already declared")));
+        }
+        self.computation.matched.push(MatchedDim { name: dim.to_owned(), key: key.to_owned() });
+        Ok(())
+    }
+
+    /// Declares an input at a player. An empty label means that the value is public.
+    ///
+    /// # Errors
+    /// If the name is taken, the placement is no player's, or the step is inside a region or function.
+    pub fn input(
+        &mut self,
+        name: &str,
+        ty: Type,
+        at: PlacementId,
+        label: Vec<OwnerPolicy>,
+        span: &Span,
+    ) -> Built<ValueId> {
+        let place = self.computation.placement(at);
+        if !matches!(place.scheme, Scheme::Host | Scheme::Each) {
+            return Err(Diagnostic::new(
+                "input.place",
+                span.clone(),
+                format!("an input starts at a player, not on {}", place.name),
+            ));
+        }
+        if self.frames.len() > 1 || self.frame().open.len() > 1 {
+            return Err(Diagnostic::new(
+                "input.nested",
+                span.clone(),
+                "inputs stand in the main program, outside of loops and functions",
+            ));
+        }
+        let label = merge(label);
+        let attrs = Attrs::new().with("name", Attr::Str(name.to_owned())).with("label", Attr::Label(label));
+        identifier(name, span)?;
+        if !self.is_free(name) {
+            return Err(Diagnostic::new("name.taken", span.clone(), format!("`{name}` is already defined")));
+        }
+        let value = self.append(Op::Input, Vec::new(), attrs, at, vec![ty], None, span)[0];
+        self.name(value, name, span)?;
+        Ok(value)
+    }
+}
+
+/// One policy an owner, owners and readers in order, the owner among its readers.
+fn merge(label: Vec<OwnerPolicy>) -> Vec<OwnerPolicy> {
+    let mut merged: Vec<OwnerPolicy> = Vec::new();
+    for mut policy in label {
+        policy.readers.push(policy.owner);
+        policy.readers.sort_unstable();
+        policy.readers.dedup();
+        match merged.iter_mut().find(|p| p.owner == policy.owner) {
+            // Two statements of one owner both hold.
+            Some(old) => old.readers.retain(|r| policy.readers.contains(r)),
+            None => merged.push(policy),
+        }
+    }
+    merged.sort_by_key(|p| p.owner);
+    merged
+}

@@ -1,0 +1,314 @@
+//! The operator table: every operator's name, operands, attributes, rules and documentation, once.
+//!
+//! Text syntax, builder, Python functions, checker and the book's reference are made from it. To add
+//! an operator, see "How to add an operator" in CONTRIBUTING.md.
+
+/// What an attribute holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AttrKind {
+    /// A whole number.
+    Int,
+    /// A whole number or a list of them.
+    Ints,
+    /// `true` or `false`.
+    Bool,
+    /// A real number.
+    Real,
+    /// A string.
+    Str,
+    /// An element type.
+    DType,
+    /// A shape, as `[n, 3]`.
+    Shape,
+    /// An index expression, as `[0, 1:3]`.
+    Index,
+    /// A list of players.
+    Players,
+    /// Owners and their readers.
+    Label,
+    /// A public constant.
+    Literal,
+}
+
+/// One attribute of an operator.
+#[derive(Debug)]
+pub struct AttrSpec {
+    /// Its name.
+    pub name: &'static str,
+    /// What it holds.
+    pub kind: AttrKind,
+    /// Whether it must be given.
+    pub required: bool,
+    /// What it means.
+    pub doc: &'static str,
+}
+
+/// How many operands an operator takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Arity {
+    /// Exactly so many.
+    Exactly(usize),
+    /// At least so many.
+    AtLeast(usize),
+}
+
+/// The rule for the type of the result. The rules themselves are in [`infer`](crate::infer).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Given by the declaration or an attribute, not by the operands.
+    Declared,
+    /// The operand's type.
+    Same,
+    /// The operand's shape, with the type named by an attribute.
+    Cast,
+    /// One numeric operand, elementwise.
+    Unary,
+    /// One real (float or fixed) operand, elementwise.
+    UnaryReal,
+    /// Two numeric operands of one type, broadcast.
+    Binary,
+    /// Two real operands of one type, broadcast.
+    BinaryReal,
+    /// Two operands of one type, broadcast, giving `bool`.
+    Compare,
+    /// Two operands of one ordered type, broadcast, giving `bool`.
+    Order,
+    /// `bool` operands, broadcast.
+    Logic,
+    /// A `bool` and two operands of one type, broadcast.
+    Select,
+    /// A reduction over axes of a numeric operand.
+    Reduce,
+    /// A reduction over axes of a real operand.
+    ReduceReal,
+    /// A reduction over axes of a `bool` operand.
+    ReduceBool,
+    /// The position of an extreme along one axis.
+    ArgReduce,
+    /// Matrix product as in numpy.
+    MatMul,
+    /// Sum of products of two vectors.
+    Dot,
+    /// A change of shape only; each has its own rule.
+    Structural,
+    /// Control flow; the builder types its regions.
+    Control,
+}
+
+/// How labels pass through an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LabelRule {
+    /// The join of the operands' labels.
+    Join,
+    /// Public: no owner.
+    Public,
+    /// As declared.
+    Declared,
+    /// Narrowed by the attribute `label`.
+    Narrow,
+    /// Widened to the attribute `to`; the owners must ratify.
+    Widen,
+    /// By interpreting a region.
+    Region,
+}
+
+/// One operator.
+#[derive(Debug)]
+pub struct OpSpec {
+    /// The operator.
+    pub op: Op,
+    /// Its name in text and in Python.
+    pub name: &'static str,
+    /// Number of operands.
+    pub arity: Arity,
+    /// Its operands' names, for documentation and Python signatures.
+    pub operands: &'static [&'static str],
+    /// Its attributes, in order.
+    pub attrs: &'static [AttrSpec],
+    /// Rule for the result's type.
+    pub rule: Rule,
+    /// Rule for the result's label.
+    pub label: LabelRule,
+    /// What it does; the first sentence stands alone.
+    pub doc: &'static str,
+}
+
+const fn attr(name: &'static str, kind: AttrKind, required: bool, doc: &'static str) -> AttrSpec {
+    AttrSpec { name, kind, required, doc }
+}
+
+const AXIS: AttrSpec = attr("axis", AttrKind::Ints, false, "the axis or axes to reduce; all if absent");
+const KEEPDIMS: AttrSpec = attr("keepdims", AttrKind::Bool, false, "keep reduced axes with length 1");
+const ONE_AXIS: AttrSpec = attr("axis", AttrKind::Int, false, "the axis; 0 if absent");
+const NEW_AXIS: AttrSpec = attr("axis", AttrKind::Int, true, "the position of the axis");
+const DDOF: AttrSpec = attr("ddof", AttrKind::Int, false, "what is taken off the count in the divisor; 0 if absent");
+const TYPE: AttrSpec = attr("type", AttrKind::DType, true, "the element type");
+const SHAPE: AttrSpec = attr("shape", AttrKind::Shape, true, "the new shape");
+const TO: AttrSpec = attr("to", AttrKind::Players, true, "the players");
+const NAME: AttrSpec = attr("name", AttrKind::Str, true, "the name");
+
+macro_rules! operators {
+    ($($op:ident $name:literal ($($operand:ident)* $(; $many:literal)?) [$($attr:expr),*] $rule:ident $label:ident $doc:literal;)*) => {
+        /// An operator.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+        pub enum Op { $(#[doc = $doc] $op,)* }
+
+        /// All operators, in the order of the reference.
+        pub const OPS: &[OpSpec] = &[$(OpSpec {
+            op: Op::$op,
+            name: $name,
+            arity: operators!(@arity [$($operand)*] $($many)?),
+            operands: &[$(stringify!($operand)),*],
+            attrs: &[$($attr),*],
+            rule: Rule::$rule,
+            label: LabelRule::$label,
+            doc: $doc,
+        },)*];
+    };
+    (@arity [$($operand:ident)*]) => { { const OPERANDS: &[&str] = &[$(stringify!($operand)),*]; Arity::Exactly(OPERANDS.len()) } };
+    (@arity [$($operand:ident)*] $many:literal) => { Arity::AtLeast($many) };
+}
+
+operators! {
+    // Where values come from and go to.
+    Input "input" () [NAME, attr("label", AttrKind::Label, true, "owners and readers; no owner means public")] Declared Declared
+        "A value that its owner's worker reads from its own data.";
+    Const "const" () [attr("value", AttrKind::Literal, true, "the number or nested lists of numbers"), TYPE] Declared Public
+        "A public constant, part of the program's text.";
+    Fill "fill" () [attr("value", AttrKind::Literal, true, "the number"), SHAPE, TYPE] Declared Public
+        "A tensor of one public number.";
+    Eye "eye" () [attr("n", AttrKind::Int, true, "number of rows"), TYPE] Declared Public
+        "The identity matrix.";
+    Size "size" () [attr("dim", AttrKind::Str, true, "the dimension"), TYPE] Declared Public
+        "The length that a named dimension is bound to, as a public number.";
+    Move "move" (x) [attr("type", AttrKind::DType, false, "the element type at the destination")] Cast Join
+        "The same value at another placement: shared, revealed or sent. Plaintext is encoded or decoded on the plaintext side.";
+    Cast "cast" (x) [TYPE] Cast Join
+        "The same numbers in another element type. What does not fit is an error, never a wrap.";
+    Classify "classify" (x) [attr("label", AttrKind::Label, true, "owners and readers")] Same Narrow
+        "The same value under a narrower label. Free.";
+    Release "release" (x) [TO] Same Widen
+        "The same value, which the named players may now read. Every owner concerned must ratify it.";
+    Output "output" (x) [TO, NAME] Same Join
+        "Delivers a value to players who may read it, under a name. Fixed point arrives as f64.";
+
+    // Control.
+    Repeat "repeat" (init; 1) [attr("times", AttrKind::Int, true, "number of iterations")] Control Region
+        "Runs a region a fixed number of times, carrying values from one iteration to the next.";
+    Fold "fold" (x; 1) [attr("by", AttrKind::Int, true, "rows in a batch"), attr("carried", AttrKind::Int, true, "number of carried values, the last operands"),
+        attr("drop", AttrKind::Bool, false, "leave out the last rows if they do not fill a batch; otherwise that is an error")] Control Region
+        "Runs a region on batch after batch of rows, carrying values along.";
+    Call "call" (x; 0) [attr("function", AttrKind::Str, true, "the function")] Control Region
+        "Runs a function of the program.";
+
+    // Elementwise arithmetic.
+    Add "add" (x y) [] Binary Join "Sum, elementwise with broadcasting. Infix `+`.";
+    Sub "sub" (x y) [] Binary Join "Difference, elementwise with broadcasting. Infix `-`.";
+    Mul "mul" (x y) [] Binary Join "Product, elementwise with broadcasting. Infix `*`.";
+    Div "div" (x y) [] BinaryReal Join "Quotient, elementwise with broadcasting. Infix `/`.";
+    Neg "neg" (x) [] Unary Join "The negative, elementwise. Prefix `-`.";
+    Square "square" (x) [] Unary Join "The square, elementwise.";
+    Abs "abs" (x) [] Unary Join "The absolute value, elementwise.";
+    Sign "sign" (x) [] Unary Join "-1, 0 or 1 by the sign, elementwise.";
+    Reciprocal "reciprocal" (x) [] UnaryReal Join "One over x, elementwise.";
+    Sqrt "sqrt" (x) [] UnaryReal Join "The square root, elementwise, for x ≥ 0.";
+    InverseSqrt "inverse_sqrt" (x) [] UnaryReal Join "One over the square root, elementwise, for x > 0.";
+    Exp "exp" (x) [] UnaryReal Join "The exponential, elementwise.";
+    Log "log" (x) [] UnaryReal Join "The natural logarithm, elementwise, for x > 0.";
+    Sigmoid "sigmoid" (x) [] UnaryReal Join "1 / (1 + exp(-x)), elementwise.";
+    Tanh "tanh" (x) [] UnaryReal Join "The hyperbolic tangent, elementwise.";
+    Relu "relu" (x) [] Unary Join "The greater of x and 0, elementwise.";
+    Clip "clip" (x) [attr("low", AttrKind::Real, true, "the least value"), attr("high", AttrKind::Real, true, "the greatest value")] Unary Join
+        "x limited to the range from `low` to `high`, elementwise.";
+    Minimum "minimum" (x y) [] Binary Join "The lesser of two, elementwise with broadcasting.";
+    Maximum "maximum" (x y) [] Binary Join "The greater of two, elementwise with broadcasting.";
+
+    // Comparison and logic.
+    Equal "equal" (x y) [] Compare Join "Whether x equals y, elementwise. Infix `==`.";
+    NotEqual "not_equal" (x y) [] Compare Join "Whether x differs from y, elementwise. Infix `!=`.";
+    Less "less" (x y) [] Order Join "Whether x is less than y, elementwise. Infix `<`.";
+    LessEqual "less_equal" (x y) [] Order Join "Whether x is at most y, elementwise. Infix `<=`.";
+    Greater "greater" (x y) [] Order Join "Whether x is greater than y, elementwise. Infix `>`.";
+    GreaterEqual "greater_equal" (x y) [] Order Join "Whether x is at least y, elementwise. Infix `>=`.";
+    And "logical_and" (x y) [] Logic Join "Whether both hold, elementwise. Infix `and`.";
+    Or "logical_or" (x y) [] Logic Join "Whether one or both hold, elementwise. Infix `or`.";
+    Xor "logical_xor" (x y) [] Logic Join "Whether exactly one holds, elementwise.";
+    Not "logical_not" (x) [] Logic Join "Whether x does not hold, elementwise. Prefix `not`.";
+    Select "select" (condition x y) [] Select Join "x where the condition holds, else y, elementwise with broadcasting.";
+
+    // Reductions.
+    Sum "sum" (x) [AXIS, KEEPDIMS] Reduce Join "The sum over axes.";
+    Mean "mean" (x) [AXIS, KEEPDIMS] ReduceReal Join "The mean over axes.";
+    Variance "variance" (x) [AXIS, KEEPDIMS, DDOF] ReduceReal Join "The variance over axes.";
+    Std "std" (x) [AXIS, KEEPDIMS, DDOF] ReduceReal Join "The standard deviation over axes.";
+    Min "min" (x) [AXIS, KEEPDIMS] Reduce Join "The least value over axes.";
+    Max "max" (x) [AXIS, KEEPDIMS] Reduce Join "The greatest value over axes.";
+    ArgMin "argmin" (x) [ONE_AXIS] ArgReduce Join "The position of the (first) least value along an axis, as i64.";
+    ArgMax "argmax" (x) [ONE_AXIS] ArgReduce Join "The position of the (first) greatest value along an axis, as i64.";
+    Any "any" (x) [AXIS, KEEPDIMS] ReduceBool Join "Whether any value over axes holds.";
+    All "all" (x) [AXIS, KEEPDIMS] ReduceBool Join "Whether every value over axes holds.";
+
+    // Products.
+    MatMul "matmul" (x y) [] MatMul Join "The matrix product, as in numpy. Infix `@`.";
+    Dot "dot" (x y) [] Dot Join "The sum of products of two vectors.";
+
+    // Shape.
+    Reshape "reshape" (x) [SHAPE] Structural Join "The same elements in another shape, row-major.";
+    Transpose "transpose" (x) [attr("axes", AttrKind::Ints, false, "the new order of axes; reversed if absent")] Structural Join
+        "The axes in another order.";
+    Index "index" (x) [attr("at", AttrKind::Index, true, "positions and ranges")] Structural Join
+        "Elements at public positions and ranges, as `x[0, 1:3]`.";
+    Concat "concat" (x; 1) [ONE_AXIS] Structural Join "Tensors joined along an axis.";
+    Stack "stack" (x; 1) [ONE_AXIS] Structural Join "Tensors of one shape joined along a new axis.";
+    Broadcast "broadcast" (x) [SHAPE] Structural Join "Repeated along axes of length 1 to fill a shape, as in numpy.";
+    ExpandDims "expand_dims" (x) [NEW_AXIS] Structural Join "With a new axis of length 1.";
+    Squeeze "squeeze" (x) [NEW_AXIS] Structural Join "Without an axis of length 1.";
+    Diagonal "diagonal" (x) [] Structural Join "The diagonal of a square matrix.";
+    CumSum "cumsum" (x) [ONE_AXIS] Structural Join "The running sum along an axis.";
+}
+
+impl Op {
+    /// Its row in the table.
+    pub fn spec(self) -> &'static OpSpec {
+        &OPS[self as usize]
+    }
+
+    /// Its name in text and in Python.
+    pub fn name(self) -> &'static str {
+        self.spec().name
+    }
+
+    /// The operator of a name.
+    pub fn parse(name: &str) -> Option<Op> {
+        OPS.iter().find(|s| s.name == name).map(|s| s.op)
+    }
+
+    /// Whether it is written as a statement of its own rather than as a function of its operands.
+    pub fn is_statement(self) -> bool {
+        matches!(
+            self,
+            Op::Input | Op::Move | Op::Classify | Op::Release | Op::Output | Op::Repeat | Op::Fold | Op::Call
+        )
+    }
+}
+
+impl OpSpec {
+    /// The attribute of a name.
+    pub fn attr(&self, name: &str) -> Option<&'static AttrSpec> {
+        self.attrs.iter().find(|a| a.name == name)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_table_is_in_the_order_of_the_enum_and_names_are_unique() {
+        for (i, spec) in OPS.iter().enumerate() {
+            assert_eq!(spec.op as usize, i);
+            assert_eq!(Op::parse(spec.name), Some(spec.op));
+            assert!(spec.doc.ends_with('.'), "{}", spec.name);
+        }
+    }
+}
