@@ -1,0 +1,302 @@
+//! One player's message board of one session, over one link per peer.
+//!
+//! Sending is synchronous and never blocks: [`Exchange::post`] queues, [`Exchange::flush`] lets what
+//! is queued for a peer leave as one write. Receiving is asynchronous and by address, so messages may
+//! arrive in any order and players may run ahead of each other. The first failure ends the session:
+//! it wakes everyone who waits, and is passed on to the other players.
+
+mod counters;
+mod inbox;
+mod outbox;
+mod tasks;
+
+use std::sync::{Arc, OnceLock};
+use std::time::Duration;
+
+use bytes::Bytes;
+use tokio::task::JoinHandle;
+use tokio::time::{Instant, timeout};
+
+use crate::error::NetError;
+use crate::frame::Abort;
+use crate::link::Link;
+use crate::player::{Player, PlayerId};
+use crate::step::Step;
+
+pub use counters::Counters;
+use counters::Tally;
+use inbox::{Claim, Inbox};
+use outbox::Outbox;
+
+/// Limits and times of an exchange.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// How long a link may be idle before a heartbeat goes over it.
+    pub heartbeat: Duration,
+    /// How long nothing at all may be heard from a peer before it counts as missing. `None` where a
+    /// peer cannot vanish without its link ending, as inside one process.
+    pub deadline: Option<Duration>,
+    /// How long to wait for one message of a peer that is alive. `None`: for ever, since an honest
+    /// peer may compute for hours.
+    pub patience: Option<Duration>,
+    /// Bytes queued for a peer from which on they leave without a flush, so that sending overlaps
+    /// computing.
+    pub threshold: usize,
+    /// Bytes that may have arrived from one peer before the computation asked for them.
+    pub buffered: usize,
+    /// How long [`Exchange::close`] and [`Exchange::abort`] wait for the other side to hear it.
+    pub linger: Duration,
+}
+
+impl Default for Options {
+    /// Between workers: heartbeats every 5 seconds, missing after 30.
+    fn default() -> Self {
+        Options {
+            heartbeat: Duration::from_secs(5),
+            deadline: Some(Duration::from_secs(30)),
+            patience: None,
+            threshold: 1 << 20,
+            buffered: 1 << 30,
+            linger: Duration::from_secs(5),
+        }
+    }
+}
+
+impl Options {
+    /// Within one process: long computation in one player must not look like silence to another.
+    pub fn in_process() -> Self {
+        Options { deadline: None, ..Options::default() }
+    }
+}
+
+/// A message as its reader gets it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Message {
+    /// Its causal depth: one more than the deepest message that its content depends on.
+    pub depth: u32,
+    /// Its content.
+    pub payload: Bytes,
+}
+
+/// Payloads are secret: only their sizes are shown.
+impl std::fmt::Debug for Message {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Message(depth {}, {} bytes)", self.depth, self.payload.len())
+    }
+}
+
+/// One player's end of one session. Clones share it; dropping the last one without
+/// [`Exchange::close`] looks like a crash to the peers.
+#[derive(Clone)]
+pub struct Exchange {
+    inner: Arc<Inner>,
+}
+
+struct Inner {
+    shared: Arc<Shared>,
+    tasks: Vec<JoinHandle<()>>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        for task in &self.tasks {
+            task.abort();
+        }
+    }
+}
+
+/// What the exchange and its tasks share.
+struct Shared {
+    me: PlayerId,
+    players: Vec<Player>,
+    peers: Vec<Option<Peer>>,
+    options: Options,
+    /// The first failure: the reason for everything after it.
+    failure: OnceLock<NetError>,
+}
+
+struct Peer {
+    player: Player,
+    outbox: Outbox,
+    inbox: Inbox,
+    tally: Tally,
+}
+
+impl Exchange {
+    /// Starts exchanging over the given links, as player `me` of those named. Links must have been
+    /// greeted already. Spawns two tasks per link: call it inside a tokio runtime.
+    pub fn new<N: AsRef<str>>(
+        me: PlayerId,
+        names: &[N],
+        links: Vec<(PlayerId, Link)>,
+        options: Options,
+    ) -> Result<Exchange, NetError> {
+        let players: Vec<Player> =
+            (0..).zip(names).map(|(id, name)| Player { id: PlayerId(id), name: name.as_ref().into() }).collect();
+        if names.len() > usize::from(u16::MAX) || me.index() >= players.len() {
+            return Err(NetError::UnknownPlayer { id: me });
+        }
+        let mut peers: Vec<Option<Peer>> = players.iter().map(|_| None).collect();
+        for (id, _) in &links {
+            let player = players.get(id.index()).filter(|_| *id != me).ok_or(NetError::UnknownPlayer { id: *id })?;
+            if peers[id.index()].is_some() {
+                return Err(NetError::Misuse { what: format!("two links to {player}") });
+            }
+            peers[id.index()] = Some(Peer {
+                player: player.clone(),
+                outbox: Outbox::new(options.threshold),
+                inbox: Inbox::new(options.buffered),
+                tally: Tally::default(),
+            });
+        }
+        let shared = Arc::new(Shared { me, players, peers, options, failure: OnceLock::new() });
+        let tasks = links.into_iter().flat_map(|(id, link)| tasks::spawn(&shared, id, link)).collect();
+        Ok(Exchange { inner: Arc::new(Inner { shared, tasks }) })
+    }
+
+    /// Who we are.
+    pub fn me(&self) -> PlayerId {
+        self.shared().me
+    }
+
+    /// All players of the session, by index.
+    pub fn players(&self) -> &[Player] {
+        &self.shared().players
+    }
+
+    /// Queues a message. `depth` is its causal depth. It leaves with the next flush, or earlier when
+    /// much is queued. A message to a player without a link ends the session as misuse.
+    pub fn post(&self, to: PlayerId, step: Step, depth: u32, payload: Bytes) {
+        match self.shared().peer(to) {
+            Ok(peer) => {
+                peer.tally.sent(payload.len(), depth);
+                peer.outbox.post(outbox::Post { step, depth, payload });
+            }
+            Err(error) => self.shared().fail(error),
+        }
+    }
+
+    /// Lets everything that is queued leave, as one write per peer. Never blocks; may be called from
+    /// a poll function.
+    pub fn flush(&self) {
+        for peer in self.shared().peers.iter().flatten() {
+            peer.outbox.flush();
+        }
+    }
+
+    /// The message of `from` at `step`, as soon as it is here. Each address can be taken once.
+    pub async fn take(&self, from: PlayerId, step: Step) -> Result<Message, NetError> {
+        let shared = self.shared();
+        let peer = shared.peer(from)?;
+        let waiting = match peer.inbox.claim(step, &shared.failure) {
+            Claim::Here(message) => return Ok(message),
+            Claim::Failed(error) => return Err(error),
+            Claim::Left => {
+                shared.fail(NetError::PeerLeft { player: peer.player.clone() });
+                return Err(shared.failure());
+            }
+            Claim::Twice => {
+                return Err(NetError::Misuse { what: format!("message {step} of {} was taken twice", peer.player) });
+            }
+            Claim::Wait(waiting) => waiting,
+        };
+        let outcome = match shared.options.patience {
+            None => waiting.await,
+            Some(patience) => match timeout(patience, waiting).await {
+                Ok(outcome) => outcome,
+                Err(_) => {
+                    shared.fail(NetError::PlayerStalled { player: peer.player.clone(), step, waited: patience });
+                    return Err(shared.failure());
+                }
+            },
+        };
+        outcome.unwrap_or_else(|_| Err(shared.failure()))
+    }
+
+    /// What was sent to and received from a player so far.
+    pub fn counters(&self, peer: PlayerId) -> Result<Counters, NetError> {
+        self.shared().peer(peer).map(|peer| peer.tally.read())
+    }
+
+    /// What was sent to and received from all players so far.
+    pub fn total(&self) -> Counters {
+        self.shared().peers.iter().flatten().map(|peer| peer.tally.read()).fold(Counters::default(), Counters::plus)
+    }
+
+    /// The peers whose messages are being waited for, and how many of each.
+    pub fn waiting(&self) -> Vec<(PlayerId, usize)> {
+        let peers = self.shared().peers.iter().flatten();
+        peers.map(|peer| (peer.player.id, peer.inbox.waiting())).filter(|(_, count)| *count > 0).collect()
+    }
+
+    /// The failure that ended the session, if one did.
+    pub fn failed(&self) -> Option<NetError> {
+        self.shared().failure.get().cloned()
+    }
+
+    /// Ends the session for everyone because of an error at this end, with its stable code (never
+    /// content) and the player that caused it, if another. Returns when the peers were told, or after
+    /// the linger time.
+    pub async fn abort(&self, code: &str, culprit: Option<PlayerId>) {
+        let shared = self.shared();
+        shared.end(NetError::Ended { reason: Abort::new(code, None).code }, Abort::new(code, culprit));
+        self.settle().await;
+    }
+
+    /// Sends what is queued, says goodbye, and waits until the peers have everything, at most for the
+    /// linger time. An error says who may not have got everything.
+    pub async fn close(&self) -> Result<(), NetError> {
+        self.flush();
+        for peer in self.shared().peers.iter().flatten() {
+            peer.outbox.close();
+        }
+        self.settle().await;
+        match self.failed() {
+            Some(error) => Err(error),
+            None => Ok(()),
+        }
+    }
+
+    /// Waits until the writers are done, at most for the linger time.
+    async fn settle(&self) {
+        let shared = self.shared();
+        let end = Instant::now() + shared.options.linger;
+        for peer in shared.peers.iter().flatten() {
+            if tokio::time::timeout_at(end, peer.outbox.finished()).await.is_err() {
+                shared.fail(NetError::PlayerMissing { player: peer.player.clone(), waited: shared.options.linger });
+            }
+        }
+    }
+
+    fn shared(&self) -> &Shared {
+        &self.inner.shared
+    }
+}
+
+impl Shared {
+    fn peer(&self, id: PlayerId) -> Result<&Peer, NetError> {
+        self.peers.get(id.index()).and_then(Option::as_ref).ok_or(NetError::UnknownPlayer { id })
+    }
+
+    /// Ends the session, telling everyone who waits here, and every peer.
+    fn fail(&self, error: NetError) {
+        let culprit = error.player().map(|player| player.id);
+        let abort = Abort::new(error.code(), culprit);
+        self.end(error, abort);
+    }
+
+    fn end(&self, error: NetError, abort: Abort) {
+        if self.failure.set(error.clone()).is_err() {
+            return;
+        }
+        for peer in self.peers.iter().flatten() {
+            peer.inbox.fail(&error);
+            peer.outbox.abort(abort.clone());
+        }
+    }
+
+    /// The failure, where one is known to exist.
+    fn failure(&self) -> NetError {
+        self.failure.get().cloned().unwrap_or(NetError::Ended { reason: "net.ended".into() })
+    }
+}

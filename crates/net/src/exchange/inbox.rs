@@ -1,0 +1,217 @@
+//! What arrived from one peer, and who waits for what.
+
+use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
+
+use tokio::sync::oneshot;
+
+use super::Message;
+use crate::error::NetError;
+use crate::frame::Part;
+use crate::step::Step;
+
+/// Charged for each message that waits, above its content, so that empty ones are bounded too.
+const OVERHEAD: usize = 64;
+
+/// How many addresses of taken messages are remembered. A second message to an older address is
+/// never taken by anyone; it only counts as buffered.
+const REMEMBERED: usize = 1 << 14;
+
+/// Reserved at once for a message that arrives in pieces; more as it comes, since the announced
+/// total is only the peer's word.
+const RESERVE: usize = 8 << 20;
+
+pub(super) struct Inbox {
+    limit: usize,
+    state: Mutex<State>,
+}
+
+#[derive(Default)]
+struct State {
+    arrived: HashMap<Step, Message>,
+    partial: HashMap<Step, Partial>,
+    waiting: HashMap<Step, oneshot::Sender<Result<Message, NetError>>>,
+    taken: HashSet<Step>,
+    taken_order: VecDeque<Step>,
+    buffered: usize,
+    left: bool,
+}
+
+struct Partial {
+    depth: u32,
+    total: u64,
+    content: Vec<u8>,
+}
+
+/// What a reader finds.
+pub(super) enum Claim {
+    Here(Message),
+    Wait(oneshot::Receiver<Result<Message, NetError>>),
+    Failed(NetError),
+    Left,
+    Twice,
+}
+
+/// How a peer broke the rules.
+pub(super) enum Fault {
+    Duplicate,
+    Flooding,
+    Rule(&'static str),
+}
+
+/// A message that is complete.
+pub(super) struct Complete {
+    pub(super) bytes: u64,
+    pub(super) depth: u32,
+}
+
+impl Inbox {
+    pub(super) fn new(limit: usize) -> Self {
+        Inbox { limit, state: Mutex::default() }
+    }
+
+    pub(super) fn limit(&self) -> usize {
+        self.limit
+    }
+
+    /// The failure is looked at under the lock: whoever fails the session sets it before coming here
+    /// to wake the waiting, so nobody can begin to wait unseen.
+    pub(super) fn claim(&self, step: Step, failure: &OnceLock<NetError>) -> Claim {
+        let mut state = self.lock();
+        if let Some(message) = state.arrived.remove(&step) {
+            state.buffered -= message.payload.len() + OVERHEAD;
+            state.remember(step);
+            return Claim::Here(message);
+        }
+        if let Some(error) = failure.get() {
+            return Claim::Failed(error.clone());
+        }
+        if state.left {
+            return Claim::Left;
+        }
+        let waits = state.waiting.get(&step).is_some_and(|waiter| !waiter.is_closed());
+        if waits || state.taken.contains(&step) {
+            return Claim::Twice;
+        }
+        let (waker, waiting) = oneshot::channel();
+        if state.waiting.insert(step, waker).is_none() {
+            // What is being waited for is no longer ahead of need.
+            state.buffered -= state.partial.get(&step).map_or(0, |partial| partial.content.len());
+        }
+        Claim::Wait(waiting)
+    }
+
+    /// Takes in a message or a piece of one.
+    pub(super) fn deliver(&self, part: Part) -> Result<Option<Complete>, Fault> {
+        let mut state = self.lock();
+        let step = part.step;
+        if part.is_whole() {
+            if state.partial.contains_key(&step) {
+                return Err(Fault::Duplicate);
+            }
+            let message = Message { depth: part.depth, payload: part.payload };
+            return state.complete(step, message, self.limit, 0).map(Some);
+        }
+        let awaited = state.waiting.contains_key(&step);
+        if !awaited {
+            state.charge(part.payload.len(), self.limit)?;
+        }
+        if part.offset == 0 {
+            state.begin(&part)?;
+        }
+        let partial = state.partial.get_mut(&step).ok_or(Fault::Rule("a message began in its middle"))?;
+        if partial.content.len() as u64 != part.offset || partial.total != part.total || partial.depth != part.depth {
+            return Err(Fault::Rule("the pieces of a message do not fit together"));
+        }
+        partial.content.extend_from_slice(&part.payload);
+        if (partial.content.len() as u64) < partial.total {
+            return Ok(None);
+        }
+        let Some(whole) = state.partial.remove(&step) else { return Ok(None) };
+        let charged = if awaited { 0 } else { whole.content.len() };
+        let message = Message { depth: whole.depth, payload: whole.content.into() };
+        state.complete(step, message, self.limit, charged).map(Some)
+    }
+
+    /// The peer has sent its last message. Says whether someone waits for one that cannot come.
+    pub(super) fn leave(&self) -> bool {
+        let mut state = self.lock();
+        state.left = true;
+        state.waiting.values().any(|waiter| !waiter.is_closed())
+    }
+
+    pub(super) fn has_left(&self) -> bool {
+        self.lock().left
+    }
+
+    pub(super) fn waiting(&self) -> usize {
+        self.lock().waiting.values().filter(|waiter| !waiter.is_closed()).count()
+    }
+
+    /// Wakes everyone who waits, with the failure.
+    pub(super) fn fail(&self, error: &NetError) {
+        for (_, waiter) in self.lock().waiting.drain() {
+            // One who no longer waits needs no error.
+            let _ = waiter.send(Err(error.clone()));
+        }
+    }
+
+    /// No code panics while it holds the lock, so a poisoned one still holds a whole state.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl State {
+    fn begin(&mut self, part: &Part) -> Result<(), Fault> {
+        if self.is_known(part.step) || self.partial.contains_key(&part.step) {
+            return Err(Fault::Duplicate);
+        }
+        let reserve = usize::try_from(part.total).unwrap_or(RESERVE).min(RESERVE);
+        let partial = Partial { depth: part.depth, total: part.total, content: Vec::with_capacity(reserve) };
+        self.partial.insert(part.step, partial);
+        Ok(())
+    }
+
+    /// `charged` bytes of the message already count as buffered.
+    fn complete(&mut self, step: Step, message: Message, limit: usize, charged: usize) -> Result<Complete, Fault> {
+        if self.is_known(step) {
+            return Err(Fault::Duplicate);
+        }
+        let done = Complete { bytes: message.payload.len() as u64, depth: message.depth };
+        let unclaimed = match self.waiting.remove(&step) {
+            Some(waiter) => waiter.send(Ok(message)).err().and_then(Result::ok),
+            None => Some(message),
+        };
+        match unclaimed {
+            None => self.remember(step),
+            Some(message) => {
+                self.charge(message.payload.len() + OVERHEAD - charged, limit)?;
+                self.arrived.insert(step, message);
+            }
+        }
+        Ok(done)
+    }
+
+    fn charge(&mut self, bytes: usize, limit: usize) -> Result<(), Fault> {
+        if bytes > limit - self.buffered.min(limit) {
+            return Err(Fault::Flooding);
+        }
+        self.buffered += bytes;
+        Ok(())
+    }
+
+    fn is_known(&self, step: Step) -> bool {
+        self.arrived.contains_key(&step) || self.taken.contains(&step)
+    }
+
+    fn remember(&mut self, step: Step) {
+        if self.taken_order.len() == REMEMBERED
+            && let Some(oldest) = self.taken_order.pop_front()
+        {
+            self.taken.remove(&oldest);
+        }
+        self.taken.insert(step);
+        self.taken_order.push_back(step);
+    }
+}
