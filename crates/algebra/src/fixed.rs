@@ -62,9 +62,7 @@ impl FixedError {
         match self {
             Self::NotANumber { .. } => "remove or impute missing values before sharing them",
             Self::Infinite { .. } => "remove or clip infinite values before sharing them",
-            Self::OutOfRange { .. } => {
-                "scale the data, take fewer fraction bits, or the larger ring"
-            }
+            Self::OutOfRange { .. } => "scale the data, take fewer fraction bits, or the larger ring",
             Self::Fraction { .. } => "take fewer fraction bits or the larger ring",
         }
     }
@@ -85,10 +83,8 @@ impl FixedError {
 /// Exact: no intermediate is rounded, in Z_2^128 either.
 pub fn encode<R: Ring>(x: f64, frac: u32) -> Result<R, FixedError> {
     let bits = R::BITS;
-    let room = bits
-        .checked_sub(frac.saturating_add(2))
-        .filter(|&r| r > 0)
-        .ok_or(FixedError::Fraction { bits, frac })?;
+    let room =
+        bits.checked_sub(frac.saturating_add(2)).filter(|&r| r > 0).ok_or(FixedError::Fraction { bits, frac })?;
     if x.is_nan() {
         return Err(FixedError::NotANumber { index: 0 });
     }
@@ -96,20 +92,12 @@ pub fn encode<R: Ring>(x: f64, frac: u32) -> Result<R, FixedError> {
         return Err(FixedError::Infinite { index: 0 });
     }
     if x.abs() >= power_of_two(room.cast_signed()) {
-        return Err(FixedError::OutOfRange {
-            index: 0,
-            bits,
-            frac,
-        });
+        return Err(FixedError::OutOfRange { index: 0, bits, frac });
     }
     let (mantissa, exponent) = decompose(x.abs());
     let magnitude = shift_to_nearest(mantissa, exponent + frac.cast_signed());
     let element = R::from_i128(magnitude.cast_signed());
-    Ok(if x.is_sign_negative() {
-        element.wneg()
-    } else {
-        element
-    })
+    Ok(if x.is_sign_negative() { element.wneg() } else { element })
 }
 
 /// The real number that an element encodes, rounded to the nearest `f64`.
@@ -120,19 +108,12 @@ pub fn decode<R: Ring>(element: R, frac: u32) -> f64 {
 
 /// Encodes every element; an error names the first that does not fit.
 pub fn encode_slice<R: Ring>(values: &[f64], frac: u32) -> Result<Vec<R>, FixedError> {
-    values
-        .iter()
-        .enumerate()
-        .map(|(index, &x)| encode(x, frac).map_err(|fault| fault.at(index)))
-        .collect()
+    values.iter().enumerate().map(|(index, &x)| encode(x, frac).map_err(|fault| fault.at(index))).collect()
 }
 
 /// Encodes every element; an error names the row-major position of the first that does not fit.
 pub fn encode_tensor<R: Ring>(values: &Tensor<f64>, frac: u32) -> Result<Tensor<R>, FixedError> {
-    Ok(Tensor::from_parts(
-        values.shape().to_vec(),
-        encode_slice(values.data(), frac)?,
-    ))
+    Ok(Tensor::from_parts(values.shape().to_vec(), encode_slice(values.data(), frac)?))
 }
 
 /// Decodes every element.
@@ -180,15 +161,7 @@ mod tests {
 
     #[test]
     fn rounds_to_nearest_and_ties_to_even() {
-        let cases = [
-            (0.5, 0),
-            (1.5, 2),
-            (2.5, 2),
-            (-0.5, 0),
-            (-1.5, -2),
-            (0.49999999999999994, 0),
-            (-2.75, -3),
-        ];
+        let cases = [(0.5, 0), (1.5, 2), (2.5, 2), (-0.5, 0), (-1.5, -2), (0.49999999999999994, 0), (-2.75, -3)];
         for (x, want) in cases {
             assert_eq!(encode::<u64>(x, 0).unwrap().to_i128(), want, "{x}");
             assert_eq!(encode::<u128>(x, 0).unwrap().to_i128(), want, "{x}");
@@ -201,10 +174,7 @@ mod tests {
     fn large_rings_encode_exactly() {
         let x = 1.0 + f64::EPSILON;
         assert_eq!(encode::<u128>(x, 100).unwrap(), (1 << 100) + (1 << 48));
-        assert_eq!(
-            encode::<u128>(-x, 100).unwrap().to_i128(),
-            -(1 << 100) - (1 << 48)
-        );
+        assert_eq!(encode::<u128>(-x, 100).unwrap().to_i128(), -(1 << 100) - (1 << 48));
         assert_eq!(decode(encode::<u128>(x, 100).unwrap(), 100), x);
     }
 
@@ -214,45 +184,20 @@ mod tests {
             let limit = power_of_two(62 - frac as i32);
             let below = limit.next_down();
             assert!(encode::<u64>(below, frac).is_ok() && encode::<u64>(-below, frac).is_ok());
-            assert_eq!(
-                encode::<u64>(limit, frac),
-                Err(FixedError::OutOfRange {
-                    index: 0,
-                    bits: 64,
-                    frac
-                })
-            );
+            assert_eq!(encode::<u64>(limit, frac), Err(FixedError::OutOfRange { index: 0, bits: 64, frac }));
             assert!(encode::<u64>(-limit, frac).is_err());
         }
         assert!(encode::<u128>(power_of_two(126), 0).is_err());
-        assert_eq!(
-            encode::<u64>(0.0, 62),
-            Err(FixedError::Fraction { bits: 64, frac: 62 })
-        );
-        assert_eq!(
-            encode::<u64>(0.0, u32::MAX - 1),
-            Err(FixedError::Fraction {
-                bits: 64,
-                frac: u32::MAX - 1
-            })
-        );
+        assert_eq!(encode::<u64>(0.0, 62), Err(FixedError::Fraction { bits: 64, frac: 62 }));
+        assert_eq!(encode::<u64>(0.0, u32::MAX - 1), Err(FixedError::Fraction { bits: 64, frac: u32::MAX - 1 }));
     }
 
     #[test]
     fn the_first_fault_is_named_and_no_value_is() {
         let values = Tensor::new([2, 2], vec![1.0, 1e30, f64::NAN, f64::INFINITY]).unwrap();
         let error = encode_tensor::<u64>(&values, 16).unwrap_err();
-        assert_eq!(
-            error.to_string(),
-            "element 1 does not fit fixed<64, 16>: its magnitude must be below 2^46"
-        );
-        assert_eq!(
-            encode_slice::<u64>(&[0.0, f64::NAN], 8),
-            Err(FixedError::NotANumber { index: 1 })
-        );
-        assert_eq!(
-            encode_slice::<u64>(&[f64::NEG_INFINITY], 8),
-            Err(FixedError::Infinite { index: 0 })
-        );
+        assert_eq!(error.to_string(), "element 1 does not fit fixed<64, 16>: its magnitude must be below 2^46");
+        assert_eq!(encode_slice::<u64>(&[0.0, f64::NAN], 8), Err(FixedError::NotANumber { index: 1 }));
+        assert_eq!(encode_slice::<u64>(&[f64::NEG_INFINITY], 8), Err(FixedError::Infinite { index: 0 }));
     }
 }

@@ -17,6 +17,7 @@ pub mod fixed;
 pub mod matmul;
 pub mod prg;
 pub mod ring;
+mod simd;
 pub mod slices;
 pub mod tensor;
 

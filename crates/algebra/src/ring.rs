@@ -218,15 +218,11 @@ macro_rules! ring {
             }
             fn read_le(bytes: &[u8]) -> Option<Vec<Self>> {
                 let (chunks, rest) = bytes.as_chunks::<{ size_of::<$t>() }>();
-                rest.is_empty()
-                    .then(|| chunks.iter().map(|c| <$t>::from_le_bytes(*c)).collect())
+                rest.is_empty().then(|| chunks.iter().map(|c| <$t>::from_le_bytes(*c)).collect())
             }
             fn copy_from_le(bytes: &[u8], out: &mut [Self]) {
                 let (chunks, _) = bytes.as_chunks::<{ size_of::<$t>() }>();
-                assert!(
-                    chunks.len() >= out.len(),
-                    "too few bytes for the elements asked for"
-                );
+                assert!(chunks.len() >= out.len(), "too few bytes for the elements asked for");
                 for (element, chunk) in out.iter_mut().zip(chunks) {
                     *element = <$t>::from_le_bytes(*chunk);
                 }
@@ -235,8 +231,7 @@ macro_rules! ring {
     };
 }
 ring!(u64, |_| 0, |low, _| low);
-ring!(u128, |x| (x >> 64) as u64, |low, high| u128::from(low)
-    | (u128::from(high) << 64));
+ring!(u128, |x| (x >> 64) as u64, |low, high| u128::from(low) | (u128::from(high) << 64));
 
 #[cfg(test)]
 mod tests {

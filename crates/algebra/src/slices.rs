@@ -26,20 +26,14 @@ fn zip<T: Element>(x: &[T], y: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
     if !worthwhile(x.len()) {
         return x.iter().zip(y).map(|(&x, &y)| f(x, y)).collect();
     }
-    x.par_iter()
-        .with_min_len(PIECE)
-        .zip(y)
-        .map(|(&x, &y)| f(x, y))
-        .collect()
+    x.par_iter().with_min_len(PIECE).zip(y).map(|(&x, &y)| f(x, y)).collect()
 }
 
 fn zip_assign<T: Element>(x: &mut [T], y: &[T], f: impl Fn(T, T) -> T + Sync) {
     assert_eq!(x.len(), y.len(), "slices of different lengths");
     let serial = |x: &mut [T], y: &[T]| x.iter_mut().zip(y).for_each(|(x, &y)| *x = f(*x, y));
     if worthwhile(x.len()) {
-        x.par_chunks_mut(PIECE)
-            .zip(y.par_chunks(PIECE))
-            .for_each(|(x, y)| serial(x, y));
+        x.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE)).for_each(|(x, y)| serial(x, y));
     } else {
         serial(x, y);
     }
@@ -90,17 +84,10 @@ pub fn neg_assign<T: Element>(x: &mut [T]) {
 #[must_use]
 pub fn mul_add2<T: Element>(x0: &[T], y0: &[T], x1: &[T], y1: &[T]) -> Vec<T> {
     let len = x0.len();
-    assert!(
-        y0.len() == len && x1.len() == len && y1.len() == len,
-        "slices of different lengths"
-    );
+    assert!(y0.len() == len && x1.len() == len && y1.len() == len, "slices of different lengths");
     let term = |i: usize| x0[i].times(y0[i]).plus(x1[i].times(y1[i]));
     if worthwhile(len) {
-        (0..len)
-            .into_par_iter()
-            .with_min_len(PIECE)
-            .map(term)
-            .collect()
+        (0..len).into_par_iter().with_min_len(PIECE).map(term).collect()
     } else {
         (0..len).map(term).collect()
     }
@@ -117,26 +104,12 @@ pub fn sum<T: Element>(x: &[T]) -> T {
             *lane = lane.plus(x);
         }
     }
-    lanes
-        .iter()
-        .chain(rest)
-        .fold(T::ZERO, |sum, &x| sum.plus(x))
+    lanes.iter().chain(rest).fold(T::ZERO, |sum, &x| sum.plus(x))
 }
 
 /// The inner product.
 #[must_use]
 pub fn dot<T: Element>(x: &[T], y: &[T]) -> T {
     assert_eq!(x.len(), y.len(), "slices of different lengths");
-    let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<8>(), y.as_chunks::<8>());
-    let mut lanes = [T::ZERO; 8];
-    for (x, y) in xs.iter().zip(ys) {
-        for ((lane, &x), &y) in lanes.iter_mut().zip(x).zip(y) {
-            *lane = lane.plus(x.times(y));
-        }
-    }
-    let rest = x_rest
-        .iter()
-        .zip(y_rest)
-        .fold(T::ZERO, |sum, (&x, &y)| sum.plus(x.times(y)));
-    sum(&lanes).plus(rest)
+    crate::simd::dot(x, y)
 }

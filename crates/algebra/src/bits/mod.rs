@@ -22,10 +22,7 @@ impl Bits {
     /// All zero.
     #[must_use]
     pub fn zeros(len: usize) -> Self {
-        Self {
-            len,
-            words: vec![0; len.div_ceil(64)],
-        }
+        Self { len, words: vec![0; len.div_ceil(64)] }
     }
 
     /// All one.
@@ -37,10 +34,7 @@ impl Bits {
     /// All equal to `bit`.
     #[must_use]
     pub fn splat(len: usize, bit: bool) -> Self {
-        Self::from_words(
-            len,
-            vec![0u64.wrapping_sub(u64::from(bit)); len.div_ceil(64)],
-        )
+        Self::from_words(len, vec![0u64.wrapping_sub(u64::from(bit)); len.div_ceil(64)])
     }
 
     /// The first `len` bits of `words`.
@@ -58,24 +52,14 @@ impl Bits {
     /// Packs booleans.
     #[must_use]
     pub fn from_bools(bools: &[bool]) -> Self {
-        let word = |chunk: &[bool]| {
-            chunk
-                .iter()
-                .rev()
-                .fold(0u64, |w, &b| (w << 1) | u64::from(b))
-        };
-        Self {
-            len: bools.len(),
-            words: bools.chunks(64).map(word).collect(),
-        }
+        let word = |chunk: &[bool]| chunk.iter().rev().fold(0u64, |w, &b| (w << 1) | u64::from(b));
+        Self { len: bools.len(), words: bools.chunks(64).map(word).collect() }
     }
 
     /// Unpacks to booleans.
     #[must_use]
     pub fn to_bools(&self) -> Vec<bool> {
-        (0..self.len)
-            .map(|i| self.words[i / 64] >> (i % 64) & 1 == 1)
-            .collect()
+        (0..self.len).map(|i| self.words[i / 64] >> (i % 64) & 1 == 1).collect()
     }
 
     /// The number of bits.
@@ -162,13 +146,8 @@ impl Bits {
     /// `(x0 ∧ y0) ⊕ (x1 ∧ y1)` in one pass: what a player computes for a conjunction of replicated shares.
     #[must_use]
     pub fn and_xor2(x0: &Self, y0: &Self, x1: &Self, y1: &Self) -> Self {
-        assert!(
-            x0.len == y0.len && x0.len == x1.len && x0.len == y1.len,
-            "bit vectors of different lengths"
-        );
-        let words = (0..x0.words.len())
-            .map(|i| x0.words[i] & y0.words[i] ^ x1.words[i] & y1.words[i])
-            .collect();
+        assert!(x0.len == y0.len && x0.len == x1.len && x0.len == y1.len, "bit vectors of different lengths");
+        let words = (0..x0.words.len()).map(|i| x0.words[i] & y0.words[i] ^ x1.words[i] & y1.words[i]).collect();
         Self { len: x0.len, words }
     }
 
@@ -184,11 +163,7 @@ impl Bits {
     /// Unless `start <= end <= len`.
     #[must_use]
     pub fn slice(&self, start: usize, end: usize) -> Self {
-        assert!(
-            start <= end && end <= self.len,
-            "bits {start}..{end} of {}",
-            self.len
-        );
+        assert!(start <= end && end <= self.len, "bits {start}..{end} of {}", self.len);
         let (first, shift) = (start / 64, start % 64);
         let word = |i: usize| {
             let low = self.words[first + i] >> shift;
@@ -196,10 +171,7 @@ impl Bits {
             let high = self.words.get(first + i + 1).copied().unwrap_or(0);
             low | if shift == 0 { 0 } else { high << (64 - shift) }
         };
-        Self::from_words(
-            end - start,
-            (0..(end - start).div_ceil(64)).map(word).collect(),
-        )
+        Self::from_words(end - start, (0..(end - start).div_ceil(64)).map(word).collect())
     }
 
     /// Appends the bits of `other`.
@@ -235,16 +207,8 @@ impl Bits {
     /// If a position is not below `len`.
     #[must_use]
     pub fn gather(&self, positions: &[usize]) -> Self {
-        let word = |chunk: &[usize]| {
-            chunk
-                .iter()
-                .rev()
-                .fold(0u64, |w, &i| (w << 1) | u64::from(self.get(i)))
-        };
-        Self {
-            len: positions.len(),
-            words: positions.chunks(64).map(word).collect(),
-        }
+        let word = |chunk: &[usize]| chunk.iter().rev().fold(0u64, |w, &i| (w << 1) | u64::from(self.get(i)));
+        Self { len: positions.len(), words: positions.chunks(64).map(word).collect() }
     }
 
     /// Appends the bits' bytes, `len / 8` rounded up, lowest bit first.
@@ -278,9 +242,7 @@ impl Bits {
         };
         let words: Vec<u64> = bytes.chunks(8).map(word).collect();
         let out = Self::from_words(len, words);
-        let tail_is_zero = bytes
-            .last()
-            .is_none_or(|b| len.is_multiple_of(8) || b >> (len % 8) == 0);
+        let tail_is_zero = bytes.last().is_none_or(|b| len.is_multiple_of(8) || b >> (len % 8) == 0);
         tail_is_zero.then_some(out)
     }
 
@@ -292,24 +254,13 @@ impl Bits {
 
     fn zip(&self, other: &Self, f: impl Fn(u64, u64) -> u64) -> Self {
         assert_eq!(self.len, other.len, "bit vectors of different lengths");
-        let words = self
-            .words
-            .iter()
-            .zip(&other.words)
-            .map(|(&a, &b)| f(a, b))
-            .collect();
-        Self {
-            len: self.len,
-            words,
-        }
+        let words = self.words.iter().zip(&other.words).map(|(&a, &b)| f(a, b)).collect();
+        Self { len: self.len, words }
     }
 
     fn zip_assign(&mut self, other: &Self, f: impl Fn(u64, u64) -> u64) {
         assert_eq!(self.len, other.len, "bit vectors of different lengths");
-        self.words
-            .iter_mut()
-            .zip(&other.words)
-            .for_each(|(a, &b)| *a = f(*a, b));
+        self.words.iter_mut().zip(&other.words).for_each(|(a, &b)| *a = f(*a, b));
     }
 }
 

@@ -24,20 +24,14 @@ impl BitPlanes {
     /// If a plane has another length.
     #[must_use]
     pub fn new(lanes: usize, planes: Vec<Bits>) -> Self {
-        assert!(
-            planes.iter().all(|p| p.len() == lanes),
-            "every plane has one bit per lane"
-        );
+        assert!(planes.iter().all(|p| p.len() == lanes), "every plane has one bit per lane");
         Self { lanes, planes }
     }
 
     /// `count` planes of zeros.
     #[must_use]
     pub fn zeros(lanes: usize, count: usize) -> Self {
-        Self {
-            lanes,
-            planes: vec![Bits::zeros(lanes); count],
-        }
+        Self { lanes, planes: vec![Bits::zeros(lanes); count] }
     }
 
     /// The number of elements.
@@ -79,10 +73,7 @@ impl BitPlanes {
     /// Unless `start <= end <= width`.
     #[must_use]
     pub fn range(&self, start: usize, end: usize) -> Self {
-        Self {
-            lanes: self.lanes,
-            planes: self.planes[start..end].to_vec(),
-        }
+        Self { lanes: self.lanes, planes: self.planes[start..end].to_vec() }
     }
 
     /// `self ⊕ other`.
@@ -103,24 +94,13 @@ impl BitPlanes {
     /// `¬self`.
     #[must_use]
     pub fn not(&self) -> Self {
-        Self {
-            lanes: self.lanes,
-            planes: self.planes.iter().map(Bits::not).collect(),
-        }
+        Self { lanes: self.lanes, planes: self.planes.iter().map(Bits::not).collect() }
     }
 
     fn zip(&self, other: &Self, f: impl Fn(&Bits, &Bits) -> Bits) -> Self {
         assert_eq!(self.width(), other.width(), "different numbers of planes");
-        let planes = self
-            .planes
-            .iter()
-            .zip(&other.planes)
-            .map(|(a, b)| f(a, b))
-            .collect();
-        Self {
-            lanes: self.lanes,
-            planes,
-        }
+        let planes = self.planes.iter().zip(&other.planes).map(|(a, b)| f(a, b)).collect();
+        Self { lanes: self.lanes, planes }
     }
 }
 
@@ -142,11 +122,7 @@ impl Zeroize for BitPlanes {
 /// If `width` exceeds the ring's bits.
 #[must_use]
 pub fn decompose<R: Ring>(elements: &[R], width: usize) -> BitPlanes {
-    assert!(
-        width <= R::BITS as usize,
-        "{width} bits of a ring of {}",
-        R::BITS
-    );
+    assert!(width <= R::BITS as usize, "{width} bits of a ring of {}", R::BITS);
     let blocks = elements.len().div_ceil(64);
     let mut planes = vec![vec![0u64; blocks]; width];
     let halves: [fn(R) -> u64; 2] = [R::low_u64, R::high_u64];
@@ -162,17 +138,8 @@ pub fn decompose<R: Ring>(elements: &[R], width: usize) -> BitPlanes {
             }
         }
     }
-    let planes = planes
-        .into_iter()
-        .map(|words| Bits {
-            len: elements.len(),
-            words,
-        })
-        .collect();
-    BitPlanes {
-        lanes: elements.len(),
-        planes,
-    }
+    let planes = planes.into_iter().map(|words| Bits { len: elements.len(), words }).collect();
+    BitPlanes { lanes: elements.len(), planes }
 }
 
 /// The elements whose bits are the planes; absent high planes are zero.
@@ -181,12 +148,7 @@ pub fn decompose<R: Ring>(elements: &[R], width: usize) -> BitPlanes {
 /// If there are more planes than the ring has bits.
 #[must_use]
 pub fn compose<R: Ring>(planes: &BitPlanes) -> Vec<R> {
-    assert!(
-        planes.width() <= R::BITS as usize,
-        "{} bits in a ring of {}",
-        planes.width(),
-        R::BITS
-    );
+    assert!(planes.width() <= R::BITS as usize, "{} bits in a ring of {}", planes.width(), R::BITS);
     let mut out = vec![R::ZERO; planes.lanes];
     for (at, chunk) in out.chunks_mut(64).enumerate() {
         let mut halves = [[0u64; 64]; 2];

@@ -23,8 +23,7 @@ mod tests {
 
     #[test]
     fn every_bit_lands_at_its_mirror() {
-        let block: [u64; 64] =
-            std::array::from_fn(|i| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
+        let block: [u64; 64] = std::array::from_fn(|i| (i as u64 + 1).wrapping_mul(0x9e37_79b9_7f4a_7c15));
         let mut mirror = block;
         transpose64(&mut mirror);
         for (i, row) in block.iter().enumerate() {

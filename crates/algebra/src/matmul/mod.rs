@@ -1,13 +1,13 @@
 //! Matrix products with numpy's semantics, over rings and floats.
 
+pub(crate) mod blocked;
 mod gemm;
+pub(crate) mod portable;
 
-pub use gemm::{Gemm, MatRef};
+pub use gemm::{Gemm, MatRef, Pair};
 
 use crate::ring::Element;
-use crate::tensor::{
-    Odometer, Shape, ShapeError, Tensor, broadcast_shapes, broadcast_strides, element_count,
-};
+use crate::tensor::{Odometer, Shape, ShapeError, Tensor, broadcast_shapes, broadcast_strides, element_count};
 
 /// The matrix product `a · b` (numpy's `matmul`).
 ///
@@ -34,10 +34,7 @@ fn product<T: Element>(terms: &[(&Tensor<T>, &Tensor<T>)]) -> Result<Tensor<T>, 
     let (a, b) = terms[0];
     for (x, y) in terms {
         if x.shape() != a.shape() || y.shape() != b.shape() {
-            return Err(ShapeError::Matmul {
-                left: x.shape().to_vec(),
-                right: y.shape().to_vec(),
-            });
+            return Err(ShapeError::Matmul { left: x.shape().to_vec(), right: y.shape().to_vec() });
         }
     }
     let plan = Plan::new(a.shape(), b.shape())?;
@@ -80,10 +77,7 @@ struct Plan {
 
 impl Plan {
     fn new(a: &[usize], b: &[usize]) -> Result<Self, ShapeError> {
-        let error = || ShapeError::Matmul {
-            left: a.to_vec(),
-            right: b.to_vec(),
-        };
+        let error = || ShapeError::Matmul { left: a.to_vec(), right: b.to_vec() };
         let (a_batch, m, k) = match a {
             [] => return Err(error()),
             [k] => (&[][..], None, *k),
@@ -130,9 +124,7 @@ mod tests {
     use super::*;
 
     fn iota(shape: &[usize]) -> Tensor<u64> {
-        Tensor::from_fn(shape, |i| {
-            (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 5
-        })
+        Tensor::from_fn(shape, |i| (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ 5)
     }
 
     #[test]
@@ -148,11 +140,7 @@ mod tests {
             (&[2, 0], &[0, 5], &[2, 5]),
         ];
         for (a, b, shape) in cases {
-            assert_eq!(
-                matmul(&iota(a), &iota(b)).unwrap().shape(),
-                shape,
-                "{a:?} {b:?}"
-            );
+            assert_eq!(matmul(&iota(a), &iota(b)).unwrap().shape(), shape, "{a:?} {b:?}");
         }
         assert!(matmul(&iota(&[2, 3]), &iota(&[4, 3])).is_err());
         assert!(matmul(&iota(&[]), &iota(&[3])).is_err());
@@ -164,11 +152,7 @@ mod tests {
         let c = matmul(&a, &b).unwrap();
         for i in 0..4 {
             for j in 0..6 {
-                let one = matmul(
-                    &a.index(0, i).unwrap().index(0, 0).unwrap(),
-                    &b.index(0, j).unwrap(),
-                )
-                .unwrap();
+                let one = matmul(&a.index(0, i).unwrap().index(0, 0).unwrap(), &b.index(0, j).unwrap()).unwrap();
                 assert!(c.index(0, i).unwrap().index(0, j).unwrap() == one);
             }
         }
@@ -178,10 +162,7 @@ mod tests {
     fn two_terms_accumulate() {
         let (a, b) = (iota(&[5, 7]), iota(&[7, 3]));
         let (c, d) = (a.map(|x| x.wrapping_mul(3)), b.map(|x| x ^ 77));
-        let sum = matmul(&a, &b)
-            .unwrap()
-            .add(&matmul(&c, &d).unwrap())
-            .unwrap();
+        let sum = matmul(&a, &b).unwrap().add(&matmul(&c, &d).unwrap()).unwrap();
         assert!(matmul_add2(&a, &b, &c, &d).unwrap() == sum);
     }
 }

@@ -30,10 +30,7 @@ impl<T: Element> Tensor<T> {
     /// `self · factor`, each element times the same factor.
     #[must_use]
     pub fn scale(&self, factor: T) -> Self {
-        Self::from_parts(
-            self.shape.clone(),
-            slices::map(&self.data, |x| x.times(factor)),
-        )
+        Self::from_parts(self.shape.clone(), slices::map(&self.data, |x| x.times(factor)))
     }
 
     /// `self += other`; `other` is broadcast to `self`.
@@ -71,21 +68,13 @@ impl<T: Element> Tensor<T> {
     /// A sum over no elements is zero.
     pub fn sum_axes(&self, axes: &[usize], keep_dims: bool) -> Result<Self, ShapeError> {
         let reduced = axis_flags(&self.shape, axes)?;
-        let kept: Vec<usize> = self
-            .shape
-            .iter()
-            .zip(&reduced)
-            .map(|(&length, &r)| if r { 1 } else { length })
-            .collect();
+        let kept: Vec<usize> =
+            self.shape.iter().zip(&reduced).map(|(&length, &r)| if r { 1 } else { length }).collect();
         let mut out = Self::full(kept.clone(), T::ZERO);
         if !self.is_empty() {
             self.accumulate(&mut out);
         }
-        if keep_dims {
-            Ok(out)
-        } else {
-            out.squeeze(axes)
-        }
+        if keep_dims { Ok(out) } else { out.squeeze(axes) }
     }
 
     /// The sum of all elements.
@@ -115,19 +104,12 @@ impl<T: Element> Tensor<T> {
         each: impl Fn(T, T) -> T + Sync,
     ) -> Result<Self, ShapeError> {
         if self.shape == other.shape {
-            return Ok(Self::from_parts(
-                self.shape.clone(),
-                whole(&self.data, &other.data),
-            ));
+            return Ok(Self::from_parts(self.shape.clone(), whole(&self.data, &other.data)));
         }
         let shape = broadcast_shapes(&self.shape, &other.shape)?;
         match (self.data.as_slice(), other.data.as_slice()) {
-            (data, &[y]) if shape == self.shape => {
-                Ok(Self::from_parts(shape, slices::map(data, |x| each(x, y))))
-            }
-            (&[x], data) if shape == other.shape => {
-                Ok(Self::from_parts(shape, slices::map(data, |y| each(x, y))))
-            }
+            (data, &[y]) if shape == self.shape => Ok(Self::from_parts(shape, slices::map(data, |x| each(x, y)))),
+            (&[x], data) if shape == other.shape => Ok(Self::from_parts(shape, slices::map(data, |y| each(x, y)))),
             _ => self.zip_with(other, |&x, &y| each(x, y)),
         }
     }
@@ -143,15 +125,9 @@ impl<T: Element> Tensor<T> {
             return Ok(());
         }
         if broadcast_shapes(&self.shape, &other.shape)? != self.shape {
-            return Err(ShapeError::Broadcast {
-                left: self.shape.clone(),
-                right: other.shape.clone(),
-            });
+            return Err(ShapeError::Broadcast { left: self.shape.clone(), right: other.shape.clone() });
         }
-        let steps = [
-            super::strides(&self.shape),
-            broadcast_strides(&other.shape, &self.shape),
-        ];
+        let steps = [super::strides(&self.shape), broadcast_strides(&other.shape, &self.shape)];
         for_each_row(&self.shape, steps, |count, [to, from], [_, step]| {
             for (i, x) in self.data[to..to + count].iter_mut().enumerate() {
                 *x = each(*x, other.data[from + i * step]);
@@ -185,10 +161,7 @@ fn same_shape<T>(a: &Tensor<T>, b: &Tensor<T>) -> Result<(), ShapeError> {
     if a.shape == b.shape {
         Ok(())
     } else {
-        Err(ShapeError::Broadcast {
-            left: a.shape.clone(),
-            right: b.shape.clone(),
-        })
+        Err(ShapeError::Broadcast { left: a.shape.clone(), right: b.shape.clone() })
     }
 }
 

@@ -28,10 +28,7 @@ impl<T> Tensor<T> {
         if element_count(&shape)? == data.len() {
             Ok(Self { shape, data })
         } else {
-            Err(ShapeError::DataLength {
-                shape,
-                len: data.len(),
-            })
+            Err(ShapeError::DataLength { shape, len: data.len() })
         }
     }
 
@@ -44,19 +41,13 @@ impl<T> Tensor<T> {
     /// A tensor of rank 0.
     #[must_use]
     pub fn scalar(value: T) -> Self {
-        Self {
-            shape: vec![],
-            data: vec![value],
-        }
+        Self { shape: vec![], data: vec![value] }
     }
 
     /// A tensor of rank 1.
     #[must_use]
     pub fn from_vec(data: Vec<T>) -> Self {
-        Self {
-            shape: vec![data.len()],
-            data,
-        }
+        Self { shape: vec![data.len()], data }
     }
 
     /// The element at each row-major position `i` is `f(i)`.
@@ -66,10 +57,7 @@ impl<T> Tensor<T> {
     pub fn from_fn(shape: impl Into<Shape>, f: impl FnMut(usize) -> T) -> Self {
         let shape = shape.into();
         let count = element_count(&shape).expect("the shape fits in memory");
-        Self {
-            shape,
-            data: (0..count).map(f).collect(),
-        }
+        Self { shape, data: (0..count).map(f).collect() }
     }
 
     /// The length of each axis.
@@ -126,68 +114,38 @@ impl<T> Tensor<T> {
         if index.len() != self.rank() || index.iter().zip(&self.shape).any(|(i, d)| i >= d) {
             return None;
         }
-        let at = index
-            .iter()
-            .zip(&self.shape)
-            .fold(0, |at, (i, d)| at * d + i);
+        let at = index.iter().zip(&self.shape).fold(0, |at, (i, d)| at * d + i);
         self.data.get(at)
     }
 
     /// The only element, if there is exactly one (of any rank).
     #[must_use]
     pub fn item(&self) -> Option<&T> {
-        if let [only] = self.data.as_slice() {
-            Some(only)
-        } else {
-            None
-        }
+        if let [only] = self.data.as_slice() { Some(only) } else { None }
     }
 
     /// Applies `f` to every element.
     #[must_use]
     pub fn map<U>(&self, f: impl FnMut(&T) -> U) -> Tensor<U> {
-        Tensor {
-            shape: self.shape.clone(),
-            data: self.data.iter().map(f).collect(),
-        }
+        Tensor { shape: self.shape.clone(), data: self.data.iter().map(f).collect() }
     }
 
     /// Applies a fallible `f` to every element; the first error ends it.
     pub fn try_map<U, E>(&self, f: impl FnMut(&T) -> Result<U, E>) -> Result<Tensor<U>, E> {
-        Ok(Tensor {
-            shape: self.shape.clone(),
-            data: self.data.iter().map(f).collect::<Result<_, E>>()?,
-        })
+        Ok(Tensor { shape: self.shape.clone(), data: self.data.iter().map(f).collect::<Result<_, E>>()? })
     }
 
     /// Applies `f` to pairs of elements, broadcasting as numpy does.
-    pub fn zip_with<U, V>(
-        &self,
-        other: &Tensor<U>,
-        mut f: impl FnMut(&T, &U) -> V,
-    ) -> Result<Tensor<V>, ShapeError> {
+    pub fn zip_with<U, V>(&self, other: &Tensor<U>, mut f: impl FnMut(&T, &U) -> V) -> Result<Tensor<V>, ShapeError> {
         if self.shape == other.shape {
-            let data = self
-                .data
-                .iter()
-                .zip(&other.data)
-                .map(|(a, b)| f(a, b))
-                .collect();
-            return Ok(Tensor {
-                shape: self.shape.clone(),
-                data,
-            });
+            let data = self.data.iter().zip(&other.data).map(|(a, b)| f(a, b)).collect();
+            return Ok(Tensor { shape: self.shape.clone(), data });
         }
         let shape = broadcast_shapes(&self.shape, &other.shape)?;
         let mut data = Vec::with_capacity(element_count(&shape)?);
-        let steps = [
-            broadcast_strides(&self.shape, &shape),
-            broadcast_strides(&other.shape, &shape),
-        ];
+        let steps = [broadcast_strides(&self.shape, &shape), broadcast_strides(&other.shape, &shape)];
         for_each_row(&shape, steps, |count, [a, b], [step_a, step_b]| {
-            data.extend(
-                (0..count).map(|i| f(&self.data[a + i * step_a], &other.data[b + i * step_b])),
-            );
+            data.extend((0..count).map(|i| f(&self.data[a + i * step_a], &other.data[b + i * step_b])));
         });
         Ok(Tensor { shape, data })
     }
@@ -203,9 +161,7 @@ pub(crate) fn for_each_row<const N: usize>(
     let Some((&count, outer)) = shape.split_last() else {
         return row(1, [0; N], [0; N]);
     };
-    let steps = strides
-        .each_mut()
-        .map(|s| s.pop().map_or(0, |step| step.cast_unsigned()));
+    let steps = strides.each_mut().map(|s| s.pop().map_or(0, |step| step.cast_unsigned()));
     for offsets in Odometer::new(outer, strides, [0; N]) {
         row(count, offsets, steps);
     }
@@ -220,10 +176,7 @@ impl<T: Clone> Tensor<T> {
     pub fn full(shape: impl Into<Shape>, value: T) -> Self {
         let shape = shape.into();
         let count = element_count(&shape).expect("the shape fits in memory");
-        Self {
-            shape,
-            data: vec![value; count],
-        }
+        Self { shape, data: vec![value; count] }
     }
 }
 

@@ -136,12 +136,8 @@ impl ShapeError {
         match self {
             Self::DataLength { .. } => "give as many elements as the product of the axes",
             Self::TooLarge { .. } => "split the tensor along an axis",
-            Self::Broadcast { .. } => {
-                "counted from the last axis, lengths must be equal or one of them 1"
-            }
-            Self::Matmul { .. } => {
-                "the left operand's last axis must match the right operand's last but one"
-            }
+            Self::Broadcast { .. } => "counted from the last axis, lengths must be equal or one of them 1",
+            Self::Matmul { .. } => "the left operand's last axis must match the right operand's last but one",
             Self::Join { .. } => "all shapes must agree except along the axis that is joined",
             Self::Empty => "give at least one tensor",
             Self::Reshape { .. } => "the product of the axes must stay the same",
@@ -164,9 +160,7 @@ pub fn element_count(shape: &[usize]) -> Result<usize, ShapeError> {
         .iter()
         .try_fold(1usize, |n, &d| n.checked_mul(d))
         .filter(|&n| isize::try_from(n).is_ok())
-        .ok_or_else(|| ShapeError::TooLarge {
-            shape: shape.to_vec(),
-        })
+        .ok_or_else(|| ShapeError::TooLarge { shape: shape.to_vec() })
 }
 
 /// The shape of the result of an elementwise operation on shapes `a` and `b` (numpy's rule).
@@ -181,10 +175,7 @@ pub fn broadcast_shapes(a: &[usize], b: &[usize]) -> Result<Shape, ShapeError> {
             _ => None,
         })
         .collect::<Option<Shape>>()
-        .ok_or_else(|| ShapeError::Broadcast {
-            left: a.to_vec(),
-            right: b.to_vec(),
-        })
+        .ok_or_else(|| ShapeError::Broadcast { left: a.to_vec(), right: b.to_vec() })
 }
 
 /// Row-major strides, in elements.
@@ -220,18 +211,8 @@ pub(crate) struct Odometer<const N: usize> {
 
 impl<const N: usize> Odometer<N> {
     pub(crate) fn new(shape: &[usize], strides: [Vec<isize>; N], start: [usize; N]) -> Self {
-        let left = if shape.contains(&0) {
-            0
-        } else {
-            shape.iter().product()
-        };
-        Self {
-            shape: shape.to_vec(),
-            strides,
-            index: vec![0; shape.len()],
-            offsets: start,
-            left,
-        }
+        let left = if shape.contains(&0) { 0 } else { shape.iter().product() };
+        Self { shape: shape.to_vec(), strides, index: vec![0; shape.len()], offsets: start, left }
     }
 }
 
@@ -245,11 +226,7 @@ impl<const N: usize> Iterator for Odometer<N> {
             self.index[axis] += 1;
             let wrap = self.index[axis] == self.shape[axis];
             for (offset, strides) in self.offsets.iter_mut().zip(&self.strides) {
-                let back = if wrap {
-                    self.shape[axis].cast_signed()
-                } else {
-                    0
-                };
+                let back = if wrap { self.shape[axis].cast_signed() } else { 0 };
                 *offset = offset.wrapping_add_signed(strides[axis].wrapping_mul(1 - back));
             }
             if !wrap {
@@ -263,12 +240,5 @@ impl<const N: usize> Iterator for Odometer<N> {
 
 /// Checks that `axis` exists.
 pub(crate) fn check_axis(shape: &[usize], axis: usize) -> Result<(), ShapeError> {
-    if axis < shape.len() {
-        Ok(())
-    } else {
-        Err(ShapeError::Axis {
-            axis,
-            shape: shape.to_vec(),
-        })
-    }
+    if axis < shape.len() { Ok(()) } else { Err(ShapeError::Axis { axis, shape: shape.to_vec() }) }
 }

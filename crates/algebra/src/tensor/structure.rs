@@ -16,10 +16,7 @@ impl<T: Clone> Tensor<T> {
                 _ if count == 0 => {}
                 1 => data.extend_from_slice(&self.data[at..at + count]),
                 0 => data.extend(std::iter::repeat_n(&self.data[at], count).cloned()),
-                _ => data.extend(
-                    (0..count.cast_signed())
-                        .map(|i| self.data[at.wrapping_add_signed(i * step)].clone()),
-                ),
+                _ => data.extend((0..count.cast_signed()).map(|i| self.data[at.wrapping_add_signed(i * step)].clone())),
             }
         }
         Self::from_parts(shape, data)
@@ -34,15 +31,9 @@ impl<T: Clone> Tensor<T> {
     pub fn into_shape(self, shape: impl Into<Shape>) -> Result<Self, ShapeError> {
         let shape = shape.into();
         if element_count(&shape)? == self.data.len() {
-            Ok(Self {
-                shape,
-                data: self.data,
-            })
+            Ok(Self { shape, data: self.data })
         } else {
-            Err(ShapeError::Reshape {
-                from: self.shape,
-                to: shape,
-            })
+            Err(ShapeError::Reshape { from: self.shape, to: shape })
         }
     }
 
@@ -55,10 +46,7 @@ impl<T: Clone> Tensor<T> {
             }
         }
         if permutation.len() != self.rank() || seen.contains(&false) {
-            return Err(ShapeError::Permutation {
-                permutation: permutation.to_vec(),
-                shape: self.shape.clone(),
-            });
+            return Err(ShapeError::Permutation { permutation: permutation.to_vec(), shape: self.shape.clone() });
         }
         let own = strides(&self.shape);
         let shape = permutation.iter().map(|&a| self.shape[a]).collect();
@@ -79,22 +67,10 @@ impl<T: Clone> Tensor<T> {
     }
 
     /// Indices `start, start + step, ... < end` along `axis`.
-    pub fn slice(
-        &self,
-        axis: usize,
-        start: usize,
-        end: usize,
-        step: usize,
-    ) -> Result<Self, ShapeError> {
+    pub fn slice(&self, axis: usize, start: usize, end: usize, step: usize) -> Result<Self, ShapeError> {
         check_axis(&self.shape, axis)?;
         if start > end || end > self.shape[axis] || step == 0 {
-            return Err(ShapeError::Range {
-                start,
-                end,
-                step,
-                axis,
-                shape: self.shape.clone(),
-            });
+            return Err(ShapeError::Range { start, end, step, axis, shape: self.shape.clone() });
         }
         let mut steps = strides(&self.shape);
         let first = start * steps[axis].cast_unsigned();
@@ -119,14 +95,9 @@ impl<T: Clone> Tensor<T> {
         let mut shape = first.shape.clone();
         shape[axis] = 0;
         for t in tensors {
-            let same = t.rank() == first.rank()
-                && (0..t.rank()).all(|a| a == axis || t.shape[a] == first.shape[a]);
+            let same = t.rank() == first.rank() && (0..t.rank()).all(|a| a == axis || t.shape[a] == first.shape[a]);
             if !same {
-                return Err(ShapeError::Join {
-                    left: first.shape.clone(),
-                    right: t.shape.clone(),
-                    axis,
-                });
+                return Err(ShapeError::Join { left: first.shape.clone(), right: t.shape.clone(), axis });
             }
             shape[axis] = shape[axis].saturating_add(t.shape[axis]);
         }
@@ -149,16 +120,9 @@ impl<T: Clone> Tensor<T> {
     pub fn stack(tensors: &[&Self], axis: usize) -> Result<Self, ShapeError> {
         let first = tensors.first().ok_or(ShapeError::Empty)?;
         if let Some(other) = tensors.iter().find(|t| t.shape != first.shape) {
-            return Err(ShapeError::Join {
-                left: first.shape.clone(),
-                right: other.shape.clone(),
-                axis,
-            });
+            return Err(ShapeError::Join { left: first.shape.clone(), right: other.shape.clone(), axis });
         }
-        let expanded = tensors
-            .iter()
-            .map(|t| t.expand_dims(axis))
-            .collect::<Result<Vec<_>, _>>()?;
+        let expanded = tensors.iter().map(|t| t.expand_dims(axis)).collect::<Result<Vec<_>, _>>()?;
         Self::concat(&expanded.iter().collect::<Vec<_>>(), axis)
     }
 
@@ -167,13 +131,7 @@ impl<T: Clone> Tensor<T> {
         check_axis(&self.shape, axis)?;
         let total = lengths.iter().fold(0usize, |n, &l| n.saturating_add(l));
         if total != self.shape[axis] {
-            return Err(ShapeError::Range {
-                start: 0,
-                end: total,
-                step: 1,
-                axis,
-                shape: self.shape.clone(),
-            });
+            return Err(ShapeError::Range { start: 0, end: total, step: 1, axis, shape: self.shape.clone() });
         }
         let mut start = 0;
         lengths
@@ -189,10 +147,7 @@ impl<T: Clone> Tensor<T> {
     /// Repeats axes of length one (and adds leading axes) to reach `shape`.
     pub fn broadcast_to(&self, shape: &[usize]) -> Result<Self, ShapeError> {
         if broadcast_shapes(&self.shape, shape).as_deref() != Ok(shape) {
-            return Err(ShapeError::Broadcast {
-                left: self.shape.clone(),
-                right: shape.to_vec(),
-            });
+            return Err(ShapeError::Broadcast { left: self.shape.clone(), right: shape.to_vec() });
         }
         element_count(shape)?;
         if shape.contains(&0) {
@@ -204,10 +159,7 @@ impl<T: Clone> Tensor<T> {
     /// Inserts an axis of length one before `axis` (`axis == rank` appends it).
     pub fn expand_dims(&self, axis: usize) -> Result<Self, ShapeError> {
         if axis > self.rank() {
-            return Err(ShapeError::Axis {
-                axis,
-                shape: self.shape.clone(),
-            });
+            return Err(ShapeError::Axis { axis, shape: self.shape.clone() });
         }
         let mut out = self.clone();
         out.shape.insert(axis, 1);
@@ -218,15 +170,9 @@ impl<T: Clone> Tensor<T> {
     pub fn squeeze(&self, axes: &[usize]) -> Result<Self, ShapeError> {
         let drop = axis_flags(&self.shape, axes)?;
         if let Some(axis) = (0..self.rank()).find(|&a| drop[a] && self.shape[a] != 1) {
-            return Err(ShapeError::Squeeze {
-                axis,
-                shape: self.shape.clone(),
-            });
+            return Err(ShapeError::Squeeze { axis, shape: self.shape.clone() });
         }
-        let shape = (0..self.rank())
-            .filter(|&a| !drop[a])
-            .map(|a| self.shape[a])
-            .collect();
+        let shape = (0..self.rank()).filter(|&a| !drop[a]).map(|a| self.shape[a]).collect();
         Ok(Self::from_parts(shape, self.data.clone()))
     }
 
@@ -248,13 +194,7 @@ impl<T: Clone> Tensor<T> {
         let length = self.shape[axis];
         if let Some(&i) = indices.iter().find(|&&i| i >= length) {
             let end = i.saturating_add(1);
-            return Err(ShapeError::Range {
-                start: i,
-                end,
-                step: 1,
-                axis,
-                shape: self.shape.clone(),
-            });
+            return Err(ShapeError::Range { start: i, end, step: 1, axis, shape: self.shape.clone() });
         }
         let mut shape = self.shape.clone();
         shape[axis] = indices.len();
@@ -287,10 +227,7 @@ pub(super) fn axis_flags(shape: &[usize], axes: &[usize]) -> Result<Vec<bool>, S
         match flags.get_mut(axis) {
             Some(flag) if !*flag => *flag = true,
             _ => {
-                return Err(ShapeError::Axis {
-                    axis,
-                    shape: shape.to_vec(),
-                });
+                return Err(ShapeError::Axis { axis, shape: shape.to_vec() });
             }
         }
     }

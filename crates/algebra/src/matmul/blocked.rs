@@ -1,0 +1,159 @@
+//! The blocked matrix product: packing, cache blocking and threads around a micro-kernel.
+//!
+//! The loops are those of Goto and van de Geijn, "Anatomy of High-Performance Matrix Multiplication" (2008): a
+//! block of B is packed once and shared, blocks of A are packed per thread, and a micro-kernel updates one small
+//! tile of C that stays in registers. Peak memory beside C: `KC·NC` packed elements, and `MC·KC` for each thread.
+
+use rayon::prelude::*;
+use zeroize::{Zeroize, Zeroizing};
+
+use super::gemm::MatRef;
+use crate::ring::Element;
+
+/// Depth of a packed block. Micro-kernels rely on `KC <= 1024` (see the bound of their limbs).
+pub(crate) const KC: usize = 256;
+/// Rows of a packed block of A, to fit the second-level cache.
+const MC: usize = 96;
+/// Columns of a packed block of B, to fit the third-level cache.
+const NC: usize = 1536;
+/// The largest tile, in elements.
+const MAX_TILE: usize = 256;
+/// Multiplications that pay for waking another thread.
+const PARALLEL_FROM: usize = 1 << 19;
+
+/// Updates one tile of C from packed panels.
+///
+/// Panels are plane-major: plane `p` of an A panel holds, for each of `k` steps, `MR` elements, and of a B panel
+/// `NR` elements. What a plane holds is the kernel's own affair: whole elements, or limbs of them.
+pub(crate) trait MicroKernel<T>: Copy + Sync {
+    /// What panels are made of.
+    type Packed: Copy + Default + Send + Sync + Zeroize;
+    /// Rows of a tile.
+    const MR: usize;
+    /// Columns of a tile.
+    const NR: usize;
+    /// Planes per A panel.
+    const A_PLANES: usize;
+    /// Planes per B panel.
+    const B_PLANES: usize;
+
+    /// What plane `plane` of an A panel holds of `x`.
+    fn split_a(x: T, plane: usize) -> Self::Packed;
+    /// What plane `plane` of a B panel holds of `x`.
+    fn split_b(x: T, plane: usize) -> Self::Packed;
+    /// `c[i·ldc + j] += Σ a·b` over `k <= KC` steps, for all `i < MR`, `j < NR`.
+    fn tile(self, k: usize, a: &[Self::Packed], b: &[Self::Packed], c: &mut [T], ldc: usize);
+}
+
+/// `c += Σ a · b` over pairs of equal sizes, none of them zero.
+pub(crate) fn gemm<T: Element, K: MicroKernel<T>>(kernel: K, pairs: &[(MatRef<'_, T>, MatRef<'_, T>)], c: &mut [T]) {
+    let (m, k, n) = super::gemm::sizes(pairs);
+    let parallel = rayon::current_num_threads() > 1 && m > K::MR && pairs.len() * m * k * n >= PARALLEL_FROM;
+    let mc = if parallel {
+        let share = m.div_ceil(2 * rayon::current_num_threads());
+        share.next_multiple_of(K::MR).clamp(K::MR, MC)
+    } else {
+        MC
+    };
+    let (kc, nc) = (k.min(KC), n.min(NC).next_multiple_of(K::NR));
+    let mut b_packed = Zeroizing::new(vec![K::Packed::default(); kc * nc * K::B_PLANES]);
+    let a_buffer = || Zeroizing::new(vec![K::Packed::default(); mc.min(m).next_multiple_of(K::MR) * kc * K::A_PLANES]);
+    let mut a_serial = if parallel { Zeroizing::new(vec![]) } else { a_buffer() };
+    for col in (0..n).step_by(NC) {
+        let cols = col..n.min(col + NC);
+        for (a, b) in pairs {
+            for depth in (0..k).step_by(KC) {
+                let depth = depth..k.min(depth + KC);
+                pack_b::<T, K>(*b, depth.clone(), cols.clone(), &mut b_packed);
+                let block = |a_packed: &mut Zeroizing<Vec<K::Packed>>, (i, c): (usize, &mut [T])| {
+                    let rows = i * mc..i * mc + c.len() / n;
+                    pack_a::<T, K>(*a, rows.clone(), depth.clone(), a_packed);
+                    panels(kernel, depth.len(), a_packed, &b_packed, rows.len(), cols.clone(), c, n);
+                };
+                if parallel {
+                    c.par_chunks_mut(mc * n).enumerate().for_each_init(a_buffer, block);
+                } else {
+                    c.chunks_mut(mc * n).enumerate().for_each(|chunk| block(&mut a_serial, chunk));
+                }
+            }
+        }
+    }
+}
+
+/// Packs rows of A into panels of `MR` rows, padding the last with zeros.
+fn pack_a<T: Element, K: MicroKernel<T>>(
+    a: MatRef<'_, T>,
+    rows: std::ops::Range<usize>,
+    depth: std::ops::Range<usize>,
+    out: &mut [K::Packed],
+) {
+    let kc = depth.len();
+    for (row, panel) in rows.clone().step_by(K::MR).zip(out.chunks_mut(K::MR * kc * K::A_PLANES)) {
+        let used = (rows.end - row).min(K::MR);
+        for (plane, out) in panel.chunks_exact_mut(K::MR * kc).enumerate() {
+            for i in 0..K::MR {
+                let lane = out[i..].iter_mut().step_by(K::MR);
+                if i < used {
+                    let source = &a.row(row + i)[depth.clone()];
+                    lane.zip(source).for_each(|(o, &x)| *o = K::split_a(x, plane));
+                } else {
+                    lane.for_each(|o| *o = K::Packed::default());
+                }
+            }
+        }
+    }
+}
+
+/// Packs columns of B into panels of `NR` columns, padding the last with zeros.
+fn pack_b<T: Element, K: MicroKernel<T>>(
+    b: MatRef<'_, T>,
+    depth: std::ops::Range<usize>,
+    cols: std::ops::Range<usize>,
+    out: &mut [K::Packed],
+) {
+    let kc = depth.len();
+    for (col, panel) in cols.clone().step_by(K::NR).zip(out.chunks_mut(K::NR * kc * K::B_PLANES)) {
+        let used = (cols.end - col).min(K::NR);
+        for (plane, out) in panel.chunks_exact_mut(K::NR * kc).enumerate() {
+            for (step, out) in depth.clone().zip(out.chunks_exact_mut(K::NR)) {
+                let source = &b.row(step)[col..col + used];
+                out.iter_mut().zip(source).for_each(|(o, &x)| *o = K::split_b(x, plane));
+                out[used..].fill(K::Packed::default());
+            }
+        }
+    }
+}
+
+/// Runs the micro-kernel over all tiles of a block of C: `rows` rows of `n` elements, of which `cols` are updated.
+#[expect(clippy::too_many_arguments, reason = "the coordinates of a block")]
+fn panels<T: Element, K: MicroKernel<T>>(
+    kernel: K,
+    kc: usize,
+    a: &[K::Packed],
+    b: &[K::Packed],
+    rows: usize,
+    cols: std::ops::Range<usize>,
+    c: &mut [T],
+    n: usize,
+) {
+    let a_panel = K::MR * kc * K::A_PLANES;
+    let b_panel = K::NR * kc * K::B_PLANES;
+    for (col, b) in cols.clone().step_by(K::NR).zip(b.chunks_exact(b_panel)) {
+        let width = (cols.end - col).min(K::NR);
+        for (row, a) in (0..rows).step_by(K::MR).zip(a.chunks_exact(a_panel)) {
+            let height = (rows - row).min(K::MR);
+            let c = &mut c[row * n + col..];
+            if height == K::MR && width == K::NR {
+                kernel.tile(kc, a, b, c, n);
+            } else {
+                let mut edge = [T::ZERO; MAX_TILE];
+                kernel.tile(kc, a, b, &mut edge, K::NR);
+                for (i, row) in edge.chunks_exact(K::NR).take(height).enumerate() {
+                    for (c, &x) in c[i * n..][..width].iter_mut().zip(row) {
+                        *c = c.plus(x);
+                    }
+                }
+            }
+        }
+    }
+}

@@ -1,0 +1,112 @@
+//! Vector kernels, chosen at run time: the only `unsafe` code of the crate.
+//!
+//! Why it is sound:
+//! - A function compiled for an instruction set is called only with a token ([`Avx512`], [`Avx2`]) in hand, and
+//!   tokens are made by detection alone.
+//! - Pointers are derived from slices whose lengths are asserted in the same function.
+//!
+//! Every kernel equals its portable counterpart in `matmul::portable`; tests compare them on random sizes.
+#![allow(unsafe_code, reason = "vector kernels; see above")]
+
+#[cfg(target_arch = "x86_64")]
+mod avx2;
+#[cfg(target_arch = "x86_64")]
+mod avx512;
+pub(crate) mod cast;
+pub(crate) mod float;
+
+use crate::matmul::portable;
+use crate::ring::Element;
+
+/// Proof that AVX-512 F, DQ, BW and VL are there.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Avx512(());
+
+/// Proof that AVX2 and BMI2 are there.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Avx2(());
+
+/// The best instruction set of this machine.
+#[derive(Clone, Copy)]
+pub(crate) enum Level {
+    #[cfg(target_arch = "x86_64")]
+    Avx512(Avx512),
+    #[cfg(target_arch = "x86_64")]
+    Avx2(Avx2),
+    Portable,
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Avx512 {
+    pub(crate) fn detect() -> Option<Self> {
+        let found = !cfg!(miri)
+            && is_x86_feature_detected!("avx512f")
+            && is_x86_feature_detected!("avx512dq")
+            && is_x86_feature_detected!("avx512bw")
+            && is_x86_feature_detected!("avx512vl");
+        found.then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Avx2 {
+    pub(crate) fn detect() -> Option<Self> {
+        let found = !cfg!(miri) && is_x86_feature_detected!("avx2") && is_x86_feature_detected!("bmi2");
+        found.then_some(Self(()))
+    }
+}
+
+/// Detects the instruction set. Cheap: the standard library caches what it finds.
+#[inline]
+pub(crate) fn level() -> Level {
+    #[cfg(target_arch = "x86_64")]
+    {
+        if let Some(token) = Avx512::detect() {
+            return Level::Avx512(token);
+        }
+        if let Some(token) = Avx2::detect() {
+            return Level::Avx2(token);
+        }
+    }
+    Level::Portable
+}
+
+/// Compiles a portable function once more for each instruction set, and dispatches.
+macro_rules! multiversion {
+    ($(#[$doc:meta])* fn $name:ident<$t:ident: Element>($($arg:ident: $ty:ty),*) $(-> $ret:ty)? = $portable:path) => {
+        $(#[$doc])*
+        #[inline]
+        pub(crate) fn $name<$t: Element>($($arg: $ty),*) $(-> $ret)? {
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,bmi2")]
+            fn with_avx512<$t: Element>($($arg: $ty),*) $(-> $ret)? {
+                $portable($($arg),*)
+            }
+            #[cfg(target_arch = "x86_64")]
+            #[target_feature(enable = "avx2,bmi2")]
+            fn with_avx2<$t: Element>($($arg: $ty),*) $(-> $ret)? {
+                $portable($($arg),*)
+            }
+            match level() {
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the token proves that the instructions exist.
+                Level::Avx512(_) => unsafe { with_avx512($($arg),*) },
+                #[cfg(target_arch = "x86_64")]
+                // SAFETY: the token proves that the instructions exist.
+                Level::Avx2(_) => unsafe { with_avx2($($arg),*) },
+                Level::Portable => $portable($($arg),*),
+            }
+        }
+    };
+}
+
+multiversion! {
+    /// The inner product.
+    fn dot<T: Element>(x: &[T], y: &[T]) -> T = portable::dot
+}
+multiversion! {
+    /// `c += Σ x[i] · rows[i]`, the rows being as long as `c`.
+    fn combine_rows<T: Element>(x: &[T], rows: &[T], c: &mut [T]) = portable::combine_rows
+}
