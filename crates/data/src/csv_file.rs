@@ -1,0 +1,171 @@
+//! Columns of a CSV file.
+
+use std::collections::HashMap;
+use std::fs::File;
+use std::path::Path;
+
+use csv::{ByteRecord, Reader};
+use zeroize::Zeroize;
+
+use crate::cell::Cell;
+use crate::config::{Columns, unreadable};
+use crate::error::{DataError, Fault, Position};
+use crate::nearest::nearest;
+
+/// What is read of a CSV file: elements in row-major order, their number of columns, and keys.
+pub(crate) struct Table<T> {
+    pub(crate) elements: Vec<T>,
+    pub(crate) rows: usize,
+    pub(crate) columns: usize,
+    pub(crate) keys: Option<Vec<String>>,
+}
+
+/// Reads columns, and the key of each row if `key` names its column. Reads the file once, row by row.
+pub(crate) fn read<T: Cell>(
+    path: &Path,
+    columns: &Columns,
+    key: Option<&str>,
+    delimiter: u8,
+) -> Result<Table<T>, DataError> {
+    let file = File::open(path).map_err(|e| unreadable(&e).in_file(path))?;
+    read_from(file, columns, key, delimiter).map_err(|e| e.in_file(path))
+}
+
+/// Reads only the keys of a CSV file.
+pub(crate) fn read_keys(path: &Path, key: &str) -> Result<Vec<String>, DataError> {
+    let none = Columns::Many(Vec::new());
+    let table = read::<f64>(path, &none, Some(key), b',')?;
+    Ok(table.keys.unwrap_or_default())
+}
+
+fn read_from<T: Cell>(
+    file: File,
+    columns: &Columns,
+    key: Option<&str>,
+    delimiter: u8,
+) -> Result<Table<T>, DataError> {
+    let mut reader =
+        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(csv::Trim::All).from_reader(file);
+    let header = header(&mut reader)?;
+    let chosen = choose(&header, columns)?;
+    let key = key.map(|name| Ok::<_, DataError>((find(&header, name)?, name))).transpose()?;
+
+    let mut table = Table { elements: Vec::new(), rows: 0, columns: chosen.len(), keys: None };
+    let mut keys = Keys::default();
+    let mut record = ByteRecord::new();
+    while reader.read_byte_record(&mut record).map_err(|e| csv_fault(&e))? {
+        let line = record.position().map_or(0, csv::Position::line);
+        if record.len() != header.len() {
+            return Err(Fault::Ragged { expected: header.len(), found: record.len() }.at(Position::Line(line)));
+        }
+        if let Some((at, name)) = key {
+            keys.push(&record[at], name, line)?;
+        }
+        for &at in &chosen {
+            let element = cell(&record[at]).map_err(|f| f.at(Position::Cell(line, header[at].clone())))?;
+            table.elements.push(element);
+        }
+        table.rows += 1;
+    }
+    if table.rows == 0 {
+        return Err(Fault::NoRows.into());
+    }
+    table.keys = key.map(|_| keys.finish());
+    Ok(table)
+}
+
+fn header(reader: &mut Reader<File>) -> Result<Vec<String>, DataError> {
+    let record = reader.headers().map_err(|e| csv_fault(&e))?;
+    Ok(record.iter().map(str::to_owned).collect())
+}
+
+/// The faults that the parser itself can find. Its own messages may quote the file, so they are not passed on.
+fn csv_fault(error: &csv::Error) -> DataError {
+    let fault = match error.kind() {
+        csv::ErrorKind::Io(e) => return unreadable(e),
+        csv::ErrorKind::Utf8 { .. } => Fault::Csv("it is not UTF-8".into()),
+        _ => Fault::Csv("it cannot be split into rows and cells".into()),
+    };
+    match error.position() {
+        Some(position) => fault.at(Position::Line(position.line())),
+        None => fault.into(),
+    }
+}
+
+/// The positions of the columns that are asked for.
+fn choose(header: &[String], columns: &Columns) -> Result<Vec<usize>, DataError> {
+    let names = match columns {
+        Columns::One(name) => return Ok(vec![find(header, name)?]),
+        Columns::Many(names) => names,
+    };
+    let mut chosen = Vec::new();
+    for name in names {
+        match name.split_once("..") {
+            Some((first, last)) if !header.contains(name) => {
+                let (first, last) = (find(header, first.trim())?, find(header, last.trim())?);
+                if first > last {
+                    let why = format!("`{name}`: the second column stands before the first");
+                    return Err(Fault::Config(why).into());
+                }
+                chosen.extend(first..=last);
+            }
+            _ => chosen.push(find(header, name)?),
+        }
+    }
+    Ok(chosen)
+}
+
+fn find(header: &[String], name: &str) -> Result<usize, DataError> {
+    let mut places = header.iter().enumerate().filter(|(_, h)| *h == name).map(|(i, _)| i);
+    match (places.next(), places.next()) {
+        (Some(at), None) => Ok(at),
+        (Some(_), Some(_)) => Err(Fault::AmbiguousColumn(name.to_owned()).at(Position::Line(1))),
+        (None, _) => {
+            // A first line with numbers in it is probably a row: naming its cells would show data.
+            let looks_like_data = header.iter().any(|h| h.parse::<f64>().is_ok());
+            let columns = if looks_like_data { Vec::new() } else { header.to_vec() };
+            let nearest = nearest(name, columns.iter().map(String::as_str)).map(str::to_owned);
+            Err(Fault::UnknownColumn { column: name.to_owned(), nearest, columns }.at(Position::Line(1)))
+        }
+    }
+}
+
+fn cell<T: Cell>(bytes: &[u8]) -> Result<T, Fault> {
+    match std::str::from_utf8(bytes) {
+        Ok("") => Err(Fault::EmptyCell),
+        Ok(text) => T::parse(text),
+        Err(_) => Err(Fault::NotANumber),
+    }
+}
+
+/// Keys in order, and the line on which each was first seen.
+#[derive(Default)]
+struct Keys {
+    seen: HashMap<String, u64>,
+    order: Vec<String>,
+}
+
+impl Keys {
+    fn push(&mut self, bytes: &[u8], column: &str, line: u64) -> Result<(), DataError> {
+        let position = || Position::Cell(line, column.to_owned());
+        let key = match std::str::from_utf8(bytes) {
+            Ok("") => return Err(Fault::EmptyCell.at(position())),
+            Ok(text) => text.to_owned(),
+            Err(_) => return Err(Fault::Csv("the key is not UTF-8".into()).at(position())),
+        };
+        if let Some(first) = self.seen.get(&key) {
+            let fault = Fault::DuplicateKey { column: column.to_owned(), first: *first };
+            return Err(fault.at(Position::Line(line)));
+        }
+        self.seen.insert(key.clone(), line);
+        self.order.push(key);
+        Ok(())
+    }
+
+    fn finish(mut self) -> Vec<String> {
+        for (mut key, _) in self.seen.drain() {
+            key.zeroize();
+        }
+        self.order
+    }
+}

@@ -1,0 +1,156 @@
+//! The inputs of one player, loaded against the types that a computation declares.
+
+use std::collections::BTreeMap;
+
+use algebra::Tensor;
+use ir::{Computation, DType, Dim, Type};
+
+use crate::cell::Cell;
+use crate::config::{Columns, Datasets, Source};
+use crate::dims::DimBinding;
+use crate::error::{DataError, Fault};
+use crate::values::{Loaded, Values};
+use crate::{csv_file, npy_file};
+
+/// The inputs of a computation: player, name, type.
+pub(crate) fn declared(computation: &Computation) -> impl Iterator<Item = (&str, &str, &Type)> {
+    computation.inputs().filter_map(|(instr, value)| {
+        let player = computation.placement(instr.placement).players.first()?;
+        Some((computation.player(*player).name.as_str(), instr.attrs.str("name")?, &computation.graph.value(value).ty))
+    })
+}
+
+/// Loads one dataset as values of a declared type. Named dimensions take the length that the file has;
+/// constant ones must agree with it.
+///
+/// # Errors
+/// What cannot be read, is not of the type, or has another shape.
+pub fn load(source: &Source, ty: &Type) -> Result<Loaded, DataError> {
+    let loaded = match source {
+        Source::Csv { path, columns, key, delimiter } => {
+            let read = CsvInput { path, columns, key: key.as_deref(), delimiter: *delimiter, ty };
+            read.load().map_err(|e| e.in_file(path))?
+        }
+        Source::Npy { path, keys } => {
+            let values = npy_file::read(path, ty.dtype)?;
+            if values.shape().len() != ty.rank() {
+                let found = format!("the array has the shape {:?}", values.shape());
+                return Err(DataError::from(Fault::Rank { found, declared: ty.to_string() }).in_file(path));
+            }
+            let keys = keys.as_ref().map(|(file, key)| csv_file::read_keys(file, key)).transpose()?;
+            Loaded { values, keys }
+        }
+    };
+    check_constants(ty, loaded.values.shape()).map_err(|e| e.in_file(source.path()))?;
+    Ok(loaded)
+}
+
+fn check_constants(ty: &Type, shape: &[usize]) -> Result<(), DataError> {
+    for (axis, (dim, found)) in ty.shape.iter().zip(shape).enumerate() {
+        let found = *found as u64;
+        if dim.as_constant().is_some_and(|n| n != found) {
+            return Err(Fault::Length { axis, found, declared: ty.to_string() }.into());
+        }
+    }
+    Ok(())
+}
+
+/// A CSV file that is read as one input.
+struct CsvInput<'a> {
+    path: &'a std::path::Path,
+    columns: &'a Columns,
+    key: Option<&'a str>,
+    delimiter: u8,
+    ty: &'a Type,
+}
+
+impl CsvInput<'_> {
+    fn load(&self) -> Result<Loaded, DataError> {
+        match self.ty.dtype {
+            DType::Bool => self.read(Values::Bool),
+            DType::I64 => self.read(Values::I64),
+            DType::U64 => self.read(Values::U64),
+            DType::F32 => self.read(Values::F32),
+            DType::F64 | DType::Fixed { .. } => self.read(Values::F64),
+            DType::Bytes => Err(Fault::Unsupported(self.ty.to_string()).into()),
+        }
+    }
+
+    fn read<T: Cell>(&self, wrap: impl Fn(Tensor<T>) -> Values) -> Result<Loaded, DataError> {
+        let table = csv_file::read::<T>(self.path, self.columns, self.key, self.delimiter)?;
+        let shape = self.shape(table.rows, table.columns)?;
+        let tensor = Tensor::new(shape, table.elements).map_err(|e| Fault::Csv(e.to_string()))?;
+        Ok(Loaded { values: wrap(tensor), keys: table.keys })
+    }
+
+    /// One column is a vector, or a matrix of one column; one cell may also be a scalar.
+    fn shape(&self, rows: usize, columns: usize) -> Result<Vec<usize>, DataError> {
+        match (self.columns, self.ty.rank()) {
+            (Columns::One(_), 1) => Ok(vec![rows]),
+            (_, 2) => Ok(vec![rows, columns]),
+            (Columns::One(_), 0) if rows == 1 => Ok(Vec::new()),
+            (which, _) => {
+                let found = match which {
+                    Columns::One(_) => format!("one column of {rows} rows"),
+                    Columns::Many(_) => format!("{rows} rows of {columns} columns"),
+                };
+                Err(Fault::Rank { found, declared: self.ty.to_string() }.into())
+            }
+        }
+    }
+}
+
+/// What one player brings to a computation.
+#[derive(Debug)]
+pub struct Inputs {
+    /// The player.
+    pub player: String,
+    /// Its inputs by name.
+    pub values: BTreeMap<String, Loaded>,
+    /// Keys along the matched dimensions that this player has inputs along.
+    pub keys: BTreeMap<String, Vec<String>>,
+}
+
+impl Inputs {
+    /// Loads all inputs of a player, and takes their lengths into `dims`.
+    ///
+    /// # Errors
+    /// As [`load`]; an input without a source; lengths that differ from those in `dims`; and along a matched
+    /// dimension a missing key column, or keys that differ between two inputs.
+    pub fn load(
+        datasets: &Datasets,
+        computation: &Computation,
+        player: &str,
+        dims: &mut DimBinding,
+    ) -> Result<Inputs, DataError> {
+        let mut inputs = Inputs { player: player.to_owned(), values: BTreeMap::new(), keys: BTreeMap::new() };
+        let mut first_with: BTreeMap<String, String> = BTreeMap::new();
+        for (_, name, ty) in declared(computation).filter(|(p, _, _)| *p == player) {
+            let at = |e: DataError| e.of_input(player, name);
+            let source = datasets.get(player, name).ok_or_else(|| at(Fault::NoSource.into()))?;
+            let loaded = load(source, ty).map_err(at)?;
+            dims.bind(player, name, ty, loaded.values.shape())?;
+            for matched in &computation.matched {
+                let Some(axis) = ty.shape.iter().position(|d: &Dim| d.as_name() == Some(&matched.name)) else {
+                    continue;
+                };
+                let in_file = |f: Fault| at(DataError::from(f).in_file(source.path()));
+                let keys = match &loaded.keys {
+                    Some(keys) if source.key() == Some(&matched.key) => keys,
+                    _ => return Err(in_file(Fault::NoKey { dim: matched.name.clone(), key: matched.key.clone() })),
+                };
+                let rows = loaded.values.shape()[axis];
+                if keys.len() != rows {
+                    return Err(in_file(Fault::KeyCount { keys: keys.len(), rows }));
+                }
+                let other = first_with.entry(matched.name.clone()).or_insert_with(|| name.to_owned());
+                let known = inputs.keys.entry(matched.name.clone()).or_insert_with(|| keys.clone());
+                if known != keys {
+                    return Err(in_file(Fault::KeyOrder { dim: matched.name.clone(), other: other.clone() }));
+                }
+            }
+            inputs.values.insert(name.to_owned(), loaded);
+        }
+        Ok(inputs)
+    }
+}
