@@ -1,0 +1,152 @@
+//! What a verifier accepts: reference values, minimum versions, and tolerances that have to be written down.
+//!
+//! ```toml
+//! name = "hospital enclave"
+//! technologies = ["tdx"]
+//!
+//! [measurements]                 # each must be one of the listed values
+//! mrtd = ["a3…"]
+//! rtmr1 = ["5c…", "77…"]
+//!
+//! [minimum]                      # numbers and TCB components
+//! evaluation = 17
+//!
+//! [require]                      # flags and numbers that must have exactly this value
+//! secure-boot = true
+//!
+//! [tolerate]                     # refused unless written here
+//! tcb = ["SWHardeningNeeded"]
+//! advisories = ["INTEL-SA-00615"]
+//! stale-collateral-seconds = 86400
+//! ```
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::bytes::Hex;
+use crate::claims::{TcbStatus, Technology};
+use crate::error::{Error, Result};
+use crate::keys::Hash;
+
+/// A verifier's policy, as written in TOML. Unknown keys are refused.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Policy {
+    /// Its name, for people.
+    pub name: String,
+    /// The technologies it accepts.
+    pub technologies: Vec<Technology>,
+    /// Whether it accepts what only development should: development roots, and machines that do not protect memory.
+    #[serde(default)]
+    pub development: bool,
+    /// How long an appraisal holds, in seconds; never longer than the endorsements do.
+    #[serde(default = "default_lifetime")]
+    pub lifetime_seconds: u64,
+    /// Reference values: for each measurement named, the values it may have.
+    #[serde(default)]
+    pub measurements: BTreeMap<String, Vec<Hex>>,
+    /// Least values of numbers (`isv-svn`, `guest-svn`, `evaluation`) and TCB components (`snp`, `microcode`, ...).
+    #[serde(default)]
+    pub minimum: BTreeMap<String, u64>,
+    /// Exact values of flags and numbers.
+    #[serde(default)]
+    pub require: BTreeMap<String, Value>,
+    /// For each kind of boot event named, the only texts or digests (hexadecimal) that may occur; at least one must.
+    #[serde(default)]
+    pub boot: BTreeMap<String, Vec<String>>,
+    /// Keys and roots that this policy trusts besides the vendors' pinned roots.
+    #[serde(default)]
+    pub trust: Trust,
+    /// What would otherwise be refused.
+    #[serde(default)]
+    pub tolerate: Tolerances,
+}
+
+/// A value that a policy requires.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Value {
+    /// A switch.
+    Flag(bool),
+    /// A number.
+    Number(u64),
+}
+
+/// Keys and roots that a policy trusts besides the vendors' pinned roots.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Trust {
+    /// SHA-256 of the `SubjectPublicKeyInfo` of attestation keys: of TPMs whose credential was activated before.
+    #[serde(default)]
+    pub attestation_keys: Vec<Hex>,
+    /// SHA-256 of the certificates of roots of TPM manufacturers and cloud providers.
+    #[serde(default)]
+    pub roots: Vec<Hex>,
+}
+
+/// What would otherwise be refused, each for its own reason.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case", deny_unknown_fields)]
+pub struct Tolerances {
+    /// An environment that its operator can debug, so read and change.
+    #[serde(default)]
+    pub debug: bool,
+    /// A policy that pins no measurement, so accepts any code.
+    #[serde(default)]
+    pub unpinned: bool,
+    /// TCB statuses other than `UpToDate`.
+    #[serde(default)]
+    pub tcb: Vec<TcbStatus>,
+    /// Vendor advisories that apply and are accepted, each by its name.
+    #[serde(default)]
+    pub advisories: Vec<String>,
+    /// For how long collateral may have run out, in seconds.
+    #[serde(default)]
+    pub stale_collateral_seconds: u64,
+    /// Evidence that is not tied to anything the verifier expects, so may be replayed.
+    #[serde(default)]
+    pub missing_freshness: bool,
+}
+
+fn default_lifetime() -> u64 {
+    3600
+}
+
+impl Policy {
+    /// From its TOML text.
+    pub fn parse(toml: &str) -> Result<Self> {
+        let policy: Self = toml::from_str(toml).map_err(|e| Error::verifier("policy", e))?;
+        policy.check()?;
+        Ok(policy)
+    }
+
+    /// Refuses what cannot be meant: no technology, or a reference value without values.
+    fn check(&self) -> Result<()> {
+        if self.technologies.is_empty() {
+            return Err(Error::verifier("policy", "accepts no technology"));
+        }
+        if let Some((name, _)) = self.measurements.iter().find(|(_, values)| values.iter().all(|v| v.0.is_empty())) {
+            return Err(Error::verifier("policy", format!("measurement {name} lists no value")));
+        }
+        if let Some((name, _)) = self.boot.iter().find(|(_, values)| values.is_empty()) {
+            return Err(Error::verifier("policy", format!("boot event {name} lists no value")));
+        }
+        Ok(())
+    }
+
+    /// Its canonical TOML text.
+    pub fn to_toml(&self) -> String {
+        toml::to_string(self).unwrap_or_default()
+    }
+
+    /// SHA-256 of its canonical text: names the policy in an appraisal.
+    pub fn digest(&self) -> Hex {
+        Hex(Hash::Sha256.digest(&[self.to_toml().as_bytes()]))
+    }
+
+    /// Whether it pins at least one measurement that says which code runs.
+    pub fn pins_code(&self, technology: Technology) -> bool {
+        self.measurements.keys().any(|name| technology.identifies_code(name))
+    }
+}
