@@ -1,10 +1,14 @@
 //! What can go wrong between players, split by whose fault it is, with the player's name.
 
+use std::path::Path;
 use std::time::Duration;
 
+use crate::frame::VERSIONS;
+use crate::identity::{Identity, KeyFileFault};
 use crate::link::LinkError;
 use crate::player::{Player, PlayerId};
 use crate::step::Step;
+use crate::tls::Rejection;
 
 /// An error of the exchange of messages. Cheap to clone: one failure is told to every waiter.
 ///
@@ -90,6 +94,88 @@ pub enum NetError {
         /// Which rule.
         what: String,
     },
+    /// A key file cannot be used.
+    #[error("key file {path}: {fault}")]
+    KeyFile {
+        /// The file.
+        path: String,
+        /// What is wrong with it.
+        fault: KeyFileFault,
+    },
+    /// Nobody answers at a player's endpoint.
+    #[error("{player} cannot be reached at {endpoint}: {reason}")]
+    Unreachable {
+        /// Who should be there.
+        player: Player,
+        /// Where (`host:port`).
+        endpoint: String,
+        /// What the system said.
+        reason: String,
+    },
+    /// Another key is at a player's endpoint than the roster names.
+    #[error("wrong key{}: expected {expected}, got {got}", at(player))]
+    WrongKey {
+        /// Whose endpoint it is.
+        player: Option<Player>,
+        /// The identity in the roster.
+        expected: Identity,
+        /// The identity that answered.
+        got: Identity,
+    },
+    /// An identity that is in no roster of ours wanted to connect.
+    #[error("{got} is not among the identities that may connect")]
+    UnknownKey {
+        /// Whose key it is.
+        got: Identity,
+    },
+    /// A certificate is outside its time.
+    #[error("{fault}{}", at(player))]
+    CertificateTime {
+        /// Whose endpoint it is, if we dialled.
+        player: Option<Player>,
+        /// Expired, or not valid yet.
+        fault: Rejection,
+    },
+    /// A player refused our own key.
+    #[error("{player} refused our key {ours}")]
+    KeyRefused {
+        /// Who refused.
+        player: Player,
+        /// Our identity.
+        ours: Identity,
+    },
+    /// A TLS handshake failed for another reason.
+    #[error("the TLS handshake failed{}: {reason}", at(player))]
+    Handshake {
+        /// Whom we dialled, if we did.
+        player: Option<Player>,
+        /// What happened.
+        reason: String,
+    },
+    /// A peer speaks no version of the protocol that we speak.
+    #[error("no common version{}: it speaks privity/{} to {}, we speak {} to {}", with(player), theirs.0, theirs.1, VERSIONS.0, VERSIONS.1)]
+    PeerIncompatible {
+        /// The peer, where known.
+        player: Option<Player>,
+        /// Its lowest and highest version.
+        theirs: (u16, u16),
+    },
+    /// A peer connected for something else than we expected of it.
+    #[error("{player} has another {what} than we have")]
+    Mismatch {
+        /// The peer.
+        player: Player,
+        /// What differs: session, agreement, plan, player.
+        what: &'static str,
+    },
+    /// A peer refused to open a session with us.
+    #[error("{player} refused the session ({reason})")]
+    Refused {
+        /// The peer.
+        player: Player,
+        /// The stable code of its reason.
+        reason: String,
+    },
     /// This end closed or aborted the session.
     #[error("the session was ended at this end ({reason})")]
     Ended {
@@ -102,7 +188,19 @@ fn blaming(culprit: &Option<Player>) -> String {
     culprit.as_ref().map(|player| format!(" because of {player}")).unwrap_or_default()
 }
 
+fn at(player: &Option<Player>) -> String {
+    player.as_ref().map(|player| format!(" at {player}")).unwrap_or_default()
+}
+
+fn with(player: &Option<Player>) -> String {
+    player.as_ref().map(|player| format!(" with {player}")).unwrap_or_default()
+}
+
 impl NetError {
+    pub(crate) fn key_file(path: &Path, fault: KeyFileFault) -> NetError {
+        NetError::KeyFile { path: path.display().to_string(), fault }
+    }
+
     /// A stable code for programs, also carried by abort frames.
     pub fn code(&self) -> &'static str {
         match self {
@@ -116,6 +214,16 @@ impl NetError {
             NetError::PeerMisbehaved { .. } => "net.peer-misbehaved",
             NetError::UnknownPlayer { .. } => "net.unknown-player",
             NetError::Misuse { .. } => "net.misuse",
+            NetError::KeyFile { .. } => "net.key-file",
+            NetError::Unreachable { .. } => "net.unreachable",
+            NetError::WrongKey { .. } => "net.wrong-key",
+            NetError::UnknownKey { .. } => "net.unknown-key",
+            NetError::CertificateTime { .. } => "net.certificate-time",
+            NetError::KeyRefused { .. } => "net.key-refused",
+            NetError::Handshake { .. } => "net.handshake",
+            NetError::PeerIncompatible { .. } => "net.peer-incompatible",
+            NetError::Mismatch { .. } => "net.mismatch",
+            NetError::Refused { .. } => "net.refused",
             NetError::Ended { .. } => "net.ended",
         }
     }
@@ -129,15 +237,27 @@ impl NetError {
             | NetError::PeerLeft { player }
             | NetError::PeerFlooding { player, .. }
             | NetError::DuplicateMessage { player, .. }
-            | NetError::PeerMisbehaved { player, .. } => Some(player),
+            | NetError::PeerMisbehaved { player, .. }
+            | NetError::Unreachable { player, .. }
+            | NetError::KeyRefused { player, .. }
+            | NetError::Mismatch { player, .. }
+            | NetError::Refused { player, .. } => Some(player),
+            NetError::WrongKey { player, .. }
+            | NetError::CertificateTime { player, .. }
+            | NetError::Handshake { player, .. }
+            | NetError::PeerIncompatible { player, .. } => player.as_ref(),
             NetError::PeerAborted { player, culprit, .. } => culprit.as_ref().or(Some(player)),
-            NetError::UnknownPlayer { .. } | NetError::Misuse { .. } | NetError::Ended { .. } => None,
+            NetError::UnknownPlayer { .. }
+            | NetError::Misuse { .. }
+            | NetError::KeyFile { .. }
+            | NetError::UnknownKey { .. }
+            | NetError::Ended { .. } => None,
         }
     }
 
     /// What to do about it.
     pub fn help(&self) -> String {
-        let who = self.player().map(|player| player.name.to_string()).unwrap_or_default();
+        let who = self.player().map_or("the other end".to_owned(), |player| player.name.to_string());
         match self {
             NetError::PlayerMissing { .. } => {
                 format!("see whether the worker of {who} runs and can be reached, then run again")
@@ -158,6 +278,26 @@ impl NetError {
             NetError::UnknownPlayer { .. } | NetError::Misuse { .. } => {
                 "this is a defect of privity: please report it with the program".into()
             }
+            NetError::KeyFile { path, fault } => fault.help(path),
+            NetError::Unreachable { endpoint, .. } => {
+                format!("see whether the worker of {who} runs, and whether {endpoint} is right and open from here")
+            }
+            NetError::WrongKey { .. } => {
+                format!(
+                    "do not go on: either the roster is out of date, or someone else answers for {who}; compare fingerprints over another channel"
+                )
+            }
+            NetError::UnknownKey { .. } => "if it should take part, add its identity to the roster".into(),
+            NetError::CertificateTime { .. } => {
+                "compare the clocks of both machines, and restart the worker whose certificate it is".into()
+            }
+            NetError::KeyRefused { ours, .. } => format!("ask the operator of {who} whether its roster has {ours}"),
+            NetError::Handshake { .. } => format!("see whether {who} is a privity worker of a current version"),
+            NetError::PeerIncompatible { .. } => "bring both workers to the same version".into(),
+            NetError::Mismatch { what, .. } => {
+                format!("compare the {what} at both ends: both must run the same agreement with the same version")
+            }
+            NetError::Refused { .. } => format!("the log of {who} says more about the cause"),
             NetError::Ended { .. } => "the first error of this session says why".into(),
         }
     }

@@ -23,8 +23,9 @@ use crate::player::PlayerId;
 use crate::step::Step;
 
 pub use decode::decode_frame;
-pub(crate) use encode::part_len;
+pub(crate) use decode::decode_shared;
 pub use encode::{FrameBytes, encode_frame};
+pub(crate) use encode::{encode_frames, part_len};
 
 /// The lowest and highest version of the protocol that this build speaks.
 pub const VERSIONS: (u16, u16) = (1, 1);

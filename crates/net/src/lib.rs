@@ -8,13 +8,17 @@
 pub mod error;
 pub mod exchange;
 pub mod frame;
+pub mod identity;
 pub mod link;
 pub mod player;
 pub mod step;
+pub mod tls;
 
 pub use error::NetError;
 pub use exchange::{Exchange, Message, Options};
 pub use frame::Frame;
+pub use identity::{Identity, KeyPair, PublicKey};
 pub use link::Link;
 pub use player::{Player, PlayerId};
 pub use step::{Label, Scope, Step};
+pub use tls::{Acceptor, Alpn, Credentials, Dialer, Secured};

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use crate::frame::{Frame, FrameError};
 
 pub mod memory;
+pub mod stream;
 
 /// Bytes of payload per frame where frames are cut: large enough to cost nothing, small enough for
 /// heartbeats and other messages to go in between.

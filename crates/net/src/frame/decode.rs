@@ -10,12 +10,15 @@ use crate::step::{Scope, Step};
 /// The fewest bytes that a part can have.
 const SMALLEST_PART: usize = 29;
 
+/// Payloads from this size on may share the buffer of their frame.
+const WORTH_SHARING: usize = 32 << 10;
+
 /// Reads one frame, given without its length field. Copies the payloads.
 pub fn decode_frame(bytes: &[u8]) -> Result<Frame, FrameError> {
     decode_shared(&Bytes::copy_from_slice(bytes))
 }
 
-/// Reads one frame, given without its length field. Payloads share the given buffer.
+/// Reads one frame, given without its length field. Large payloads share the given buffer.
 pub(crate) fn decode_shared(bytes: &Bytes) -> Result<Frame, FrameError> {
     if bytes.len() > MAX_FRAME {
         return Err(FrameError::TooLarge(bytes.len()));
@@ -126,8 +129,13 @@ impl<'a> Reader<'a> {
 
     fn payload(&mut self, length: usize) -> Result<Bytes, FrameError> {
         let start = self.at;
-        self.slice(length)?;
-        Ok(self.bytes.slice(start..start + length))
+        let payload = self.slice(length)?;
+        // A small payload must not keep a large frame in memory for as long as it waits.
+        if length >= WORTH_SHARING && length >= self.bytes.len() / 2 {
+            Ok(self.bytes.slice(start..start + length))
+        } else {
+            Ok(Bytes::copy_from_slice(payload))
+        }
     }
 
     fn array<const N: usize>(&mut self) -> Result<[u8; N], FrameError> {

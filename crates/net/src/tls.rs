@@ -1,0 +1,123 @@
+//! TLS 1.3 between workers, with mutual authentication by pinned keys.
+//!
+//! There is no certificate authority: a certificate is only the form in which TLS carries a worker's
+//! Ed25519 key, signed by that key itself. Who dials expects one identity; who is dialled asks a
+//! predicate (the roster). Both verify the handshake's signature, so the key was really used. Key
+//! exchange is X25519MLKEM768 and nothing else: shares recorded today must stay secret. Nothing is
+//! resumed and nothing is sent early.
+//!
+//! Validity dates of certificates *are* checked, with an hour of slack for clocks (the maker puts it
+//! into `notBefore`). They do not decide whether a key is trusted, which is the roster's business;
+//! they bound the use of a certificate that was made for a key since retired. A running worker renews
+//! its certificate by itself.
+
+mod accept;
+mod certificate;
+mod dial;
+mod listen;
+mod reason;
+mod verify;
+
+use std::sync::{Arc, LazyLock};
+use std::time::Duration;
+
+use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
+use rustls::{NamedGroup, SignatureScheme};
+use tokio::net::TcpStream;
+use tokio_rustls::TlsStream;
+
+use crate::error::NetError;
+use crate::identity::Identity;
+
+pub use accept::Acceptor;
+pub use certificate::Credentials;
+pub use dial::Dialer;
+pub use listen::{Incoming, Limits, listen};
+pub use verify::Rejection;
+
+pub(crate) use reason::was_refused;
+
+/// How long connecting and the handshake may take, each.
+pub const HANDSHAKE_TIME: Duration = Duration::from_secs(10);
+
+/// What a connection is for; ALPN carries it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Alpn {
+    /// `h2`: the gRPC control plane.
+    Control,
+    /// `privity/1`: the framed data plane.
+    Data,
+}
+
+impl Alpn {
+    /// The protocol's name on the wire.
+    pub fn wire(self) -> &'static [u8] {
+        match self {
+            Alpn::Control => b"h2",
+            Alpn::Data => b"privity/1",
+        }
+    }
+
+    fn from_wire(wire: Option<&[u8]>) -> Option<Alpn> {
+        [Alpn::Control, Alpn::Data].into_iter().find(|alpn| Some(alpn.wire()) == wire)
+    }
+}
+
+/// A connection whose other end has proved its identity.
+#[derive(Debug)]
+pub struct Secured {
+    /// Who is at the other end.
+    pub identity: Identity,
+    /// What the connection is for.
+    pub alpn: Alpn,
+    /// The connection itself.
+    pub stream: TlsStream<TcpStream>,
+}
+
+impl Secured {
+    fn new(identity: Identity, stream: TlsStream<TcpStream>) -> Result<Secured, NetError> {
+        let alpn = Alpn::from_wire(stream.get_ref().1.alpn_protocol()).ok_or_else(|| NetError::Handshake {
+            player: None,
+            reason: "it asked for no protocol that we speak".into(),
+        })?;
+        Ok(Secured { identity, alpn, stream })
+    }
+
+    /// 32 bytes that both ends of this connection, and nobody else, can derive for `label`
+    /// (RFC 8446 §7.5): what is bound to them is bound to this connection.
+    pub fn exporter(&self, label: &'static str, context: &[u8]) -> Result<[u8; 32], NetError> {
+        let (label, context) = (label.as_bytes(), Some(context));
+        let exported = match &self.stream {
+            TlsStream::Client(stream) => stream.get_ref().1.export_keying_material([0; 32], label, context),
+            TlsStream::Server(stream) => stream.get_ref().1.export_keying_material([0; 32], label, context),
+        };
+        exported.map_err(|error| NetError::Misuse { what: format!("the TLS exporter refused: {error}") })
+    }
+
+    /// The key exchange that was negotiated.
+    pub fn key_exchange(&self) -> Option<NamedGroup> {
+        self.stream.get_ref().1.negotiated_key_exchange_group().map(|group| group.name())
+    }
+}
+
+/// The one set of algorithms that this crate uses, on both sides.
+fn provider() -> Arc<CryptoProvider> {
+    static PROVIDER: LazyLock<Arc<CryptoProvider>> = LazyLock::new(|| {
+        Arc::new(CryptoProvider {
+            cipher_suites: vec![
+                aws_lc_rs::cipher_suite::TLS13_AES_256_GCM_SHA384,
+                aws_lc_rs::cipher_suite::TLS13_AES_128_GCM_SHA256,
+                aws_lc_rs::cipher_suite::TLS13_CHACHA20_POLY1305_SHA256,
+            ],
+            kx_groups: vec![aws_lc_rs::kx_group::X25519MLKEM768],
+            signature_verification_algorithms: SIGNATURES,
+            ..aws_lc_rs::default_provider()
+        })
+    });
+    Arc::clone(&PROVIDER)
+}
+
+static SIGNATURES: WebPkiSupportedAlgorithms = WebPkiSupportedAlgorithms {
+    all: &[webpki::aws_lc_rs::ED25519],
+    mapping: &[(SignatureScheme::ED25519, &[webpki::aws_lc_rs::ED25519])],
+};

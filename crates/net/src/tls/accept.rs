@@ -1,0 +1,83 @@
+//! Being connected to by anyone whom a predicate knows.
+
+use std::fmt;
+use std::sync::Arc;
+
+use rustls::ServerConfig;
+use rustls::pki_types::UnixTime;
+use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
+use rustls::sign::CertifiedKey;
+use rustls::version::TLS13;
+use tokio::net::TcpStream;
+use tokio::time::timeout;
+use tokio_rustls::{TlsAcceptor, TlsStream};
+
+use super::verify::{Allowed, Pinned, inspect};
+use super::{Alpn, Credentials, HANDSHAKE_TIME, Secured, provider, reason};
+use crate::error::NetError;
+use crate::identity::Identity;
+
+/// The answering side of handshakes.
+#[derive(Clone)]
+pub struct Acceptor {
+    tls: TlsAcceptor,
+    identity: Identity,
+}
+
+impl Acceptor {
+    /// Answers as the owner of these credentials, and accepts the identities that `allowed` knows.
+    /// It is asked in every handshake, so a changed roster counts at once.
+    pub fn new(
+        credentials: Credentials,
+        allowed: impl Fn(&Identity) -> bool + Send + Sync + 'static,
+    ) -> Result<Acceptor, NetError> {
+        let identity = credentials.identity();
+        let allowed: Allowed = Arc::new(allowed);
+        let mut config = ServerConfig::builder_with_provider(provider())
+            .with_protocol_versions(&[&TLS13])
+            .map_err(|error| NetError::Misuse { what: error.to_string() })?
+            .with_client_cert_verifier(Arc::new(Pinned::Any(allowed)))
+            .with_cert_resolver(Arc::new(Current(credentials)));
+        config.alpn_protocols = [Alpn::Data, Alpn::Control].map(|alpn| alpn.wire().to_vec()).to_vec();
+        config.session_storage = Arc::new(NoServerSessionStorage {});
+        config.send_tls13_tickets = 0;
+        config.max_early_data_size = 0;
+        Ok(Acceptor { tls: TlsAcceptor::from(Arc::new(config)), identity })
+    }
+
+    /// Who answers.
+    pub fn identity(&self) -> Identity {
+        self.identity
+    }
+
+    /// The handshake, over a connection that was just accepted.
+    pub async fn accept(&self, stream: TcpStream) -> Result<Secured, NetError> {
+        let failed = |reason: String| NetError::Handshake { player: None, reason };
+        stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
+        let stream = match timeout(HANDSHAKE_TIME, self.tls.accept(stream)).await {
+            Ok(Ok(stream)) => stream,
+            Ok(Err(error)) => return Err(reason::handshake(&error, None)),
+            Err(_) => return Err(failed(format!("it did not finish within {HANDSHAKE_TIME:?}"))),
+        };
+        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let certificate = certificate.ok_or_else(|| failed("it showed no certificate".into()))?;
+        let identity = inspect(certificate, UnixTime::now()).map_err(|fault| failed(fault.to_string()))?;
+        Secured::new(identity, TlsStream::Server(stream))
+    }
+}
+
+impl fmt::Debug for Acceptor {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Acceptor({:?})", self.identity)
+    }
+}
+
+/// Shows the certificate of the day.
+#[derive(Debug)]
+struct Current(Credentials);
+
+impl ResolvesServerCert for Current {
+    fn resolve(&self, _: ClientHello<'_>) -> Option<Arc<CertifiedKey>> {
+        self.0.certified().ok()
+    }
+}
