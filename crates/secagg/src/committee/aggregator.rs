@@ -1,0 +1,233 @@
+//! An aggregator: opens the seeds that are sealed to it, votes for one list, answers for one list.
+
+use std::collections::BTreeMap;
+
+use super::Committee;
+use super::messages::{Answer, Deposit, Frozen, InclusionList, Vote};
+use crate::domain::{self, Kind};
+use crate::error::Error;
+use crate::identity::{Enrolment, Identity, Signer};
+use crate::mask::{Seed, Sign};
+use crate::seal::OpenKey;
+use crate::task::Task;
+use crate::vector::Vector;
+use crate::wire::{Bytes32, open, start};
+
+/// What became of a deposit.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Deposited {
+    /// It is new.
+    New,
+    /// The same contribution was deposited before.
+    Repeated,
+}
+
+/// What an aggregator must not forget over a restart, lest it support two lists: to be stored durably, under the
+/// round, *before* the vote or answer that comes with it leaves.
+#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
+pub struct Memory {
+    /// The one list that it supports.
+    list: Option<Bytes32>,
+}
+
+/// What both states share.
+struct Core {
+    task: Task,
+    committee: Committee,
+    context: Bytes32,
+    position: usize,
+    signer: Signer,
+    open: OpenKey,
+    memory: Memory,
+    seeds: BTreeMap<Identity, Entry>,
+}
+
+/// A client's contribution, as far as an aggregator knows it.
+struct Entry {
+    digest: Bytes32,
+    /// One for each set that the aggregator belongs to.
+    seeds: Vec<Seed>,
+}
+
+/// Takes deposits.
+pub struct Collecting<E> {
+    core: Core,
+    enrolment: E,
+}
+
+/// A list that was found fit to vote for.
+pub struct Approved(Bytes32);
+
+/// Has voted; waits for the frozen list.
+pub struct AwaitFrozen {
+    core: Core,
+}
+
+impl<E: Enrolment> Collecting<E> {
+    /// Joins a round. `memory` is what was stored for this round before, or the default.
+    ///
+    /// # Errors
+    /// [`Error::Parameter`] if the task is unusable or the keys are not those of a member.
+    pub fn new(
+        task: Task,
+        committee: Committee,
+        signer: Signer,
+        open: OpenKey,
+        enrolment: E,
+        memory: Memory,
+    ) -> Result<Self, Error> {
+        task.check()?;
+        let position = committee
+            .position(&signer.identity())
+            .filter(|&position| committee.members()[position].seal == open.public())
+            .ok_or_else(|| Error::parameter("these keys are not those of a member of the committee"))?;
+        let context = committee.context(&task);
+        let core = Core { task, committee, context, position, signer, open, memory, seeds: BTreeMap::new() };
+        Ok(Self { core, enrolment })
+    }
+
+    /// Takes a deposit: verifies the client's signature and opens its seeds.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`], [`Error::Second`], [`Error::Sealed`] if the seeds do not open or are not what the client
+    /// committed to, or what makes the message no deposit of this round. The state is unchanged.
+    pub fn deposit(&mut self, message: &[u8]) -> Result<Deposited, Error> {
+        let core = &mut self.core;
+        let deposit = Deposit::decode(message, &core.context, &core.committee, core.position)?;
+        let client = deposit.header.identity();
+        if !self.enrolment.admits(&client) {
+            return Err(Error::NotEnrolled { culprit: client });
+        }
+        let digest = deposit.header.digest(&core.context);
+        match core.seeds.get(&client) {
+            Some(known) if known.digest == digest => return Ok(Deposited::Repeated),
+            Some(_) => return Err(Error::Second { message: "contribution", culprit: client }),
+            None => {}
+        }
+        let seeds = core.open_seeds(&client, &deposit).ok_or(Error::Sealed { message: "seeds", culprit: client })?;
+        core.seeds.insert(client, Entry { digest, seeds });
+        Ok(Deposited::New)
+    }
+
+    /// Whether this aggregator can vote for a proposal: at least the minimum, and every contribution accepted here.
+    ///
+    /// # Errors
+    /// [`Error::Unaccepted`] names whom the collector should leave out; [`Error::Equivocation`] if another list was
+    /// voted for before a restart; [`Error::TooFew`] under the minimum.
+    pub fn check_proposal(&self, message: &[u8]) -> Result<Approved, Error> {
+        let list = InclusionList::decode_proposal(message, &self.core.context, &self.core.task)?;
+        let digest = list.digest(&self.core.context);
+        self.core.check_list(&list, digest)?;
+        Ok(Approved(digest))
+    }
+
+    /// Votes. Store the memory before the vote leaves; no other list will be supported in this round.
+    #[must_use]
+    pub fn vote(self, approved: Approved) -> (AwaitFrozen, Memory, Vec<u8>) {
+        let mut core = self.core;
+        core.memory.list = Some(approved.0);
+        let signature = core.signer.sign(domain::SIGN_VOTE, &Vote::signed(&core.context, &approved.0));
+        let vote = Vote { member: core.position, list: approved.0, signature }.encode(&core.context);
+        let memory = core.memory;
+        (AwaitFrozen { core }, memory, vote)
+    }
+
+    /// Goes on without voting, as when the others froze a list while this aggregator was away.
+    #[must_use]
+    pub fn abstain(self) -> AwaitFrozen {
+        AwaitFrozen { core: self.core }
+    }
+}
+
+impl AwaitFrozen {
+    /// Decodes a frozen list and checks that this aggregator may answer for it.
+    ///
+    /// # Errors
+    /// [`Error::Equivocation`] if it voted for another list, [`Error::Unaccepted`], or as [`Frozen::decode`].
+    pub fn check_frozen(&self, message: &[u8]) -> Result<Frozen, Error> {
+        let frozen = Frozen::decode(message, &self.core.task, &self.core.committee)?;
+        self.core.check_list(frozen.list(), frozen.digest())?;
+        Ok(frozen)
+    }
+
+    /// Answers with the sums of the masks over the frozen list: the aggregator's last word in this round. Store the
+    /// memory before the answer leaves.
+    ///
+    /// Cost: one expansion for every client and set; O(d) memory beyond the seeds.
+    ///
+    /// # Errors
+    /// [`Error::Unaccepted`] or [`Error::Equivocation`] if the list was not checked here.
+    pub fn answer(self, frozen: &Frozen) -> Result<(Memory, Vec<u8>), Error> {
+        let mut core = self.core;
+        core.check_list(frozen.list(), frozen.digest())?;
+        core.memory.list = Some(frozen.digest());
+        let mut sums = Vec::new();
+        for set in 0..core.committee.sets_of(core.position).count() {
+            let mut sum = Vector::zeros(core.task.ring, core.task.len as usize);
+            for (client, _) in frozen.list().entries() {
+                if let Some(entry) = core.seeds.get(client) {
+                    entry.seeds[set].apply(&core.context, Sign::Plus, &mut sum);
+                }
+            }
+            sum.pack_into(&mut sums);
+        }
+        let signed = Answer::signed(&core.context, &frozen.digest(), &sums);
+        let signature = core.signer.sign(domain::SIGN_ANSWER, &signed);
+        let answer = Answer::encode(&core.context, core.position, &frozen.digest(), &signature, &sums);
+        Ok((core.memory, answer))
+    }
+}
+
+impl Core {
+    /// The seeds of a deposit, if the box opens and they are what was committed to.
+    fn open_seeds(&self, client: &Identity, deposit: &Deposit<'_>) -> Option<Vec<Seed>> {
+        let info = Committee::seal_info(&self.context, client, self.position);
+        let content = zeroize::Zeroizing::new(self.open.open(&info, deposit.sealed)?);
+        let (seeds, _) = content.as_chunks::<32>();
+        let seeds: Vec<Seed> = seeds.iter().map(|seed| Seed(*seed)).collect();
+        let all_open = self
+            .committee
+            .sets_of(self.position)
+            .zip(&seeds)
+            .all(|(set, seed)| seed.opens(&self.context, &deposit.header.seeds[set]));
+        all_open.then_some(seeds)
+    }
+
+    /// One list a round, and only contributions that were accepted here.
+    fn check_list(&self, list: &InclusionList, digest: Bytes32) -> Result<(), Error> {
+        if self.memory.list.is_some_and(|supported| supported != digest) {
+            return Err(Error::Equivocation { message: "inclusion list" });
+        }
+        let missing: Vec<_> = list
+            .entries()
+            .filter(|(client, digest)| self.seeds.get(client).is_none_or(|entry| entry.digest != **digest))
+            .map(|(client, _)| *client)
+            .collect();
+        if missing.is_empty() { Ok(()) } else { Err(Error::Unaccepted { missing }) }
+    }
+}
+
+impl Memory {
+    /// Its bytes for a store.
+    #[must_use]
+    pub fn encode(&self, task: &Task, committee: &Committee) -> Vec<u8> {
+        let mut out = start(Kind::Memory, &committee.context(task), 32);
+        out.extend_from_slice(self.list.as_ref().map_or(&[], |list| &list[..]));
+        out
+    }
+
+    /// # Errors
+    /// [`Error::Malformed`], [`Error::Version`] or [`Error::OtherRound`].
+    pub fn decode(bytes: &[u8], task: &Task, committee: &Committee) -> Result<Self, Error> {
+        let reader = open(bytes, Kind::Memory, &committee.context(task), "memory")?;
+        match reader.rest() {
+            [] => Ok(Self { list: None }),
+            rest => {
+                let list = rest
+                    .try_into()
+                    .map_err(|_| Error::Malformed { message: "memory", what: "neither empty nor one digest" })?;
+                Ok(Self { list: Some(list) })
+            }
+        }
+    }
+}

@@ -1,0 +1,178 @@
+//! The collector: takes contributions, each identity once, and proposes which of them enter the sum.
+//!
+//! It holds 64 bytes per client, never a vector: those stay on the board until [`Combiner`](super::Combiner) reads
+//! them, one after the other.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use super::Committee;
+use super::messages::{Contribution, Deposit, Frozen, InclusionList, Vote};
+use crate::error::Error;
+use crate::identity::{Enrolment, Identity};
+use crate::task::Task;
+use crate::wire::Bytes32;
+
+/// What became of a contribution.
+#[derive(Debug)]
+pub enum Accepted {
+    /// It is new. The board must keep the contribution and pass each deposit to the aggregator of the same position,
+    /// before the client is told that it was accepted.
+    New {
+        /// Whose it is.
+        client: Identity,
+        /// One message for each aggregator.
+        deposits: Vec<Vec<u8>>,
+    },
+    /// The very same bytes came before.
+    Repeated {
+        /// Whose it is.
+        client: Identity,
+    },
+}
+
+/// Takes contributions.
+pub struct Collector<E> {
+    task: Task,
+    committee: Committee,
+    context: Bytes32,
+    enrolment: E,
+    accepted: BTreeMap<Identity, Bytes32>,
+    excluded: BTreeSet<Identity>,
+}
+
+impl<E: Enrolment> Collector<E> {
+    /// # Errors
+    /// [`Error::Parameter`] if the task is unusable.
+    pub fn new(task: Task, committee: Committee, enrolment: E) -> Result<Self, Error> {
+        task.check()?;
+        let context = committee.context(&task);
+        Ok(Self { task, committee, context, enrolment, accepted: BTreeMap::new(), excluded: BTreeSet::new() })
+    }
+
+    /// Takes a contribution; every byte of it is covered by the client's signature, which is verified.
+    ///
+    /// # Errors
+    /// [`Error::NotEnrolled`], [`Error::Second`] (a different contribution of the same identity), [`Error::Sealed`] (it
+    /// was excluded), or what makes the message no contribution to this round. The state is unchanged.
+    pub fn accept(&mut self, message: &[u8]) -> Result<Accepted, Error> {
+        let contribution = Contribution::decode(message, &self.context, &self.task, &self.committee)?;
+        let client = contribution.header.identity();
+        if !self.enrolment.admits(&client) {
+            return Err(Error::NotEnrolled { culprit: client });
+        }
+        if self.excluded.contains(&client) {
+            return Err(Error::Sealed { message: "contribution", culprit: client });
+        }
+        let digest = contribution.header.digest(&self.context);
+        match self.accepted.get(&client) {
+            Some(known) if *known == digest => return Ok(Accepted::Repeated { client }),
+            Some(_) => return Err(Error::Second { message: "contribution", culprit: client }),
+            None => self.accepted.insert(client, digest),
+        };
+        let deposits = contribution
+            .boxes
+            .iter()
+            .map(|sealed| Deposit::encode(&self.context, &contribution.header, sealed))
+            .collect();
+        Ok(Accepted::New { client, deposits })
+    }
+
+    /// Leaves a contribution out, because an aggregator cannot use it. Its client may not send another one.
+    pub fn exclude(&mut self, client: &Identity) {
+        if self.accepted.remove(client).is_some() {
+            self.excluded.insert(*client);
+        }
+    }
+
+    /// How many contributions there are.
+    #[must_use]
+    pub fn count(&self) -> usize {
+        self.accepted.len()
+    }
+
+    /// Ends the collection.
+    ///
+    /// # Errors
+    /// [`Error::TooFew`] under the minimum; the round is then over, with nothing revealed.
+    pub fn close(self) -> Result<Closed, Error> {
+        if self.accepted.len() < self.task.minimum as usize {
+            return Err(Error::TooFew {
+                what: "contributions",
+                have: self.accepted.len(),
+                need: self.task.minimum as usize,
+            });
+        }
+        let list = InclusionList::new(self.accepted);
+        let digest = list.digest(&self.context);
+        Ok(Closed {
+            task: self.task,
+            committee: self.committee,
+            context: self.context,
+            list,
+            digest,
+            votes: BTreeMap::new(),
+        })
+    }
+}
+
+/// Gathers the aggregators' votes for the closed list.
+pub struct Closed {
+    task: Task,
+    committee: Committee,
+    context: Bytes32,
+    list: InclusionList,
+    digest: Bytes32,
+    votes: BTreeMap<usize, [u8; 64]>,
+}
+
+impl Closed {
+    /// The proposal for every aggregator.
+    #[must_use]
+    pub fn proposal(&self) -> Vec<u8> {
+        self.list.encode_proposal(&self.context)
+    }
+
+    /// Leaves out contributions that an aggregator did not accept, before anybody voted.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] once there is a vote; [`Error::TooFew`] if fewer than the minimum would be left.
+    pub fn without(self, missing: &[Identity]) -> Result<Self, Error> {
+        if !self.votes.is_empty() {
+            return Err(Error::Misuse { what: "a list cannot change once it has a vote" });
+        }
+        let entries: BTreeMap<_, _> =
+            self.list.entries().filter(|(id, _)| !missing.contains(id)).map(|(id, digest)| (*id, *digest)).collect();
+        if entries.len() < self.task.minimum as usize {
+            return Err(Error::TooFew { what: "contributions", have: entries.len(), need: self.task.minimum as usize });
+        }
+        let list = InclusionList::new(entries);
+        let digest = list.digest(&self.context);
+        Ok(Self { list, digest, ..self })
+    }
+
+    /// What to tell a client that comes now.
+    #[must_use]
+    pub fn late(&self, message: &[u8]) -> Error {
+        match Contribution::decode(message, &self.context, &self.task, &self.committee) {
+            Ok(late) => Error::Late { message: "contribution", culprit: late.header.identity() },
+            Err(error) => error,
+        }
+    }
+
+    /// Takes a vote. Gives the frozen list once a quorum signed it.
+    ///
+    /// # Errors
+    /// [`Error::Broken`] if the vote is for another list, or what makes it no vote of this round.
+    pub fn vote(&mut self, message: &[u8]) -> Result<Option<Frozen>, Error> {
+        let vote = Vote::decode(message, &self.context, &self.committee)?;
+        if vote.list != self.digest {
+            let culprit = self.committee.members()[vote.member].key.identity();
+            return Err(Error::Broken { culprit, what: "it voted for another list" });
+        }
+        self.votes.insert(vote.member, vote.signature);
+        if self.votes.len() < self.committee.quorum() {
+            return Ok(None);
+        }
+        Ok(Some(Frozen::new(self.list.clone(), self.digest, self.votes.clone())))
+    }
+}
