@@ -93,6 +93,33 @@ impl fmt::Display for DType {
     }
 }
 
+impl std::str::FromStr for DType {
+    type Err = String;
+
+    /// Reads a type as it is printed: `bool`, `f64`, `fixed<64, 16>`.
+    fn from_str(text: &str) -> Result<DType, String> {
+        Ok(match text {
+            "bool" => DType::Bool,
+            "i64" => DType::I64,
+            "u64" => DType::U64,
+            "f32" => DType::F32,
+            "f64" => DType::F64,
+            "bytes" => DType::Bytes,
+            _ => {
+                let inner = text.strip_prefix("fixed<").and_then(|t| t.strip_suffix('>'));
+                let parts = inner.and_then(|t| t.split_once(','));
+                let number = |t: &str| t.trim().parse::<u8>().ok();
+                let fixed = parts.and_then(|(ring, frac)| match (number(ring)?, number(frac)?) {
+                    (64, frac) => DType::fixed(RingBits::B64, frac),
+                    (128, frac) => DType::fixed(RingBits::B128, frac),
+                    _ => None,
+                });
+                return fixed.ok_or_else(|| format!("`{text}` is not a type"));
+            }
+        })
+    }
+}
+
 /// The length of one axis: a constant plus named dimensions, as `442`, `n` or `n + m`.
 ///
 /// Sums arise where rows of several owners are concatenated.

@@ -1,0 +1,111 @@
+//! Binding a computation to lengths and data: every dimension gets a length, every input fits.
+
+use std::collections::BTreeMap;
+
+use ir::{Computation, Op, PlayerId, Type, ValueId};
+
+use crate::error::SessionError;
+use crate::plan::Dims;
+
+/// Checks that every named dimension has a length, that every type is of a size that a machine can hold, and that
+/// batches come out even.
+pub(crate) fn check_dims(c: &Computation, dims: &Dims) -> Result<(), SessionError> {
+    for (dim, _) in c.dims() {
+        match dims.get(&dim) {
+            None => return Err(SessionError::DimUnbound { dim }),
+            Some(0) => return Err(SessionError::DimMisfit { what: format!("`{dim}` is 0: there are no rows") }),
+            Some(_) => {}
+        }
+    }
+    for graph in std::iter::once(&c.graph).chain(c.functions.iter().map(|f| &f.graph)) {
+        for value in &graph.values {
+            let shape = concrete(&value.ty, dims)?;
+            let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d)).filter(|n| *n <= MAX_ELEMENTS);
+            if count.is_none() {
+                return Err(SessionError::DimMisfit { what: format!("a value of type {} is too large", value.ty) });
+            }
+        }
+        let mut problem = None;
+        graph.visit(&mut |instr| {
+            if instr.op == Op::Fold
+                && let Err(e) = batches(&graph.value(instr.args[0]).ty, instr.attrs.int("by"), instr.attrs.bool("drop"), dims)
+            {
+                problem.get_or_insert(e);
+            }
+        });
+        if let Some(e) = problem {
+            return Err(e);
+        }
+    }
+    Ok(())
+}
+
+/// The most elements of one value: 2^40, far above any memory, so that sizes in bytes never overflow.
+const MAX_ELEMENTS: usize = 1 << 40;
+
+/// The number of batches of a `fold`.
+pub(crate) fn batches(rows: &Type, by: Option<i64>, drop: Option<bool>, dims: &Dims) -> Result<usize, SessionError> {
+    let rows = concrete(rows, dims)?.first().copied().unwrap_or(0);
+    let by = by.and_then(|b| usize::try_from(b).ok()).filter(|b| *b > 0).unwrap_or(1);
+    if rows % by != 0 && drop != Some(true) {
+        let what = format!("{rows} rows do not make batches of {by}; add `drop` to leave out the last rows");
+        return Err(SessionError::DimMisfit { what });
+    }
+    Ok(rows / by)
+}
+
+/// The lengths of all axes.
+pub(crate) fn concrete(ty: &Type, dims: &Dims) -> Result<Vec<usize>, SessionError> {
+    ty.concrete(dims).map_err(|dim| SessionError::DimUnbound { dim: dim.to_string() })
+}
+
+/// The lengths that inputs bind, given the shapes of data at hand.
+///
+/// # Errors
+/// If two inputs disagree, or a shape does not fit the declared type.
+pub fn dims_of_data(c: &Computation, shapes: &BTreeMap<(PlayerId, String), Vec<usize>>) -> Result<Dims, SessionError> {
+    let mut dims: BTreeMap<String, (u64, String)> = BTreeMap::new();
+    for (instr, value) in c.inputs() {
+        let name = instr.attrs.str("name").unwrap_or_default();
+        let player = c.placement(instr.placement).players[0];
+        let Some(shape) = shapes.get(&(player, name.to_owned())) else { continue };
+        let owner = &c.player(player).name;
+        let ty = &c.graph.value(value).ty;
+        if shape.len() != ty.rank() {
+            return Err(misfit(c, player, name, format!("has {} axes; its type is {ty}", shape.len())));
+        }
+        for (dim, n) in ty.shape.iter().zip(shape) {
+            let n = *n as u64;
+            match (dim.as_name(), dim.as_constant()) {
+                (Some(dim), _) => match dims.get(dim) {
+                    Some((old, first)) if *old != n => {
+                        let what = format!("has {n} rows along `{dim}`, and {first} has {old}");
+                        return Err(misfit(c, player, name, what));
+                    }
+                    Some(_) => {}
+                    None => drop(dims.insert(dim.to_owned(), (n, format!("`{name}` of {owner}")))),
+                },
+                (None, Some(m)) if m != n => {
+                    return Err(misfit(c, player, name, format!("has {n} where its type {ty} says {m}")));
+                }
+                _ => {}
+            }
+        }
+    }
+    Ok(dims.into_iter().map(|(dim, (n, _))| (dim, n)).collect())
+}
+
+/// Checks one input's shape against its type and the lengths agreed on.
+pub(crate) fn check_input(c: &Computation, input: ValueId, name: &str, shape: &[usize], dims: &Dims) -> Result<(), SessionError> {
+    let value = c.graph.value(input);
+    let wanted = concrete(&value.ty, dims)?;
+    if shape == wanted {
+        return Ok(());
+    }
+    let player = c.placement(value.placement).players[0];
+    Err(misfit(c, player, name, format!("has the shape {shape:?}; agreed on was {} = {wanted:?}", value.ty)))
+}
+
+fn misfit(c: &Computation, player: PlayerId, input: &str, what: String) -> SessionError {
+    SessionError::InputMisfit { player: c.player(player).name.clone(), input: input.to_owned(), what }
+}

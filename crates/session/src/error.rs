@@ -1,0 +1,145 @@
+//! What can end a session, split by fault.
+
+use ir::Span;
+use net::NetError;
+
+/// Why a session did not come to its end.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum SessionError {
+    /// The computation uses a scheme that this version cannot run.
+    #[error("this cannot be run: {reason}")]
+    NotRunnable {
+        /// Which, and why.
+        reason: String,
+    },
+    /// A named dimension has no length.
+    #[error("the dimension `{dim}` has no length")]
+    DimUnbound {
+        /// The dimension.
+        dim: String,
+    },
+    /// A length does not fit the program.
+    #[error("{what}")]
+    DimMisfit {
+        /// What does not fit.
+        what: String,
+    },
+    /// An input is missing.
+    #[error("{player} has no data for the input `{input}`")]
+    InputMissing {
+        /// Whose worker.
+        player: String,
+        /// The input.
+        input: String,
+    },
+    /// An input is not of the declared type or length.
+    #[error("the input `{input}` of {player} {what}")]
+    InputMisfit {
+        /// Whose worker.
+        player: String,
+        /// The input.
+        input: String,
+        /// What is wrong with it.
+        what: String,
+    },
+    /// Two owners' rows do not match.
+    #[error("the rows of {first} and {second} along `{dim}` do not match: their columns `{key}` differ")]
+    RowsDiffer {
+        /// An owner.
+        first: String,
+        /// Another.
+        second: String,
+        /// The dimension.
+        dim: String,
+        /// The key column.
+        key: String,
+    },
+    /// A kernel failed on this player's values.
+    #[error("`{op}`{} at {player}: {what}", place(span))]
+    Kernel {
+        /// The operator.
+        op: &'static str,
+        /// Where it is in the program.
+        span: Span,
+        /// At whose worker.
+        player: String,
+        /// A stable code.
+        code: &'static str,
+        /// What happened, without values.
+        what: String,
+        /// What to do about it.
+        help: String,
+    },
+    /// A peer or the network failed.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// A defect of this program.
+    #[error("internal error: {what}")]
+    Internal {
+        /// What was found.
+        what: String,
+    },
+}
+
+fn place(span: &Span) -> String {
+    if span.is_known() { format!(" ({span})") } else { String::new() }
+}
+
+impl SessionError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &str {
+        match self {
+            SessionError::NotRunnable { .. } => "session.not-runnable",
+            SessionError::DimUnbound { .. } => "session.dim-unbound",
+            SessionError::DimMisfit { .. } => "session.dim-misfit",
+            SessionError::InputMissing { .. } => "session.input-missing",
+            SessionError::InputMisfit { .. } => "session.input-misfit",
+            SessionError::RowsDiffer { .. } => "session.rows-differ",
+            SessionError::Kernel { code, .. } => code,
+            SessionError::Net(e) => e.code(),
+            SessionError::Internal { .. } => "session.internal",
+        }
+    }
+
+    /// The player concerned, if one is.
+    pub fn player(&self) -> Option<String> {
+        match self {
+            SessionError::InputMissing { player, .. }
+            | SessionError::InputMisfit { player, .. }
+            | SessionError::Kernel { player, .. } => Some(player.clone()),
+            SessionError::RowsDiffer { second, .. } => Some(second.clone()),
+            SessionError::Net(e) => e.player().map(|p| p.name.to_string()),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> String {
+        match self {
+            SessionError::NotRunnable { .. } => "`privity check` shows what the program needs".into(),
+            SessionError::DimUnbound { dim } => format!("give it, as `--dims {dim}=442`, or give data for an input that has it"),
+            SessionError::DimMisfit { .. } => "compare the dims of the agreement with the program".into(),
+            SessionError::InputMissing { player, input } => {
+                format!("name its file under [{player}.{input}] in the data file or the worker's configuration")
+            }
+            SessionError::InputMisfit { .. } => "compare the data with the input's declaration in the program".into(),
+            SessionError::RowsDiffer { key, .. } => {
+                format!("sort both files by `{key}`, and keep only rows that both have; then run again")
+            }
+            SessionError::Kernel { help, .. } => help.clone(),
+            SessionError::Net(e) => e.help(),
+            SessionError::Internal { .. } => "this is a defect of privity: please report it with the program".into(),
+        }
+    }
+
+    /// Whether a peer or the network is at fault, rather than data or program.
+    pub fn is_remote(&self) -> bool {
+        matches!(self, SessionError::Net(_))
+    }
+
+    /// Whether it only echoes what another player found first.
+    pub fn is_echo(&self) -> bool {
+        matches!(self, SessionError::Net(NetError::PeerAborted { .. } | NetError::Ended { .. }))
+    }
+}

@@ -1,0 +1,275 @@
+//! Executing a plan: every step is a future that waits for what it takes, runs its kernel, and puts what
+//! it gives. All steps of a block are polled together; see [`drive`](crate::drive) for when messages leave.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, PoisonError};
+
+use futures::StreamExt;
+use futures::future::BoxFuture;
+use futures::stream::FuturesUnordered;
+use ir::{Block, Graph, IndexItem, Instr, Op, PlacementId, ValueId};
+use net::Scope;
+use schemes::{Party, Plain, SchemeError, Value};
+
+use crate::bind;
+use crate::error::SessionError;
+use crate::events::Progress;
+use crate::held::Held;
+use crate::plan::{Act, Part, Plan, Step};
+use crate::stage::Stage;
+
+/// A block's values that are given from outside, or that it leaves behind.
+type Values = Vec<(ValueId, Arc<Held>)>;
+
+type Result<T> = std::result::Result<T, SessionError>;
+
+/// One run of one plan.
+pub(crate) struct Run<'a> {
+    pub(crate) plan: &'a Plan,
+    pub(crate) stage: &'a Stage,
+    pub(crate) progress: &'a Progress,
+    pub(crate) inputs: Mutex<BTreeMap<String, Plain>>,
+    pub(crate) outputs: Mutex<BTreeMap<String, Plain>>,
+}
+
+/// Where in the program a block is, and in which frame it runs.
+#[derive(Clone, Copy)]
+struct Frame<'a> {
+    graph: &'a Graph,
+    block: &'a Block,
+    part: &'a Part,
+    scope: Scope,
+}
+
+impl<'a> Run<'a> {
+    /// Runs the main program.
+    pub(crate) async fn main(&'a self) -> Result<()> {
+        let graph = &self.plan.computation().graph;
+        let scope = self.stage.scope().child("main");
+        let frame = Frame { graph, block: &graph.body, part: &self.plan.main, scope };
+        self.block(frame, Vec::new()).await.map(drop)
+    }
+
+    /// Runs a block and returns those of its results that this player holds.
+    fn block(&'a self, frame: Frame<'a>, given: Values) -> BoxFuture<'a, Result<Values>> {
+        Box::pin(async move {
+            let slots = crate::slots::Slots::new(&frame.part.uses);
+            for (id, value) in given {
+                slots.put(id, value);
+            }
+            let mut steps: FuturesUnordered<_> =
+                frame.part.steps.iter().map(|step| self.step(frame, step, &slots)).collect();
+            while let Some(done) = steps.next().await {
+                done?;
+            }
+            drop(steps);
+            let mut results = Values::new();
+            for id in &frame.block.results {
+                if self.holds(frame.graph, *id) {
+                    results.push((*id, slots.take(*id).await));
+                }
+            }
+            Ok(results)
+        })
+    }
+
+    fn holds(&self, graph: &Graph, id: ValueId) -> bool {
+        let placement = self.plan.computation().placement(graph.value(id).placement);
+        placement.role(self.plan.player).is_some()
+    }
+
+    async fn step(&'a self, frame: Frame<'a>, step: &'a Step, slots: &crate::slots::Slots) -> Result<()> {
+        let instr = &frame.block.instrs[step.index];
+        let mut taken = Values::new();
+        for id in &step.takes {
+            taken.push((*id, slots.take(*id).await));
+        }
+        let scope = frame.scope.child(step.index as u64);
+        let given = match &step.act {
+            Act::Input => vec![self.input(frame.graph, instr)?],
+            Act::Compute => vec![self.compute(frame.graph, instr, scope, taken).await?],
+            Act::Transfer { from } => self.transfer(frame.graph, instr, *from, scope, taken).await?.into_iter().collect(),
+            Act::Deliver => {
+                self.deliver(frame.graph, instr, scope, taken).await?;
+                Vec::new()
+            }
+            Act::Loop(part) => self.repeat(frame.graph, instr, part, scope, taken).await?,
+            Act::Call { function } => self.call(frame.graph, instr, *function, scope, taken).await?,
+        };
+        for (id, value) in given {
+            slots.put(id, value);
+        }
+        if !matches!(step.act, Act::Loop(_) | Act::Call { .. }) {
+            self.progress.step_done(instr);
+        }
+        Ok(())
+    }
+
+    fn input(&self, graph: &Graph, instr: &Instr) -> Result<(ValueId, Arc<Held>)> {
+        let id = instr.results[0];
+        let name = instr.attrs.str("name").unwrap_or_default();
+        let plain = self.inputs.lock().unwrap_or_else(PoisonError::into_inner).remove(name);
+        let c = self.plan.computation();
+        let player = || c.player(self.plan.player).name.clone();
+        let Some(plain) = plain else {
+            return Err(SessionError::InputMissing { player: player(), input: name.to_owned() });
+        };
+        bind::check_input(c, id, name, plain.shape(), &self.plan.dims)?;
+        let wanted = graph.value(id).ty.dtype;
+        // Data files hold floats; what is declared as fixed point is encoded here, at its owner.
+        let plain = schemes::host::cast(&plain, wanted).map_err(|e| self.error(instr, e))?;
+        Ok((id, Arc::new(Held { value: Value::Plain(plain), depth: 0 })))
+    }
+
+    async fn compute(&self, graph: &Graph, instr: &Instr, scope: Scope, taken: Values) -> Result<(ValueId, Arc<Held>)> {
+        let id = instr.results[0];
+        let ty = &graph.value(id).ty;
+        let shape = bind::concrete(ty, &self.plan.dims)?;
+        let party = self.party(&self.players(instr.placement), scope, &taken);
+        let scheme = self.plan.computation().placement(instr.placement).scheme;
+        // One value may be several operands: `x * x` takes it twice, and the plan lists it twice.
+        let args: Vec<&Value> = taken.iter().map(|(_, held)| &held.value).collect();
+        let env = schemes::Env { dtype: ty.dtype, shape: &shape, dims: &self.plan.dims };
+        let value = schemes::apply(&party, scheme, instr.op, &instr.attrs, &args, &env).await;
+        let value = value.map_err(|e| self.error(instr, e))?;
+        Ok((id, Arc::new(Held { value, depth: party.depth() })))
+    }
+
+    async fn transfer(
+        &self,
+        graph: &Graph,
+        instr: &Instr,
+        from: PlacementId,
+        scope: Scope,
+        taken: Values,
+    ) -> Result<Option<(ValueId, Arc<Held>)>> {
+        let id = instr.results[0];
+        let source = &graph.value(instr.args[0]).ty;
+        let ty = &graph.value(id).ty;
+        let shape = bind::concrete(ty, &self.plan.dims)?;
+        let c = self.plan.computation();
+        let (from, to) = (c.placement(from), c.placement(instr.placement));
+        let route = schemes::Route {
+            from: (from.scheme, &self.players_of(&from.players)),
+            to: (to.scheme, &self.players_of(&to.players)),
+            dtype: (source.dtype, ty.dtype),
+            shape: &shape,
+        };
+        let party = self.party(&route.players(), scope, &taken);
+        let value = taken.first().map(|(_, held)| &held.value);
+        let moved = schemes::transfer(&party, &route, value).await.map_err(|e| self.error(instr, e))?;
+        Ok(moved.map(|value| (id, Arc::new(Held { value, depth: party.depth() }))))
+    }
+
+    async fn deliver(&self, graph: &Graph, instr: &Instr, scope: Scope, taken: Values) -> Result<()> {
+        let c = self.plan.computation();
+        let source = graph.value(instr.args[0]);
+        let from = c.placement(source.placement);
+        let shape = bind::concrete(&source.ty, &self.plan.dims)?;
+        // Fixed point arrives as f64: that is what people compute on with.
+        let dtype = if source.ty.dtype.is_fixed() { ir::DType::F64 } else { source.ty.dtype };
+        let readers = instr.attrs.players("to").unwrap_or_default();
+        let name = instr.attrs.str("name").unwrap_or_default();
+        let value = taken.first().map(|(_, held)| &held.value);
+        for reader in readers {
+            if from.role(self.plan.player).is_none() && *reader != self.plan.player {
+                continue;
+            }
+            let route = schemes::Route {
+                from: (from.scheme, &self.players_of(&from.players)),
+                to: (ir::Scheme::Host, &self.players_of(&[*reader])),
+                dtype: (source.ty.dtype, dtype),
+                shape: &shape,
+            };
+            let party = self.party(&route.players(), scope.child(u64::from(reader.0)), &taken);
+            let got = schemes::transfer(&party, &route, value).await.map_err(|e| self.error(instr, e))?;
+            if let Some(Value::Plain(plain)) = got {
+                self.outputs.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), plain);
+            }
+        }
+        Ok(())
+    }
+
+    async fn repeat(&'a self, graph: &'a Graph, instr: &'a Instr, part: &'a Part, scope: Scope, taken: Values) -> Result<Values> {
+        let Some(block) = &instr.region else { return Err(internal("a loop without a region")) };
+        let carried = block.results.len();
+        let batches = instr.args.len() - carried;
+        let times = match instr.op {
+            Op::Fold => bind::batches(&graph.value(instr.args[0]).ty, instr.attrs.int("by"), instr.attrs.bool("drop"), &self.plan.dims)?,
+            _ => instr.attrs.int("times").and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
+        };
+        let by = instr.attrs.int("by").unwrap_or(0);
+        // The plan takes operands first, then what the region captures.
+        let held = instr.args.iter().filter(|v| self.holds(graph, **v)).count();
+        let (operands, captured) = taken.split_at(held);
+        let mut operands = operands.iter().map(|(_, v)| Arc::clone(v));
+        let mut tensors = Vec::new();
+        let mut state = Vec::new();
+        for (i, arg) in instr.args.iter().enumerate() {
+            if self.holds(graph, *arg) {
+                let Some(value) = operands.next() else { return Err(internal("an operand is missing")) };
+                if i < batches { tensors.push((block.params[i], value)) } else { state.push((block.params[i], value)) }
+            }
+        }
+        let captured: Values = captured.to_vec();
+        for i in 0..times {
+            let mut given = captured.clone();
+            for (param, tensor) in &tensors {
+                let rows = IndexItem::Range { start: Some(i as i64 * by), end: Some((i as i64 + 1) * by), step: 1 };
+                let value = tensor.value.index(&[rows]).map_err(|e| self.error(instr, e))?;
+                given.push((*param, Arc::new(Held { value, depth: tensor.depth })));
+            }
+            given.append(&mut state);
+            let frame = Frame { graph, block, part, scope: scope.child(i as u64) };
+            let results = self.block(frame, given).await?;
+            let next = block.params[batches..].iter().zip(&block.results);
+            let next = next.filter(|(param, _)| self.holds(graph, **param));
+            state = next.zip(results).map(|((param, _), (_, value))| (*param, value)).collect();
+            self.progress.iteration_done(instr, i + 1, times);
+        }
+        let held = instr.results.iter().filter(|v| self.holds(graph, **v));
+        Ok(held.copied().zip(state.into_iter().map(|(_, v)| v)).collect())
+    }
+
+    async fn call(&'a self, graph: &'a Graph, instr: &'a Instr, function: usize, scope: Scope, taken: Values) -> Result<Values> {
+        let part = &self.plan.functions[function];
+        let callee = &self.plan.computation().functions[function].graph;
+        let params = callee.body.params.iter().filter(|v| self.holds(callee, **v));
+        let given = params.copied().zip(taken.into_iter().map(|(_, v)| v)).collect();
+        let results = self.block(Frame { graph: callee, block: &callee.body, part, scope }, given).await?;
+        let held = instr.results.iter().filter(|v| self.holds(graph, **v));
+        Ok(held.copied().zip(results.into_iter().map(|(_, v)| v)).collect())
+    }
+
+    fn players(&self, placement: PlacementId) -> Vec<net::PlayerId> {
+        self.players_of(&self.plan.computation().placement(placement).players)
+    }
+
+    fn players_of(&self, players: &[ir::PlayerId]) -> Vec<net::PlayerId> {
+        players.iter().map(|p| net::PlayerId(p.0)).collect()
+    }
+
+    /// This player's view of one operator instance, starting at the depth of what it takes.
+    fn party(&self, players: &[net::PlayerId], scope: Scope, taken: &[(ValueId, Arc<Held>)]) -> Party {
+        let depth = taken.iter().map(|(_, held)| held.depth).max().unwrap_or(0);
+        self.stage.party(players, scope, depth)
+    }
+
+    fn error(&self, instr: &Instr, error: SchemeError) -> SessionError {
+        match error.into_net() {
+            Ok(net) => SessionError::Net(net),
+            Err(error) => SessionError::Kernel {
+                op: instr.op.name(),
+                span: instr.span.clone(),
+                player: self.plan.computation().player(self.plan.player).name.clone(),
+                code: error.code(),
+                what: error.to_string(),
+                help: error.help(),
+            },
+        }
+    }
+}
+
+fn internal(what: &str) -> SessionError {
+    SessionError::Internal { what: what.to_owned() }
+}

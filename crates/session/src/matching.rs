@@ -1,0 +1,84 @@
+//! Comparing the order of rows before anything is computed.
+//!
+//! Owners of inputs along a matched dimension exchange, pair by pair, a digest of their key column, keyed
+//! with a secret of that pair and session: whoever listens, and other players, learn nothing from it, and
+//! the two owners learn only whether their columns are equal.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ir::{Computation, PlayerId};
+
+use crate::error::SessionError;
+use crate::events::{Event, Progress};
+use crate::plan::Plan;
+use crate::stage::Stage;
+
+/// For each matched dimension, the key column of this player's inputs along it.
+pub type KeyColumns = BTreeMap<String, Vec<String>>;
+
+/// The owners of inputs along each matched dimension.
+pub fn owners(c: &Computation) -> BTreeMap<String, BTreeSet<PlayerId>> {
+    let mut owners: BTreeMap<String, BTreeSet<PlayerId>> = BTreeMap::new();
+    for matched in &c.matched {
+        let along = c.inputs().filter(|(_, v)| {
+            c.graph.value(*v).ty.shape.first().is_some_and(|d| d.as_name() == Some(&matched.name))
+        });
+        owners.insert(matched.name.clone(), along.map(|(i, _)| c.placement(i.placement).players[0]).collect());
+    }
+    owners
+}
+
+/// Compares key columns with all other owners.
+///
+/// # Errors
+/// If this player has no key column, or another one than some owner.
+pub(crate) async fn compare(stage: &Stage, plan: &Plan, keys: &KeyColumns, progress: &Progress) -> Result<(), SessionError> {
+    let c = plan.computation();
+    let owners = owners(c);
+    let name = |p: PlayerId| c.player(p).name.clone();
+    for matched in &c.matched {
+        let along = &owners[&matched.name];
+        if !along.contains(&plan.player) {
+            continue;
+        }
+        let Some(column) = keys.get(&matched.name) else {
+            return Err(SessionError::InputMisfit {
+                player: name(plan.player),
+                input: matched.key.clone(),
+                what: format!("is missing: the program matches the rows along `{}` by this key column", matched.name),
+            });
+        };
+        let scope = stage.scope().child("rows").child(&matched.name);
+        let others: Vec<PlayerId> = along.iter().copied().filter(|p| *p != plan.player).collect();
+        for other in &others {
+            let digest = digest(&stage.pair_key(net::PlayerId(other.0), "rows")?, column);
+            stage.exchange().post(net::PlayerId(other.0), scope.step(0), 1, digest.as_bytes().to_vec().into());
+        }
+        for other in &others {
+            let theirs = stage.exchange().take(net::PlayerId(other.0), scope.step(0)).await?;
+            let ours = digest(&stage.pair_key(net::PlayerId(other.0), "rows")?, column);
+            // `blake3::Hash` compares in constant time.
+            if <[u8; 32]>::try_from(&theirs.payload[..]).map(blake3::Hash::from_bytes) != Ok(ours) {
+                let (first, second) = (plan.player.min(*other), plan.player.max(*other));
+                return Err(SessionError::RowsDiffer {
+                    first: name(first),
+                    second: name(second),
+                    dim: matched.name.clone(),
+                    key: matched.key.clone(),
+                });
+            }
+        }
+        progress.tell(Event::RowsMatch { dim: matched.name.clone() });
+    }
+    Ok(())
+}
+
+/// A keyed digest of a column: its length, then every entry with its length, in order.
+fn digest(key: &[u8; 32], column: &[String]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_keyed(key);
+    hasher.update(&(column.len() as u64).to_le_bytes());
+    for entry in column {
+        hasher.update(&(entry.len() as u64).to_le_bytes()).update(entry.as_bytes());
+    }
+    hasher.finalize()
+}

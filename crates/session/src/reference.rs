@@ -1,0 +1,128 @@
+//! The same computation on plaintext doubles: what `--compare` measures the protected result against.
+
+use std::collections::BTreeMap;
+
+use ir::{Block, Computation, DType, Graph, IndexItem, Instr, Op, ValueId};
+use schemes::{Env, Plain, Value};
+
+use crate::bind::{self, concrete};
+use crate::error::SessionError;
+use crate::plan::Dims;
+
+type Result<T> = std::result::Result<T, SessionError>;
+type Values = BTreeMap<ValueId, Plain>;
+
+/// Evaluates a computation on all inputs in the clear, with every fixed-point number as `f64`. Only for whoever holds
+/// all data: tests, and runs on one machine.
+///
+/// # Errors
+/// If an input is missing, or an operator fails on the values.
+pub fn evaluate(c: &Computation, dims: &Dims, inputs: &BTreeMap<String, Plain>) -> Result<BTreeMap<String, Plain>> {
+    let mut reference = Reference { c, dims, inputs, outputs: BTreeMap::new() };
+    let mut values = Values::new();
+    reference.block(&c.graph, &c.graph.body, &mut values)?;
+    Ok(reference.outputs)
+}
+
+struct Reference<'a> {
+    c: &'a Computation,
+    dims: &'a Dims,
+    inputs: &'a BTreeMap<String, Plain>,
+    outputs: BTreeMap<String, Plain>,
+}
+
+impl Reference<'_> {
+    fn block(&mut self, graph: &Graph, block: &Block, values: &mut Values) -> Result<()> {
+        block.instrs.iter().try_for_each(|instr| self.instr(graph, instr, values))
+    }
+
+    fn instr(&mut self, graph: &Graph, instr: &Instr, values: &mut Values) -> Result<()> {
+        let arg = |values: &Values, i: usize| values[&instr.args[i]].clone();
+        let results = match instr.op {
+            Op::Input => {
+                let name = instr.attrs.str("name").unwrap_or_default();
+                let plain = self.inputs.get(name).cloned().ok_or_else(|| SessionError::InputMissing {
+                    player: self.c.placement(instr.placement).name.clone(),
+                    input: name.to_owned(),
+                })?;
+                vec![self.cast(instr, &plain, real(graph.value(instr.results[0]).ty.dtype))?]
+            }
+            Op::Move | Op::Cast => {
+                vec![self.cast(instr, &arg(values, 0), real(graph.value(instr.results[0]).ty.dtype))?]
+            }
+            Op::Classify | Op::Release => vec![arg(values, 0)],
+            Op::Output => {
+                let name = instr.attrs.str("name").unwrap_or_default();
+                self.outputs.insert(name.to_owned(), arg(values, 0));
+                Vec::new()
+            }
+            Op::Repeat | Op::Fold => self.repeat(graph, instr, values)?,
+            Op::Call => self.call(instr, values)?,
+            _ => vec![self.apply(graph, instr, values)?],
+        };
+        values.extend(instr.results.iter().copied().zip(results));
+        Ok(())
+    }
+
+    fn apply(&self, graph: &Graph, instr: &Instr, values: &Values) -> Result<Plain> {
+        let ty = &graph.value(instr.results[0]).ty;
+        let shape = concrete(ty, self.dims)?;
+        let args: Vec<&Plain> = instr.args.iter().map(|a| &values[a]).collect();
+        let env = Env { dtype: real(ty.dtype), shape: &shape, dims: self.dims };
+        schemes::host::apply(instr.op, &instr.attrs, &args, &env).map_err(|e| error(instr, &e))
+    }
+
+    fn cast(&self, instr: &Instr, x: &Plain, to: DType) -> Result<Plain> {
+        schemes::host::cast(x, to).map_err(|e| error(instr, &e))
+    }
+
+    fn repeat(&mut self, graph: &Graph, instr: &Instr, values: &mut Values) -> Result<Vec<Plain>> {
+        let Some(block) = &instr.region else { return Ok(Vec::new()) };
+        let batches = instr.args.len() - block.results.len();
+        let times = match instr.op {
+            Op::Fold => bind::batches(&graph.value(instr.args[0]).ty, instr.attrs.int("by"), instr.attrs.bool("drop"), self.dims)?,
+            _ => instr.attrs.int("times").and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
+        };
+        let by = instr.attrs.int("by").unwrap_or(0);
+        let mut state: Vec<Plain> = instr.args[batches..].iter().map(|a| values[a].clone()).collect();
+        for i in 0..times as i64 {
+            for (param, arg) in block.params.iter().zip(&instr.args[..batches]) {
+                let rows = IndexItem::Range { start: Some(i * by), end: Some((i + 1) * by), step: 1 };
+                let batch = Value::Plain(values[arg].clone()).index(&[rows]).map_err(|e| error(instr, &e))?;
+                if let Value::Plain(batch) = batch {
+                    values.insert(*param, batch);
+                }
+            }
+            values.extend(block.params[batches..].iter().copied().zip(state));
+            self.block(graph, block, values)?;
+            state = block.results.iter().map(|r| values[r].clone()).collect();
+        }
+        Ok(state)
+    }
+
+    fn call(&mut self, instr: &Instr, values: &Values) -> Result<Vec<Plain>> {
+        let name = instr.attrs.str("function").unwrap_or_default();
+        let c = self.c;
+        let Some(function) = c.function(name) else { return Ok(Vec::new()) };
+        let body = &function.graph.body;
+        let mut inner: Values = body.params.iter().copied().zip(instr.args.iter().map(|a| values[a].clone())).collect();
+        self.block(&function.graph, body, &mut inner)?;
+        Ok(body.results.iter().map(|r| inner[r].clone()).collect())
+    }
+}
+
+/// The type that stands for real numbers in the reference.
+fn real(dtype: DType) -> DType {
+    if dtype.is_fixed() { DType::F64 } else { dtype }
+}
+
+fn error(instr: &Instr, error: &schemes::SchemeError) -> SessionError {
+    SessionError::Kernel {
+        op: instr.op.name(),
+        span: instr.span.clone(),
+        player: "the plaintext reference".into(),
+        code: error.code(),
+        what: error.to_string(),
+        help: error.help(),
+    }
+}

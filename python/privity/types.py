@@ -1,0 +1,186 @@
+"""Types of values, players and placements: the words that programs are written in."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass, replace
+from typing import Any, Iterable, Sequence, Union
+
+from . import _trace
+
+Dim = Union[int, str]
+
+
+@dataclass(frozen=True)
+class DType:
+    """The type of one element, such as ``f64`` or ``fixed(64, 16)``.
+
+    ``f64["n", 30]`` is a tensor type; dimensions are numbers or names that are bound when it runs.
+    """
+
+    name: str
+
+    def __getitem__(self, shape: Dim | tuple[Dim, ...]) -> "TensorType":
+        dims = shape if isinstance(shape, tuple) else (shape,)
+        return TensorType(self, tuple(dims))
+
+    def __matmul__(self, player: "Player | Readable") -> "InputType":
+        return TensorType(self, ()) @ player
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class TensorType:
+    """An element type and a shape. ``type @ player`` declares an input at that player."""
+
+    dtype: DType
+    shape: tuple[Dim, ...]
+
+    def __matmul__(self, player: "Player | Readable") -> "InputType":
+        if isinstance(player, Readable):
+            return InputType(self, player.player, player.owners)
+        if isinstance(player, Player):
+            return InputType(self, player, ((player, ()),))
+        raise TypeError(f"an input starts at a player, not at {player!r}")
+
+    def __str__(self) -> str:
+        dims = ", ".join(str(d) for d in self.shape)
+        return f"{self.dtype}[{dims}]" if self.shape else str(self.dtype)
+
+
+@dataclass(frozen=True)
+class InputType:
+    """The declaration of an input: its type, the player it starts at, its owners and their readers."""
+
+    type: TensorType
+    player: "Player"
+    owners: tuple[tuple["Player", tuple["Player", ...]], ...]
+
+
+bool_ = DType("bool")
+i64 = DType("i64")
+u64 = DType("u64")
+f32 = DType("f32")
+f64 = DType("f64")
+
+
+def fixed(ring: int, frac: int) -> DType:
+    """A signed fixed-point type: integers modulo ``2**ring`` (64 or 128), scaled by ``2**-frac``.
+
+    Values of magnitude below ``2**(ring - 2 - frac)`` fit; others are refused when they are encoded.
+    """
+    if ring not in (64, 128) or not 0 <= 2 * frac + 3 <= ring:
+        raise ValueError(f"fixed<{ring}, {frac}> leaves no room for products: 2·frac + 3 must be at most the ring's bits")
+    return DType(f"fixed<{ring}, {frac}>")
+
+
+@dataclass(frozen=True)
+class Player:
+    """A named role in a computation."""
+
+    name: str
+
+    def __enter__(self) -> "Player":
+        _trace.enter(self, None)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        _trace.leave()
+
+    def readable_by(self, *readers: "Player") -> "Readable":
+        """For an input here: its owner also allows these readers (``f64 @ clinic.readable_by(analyst)``)."""
+        return Readable(self, ((self, readers),))
+
+    def owned_by(self, *owners: "Player") -> "Readable":
+        """For an input here: it belongs to these owners instead."""
+        return Readable(self, tuple((o, ()) for o in owners))
+
+    def public(self) -> "Readable":
+        """For an input here: anyone may read it."""
+        return Readable(self, ())
+
+    def __str__(self) -> str:
+        return self.name
+
+
+@dataclass(frozen=True)
+class Readable:
+    """A player, with the owners and readers of an input that starts there."""
+
+    player: Player
+    owners: tuple[tuple[Player, tuple[Player, ...]], ...]
+
+
+def players(names: str | Iterable[str]) -> tuple[Player, ...]:
+    """Players by name: ``clinic, analyst = players("clinic analyst")``."""
+    return tuple(Player(n) for n in (names.split() if isinstance(names, str) else names))
+
+
+def player(name: str) -> Player:
+    """One player."""
+    return Player(name)
+
+
+@dataclass(frozen=True)
+class Placement:
+    """Where a value is held, and in which form. Use it in a ``with`` block to run operators there.
+
+    ``dtype`` is what floats become when they are moved there.
+    """
+
+    scheme: str
+    players: tuple[Player, ...]
+    dtype: DType | None = None
+    name: str | None = None
+
+    def using(self, dtype: DType) -> "Placement":
+        """The same placement, encoding floats as ``dtype`` (``committee.using(fixed(128, 40))``)."""
+        return replace(self, dtype=dtype)
+
+    def __enter__(self) -> "Placement":
+        _trace.enter(self, self.dtype)
+        return self
+
+    def __exit__(self, *_: Any) -> None:
+        _trace.leave()
+
+    @property
+    def key(self) -> tuple:
+        """What tells placements apart: how they encode floats does not."""
+        return (self.scheme, self.players)
+
+
+def replicated(first: Player, second: Player, third: Player, *, dtype: DType | None = None, name: str | None = None) -> Placement:
+    """Three-party replicated secret sharing: safe unless two of the three collude.
+
+    Floats are encoded as ``dtype``, by default ``fixed<64, 16>``. The name in the program's text is that of the
+    variable that holds the placement, unless one is given.
+    """
+    return Placement("replicated", (first, second, third), dtype or fixed(64, 16), name)
+
+
+def enclave(machine: Player, *, name: str | None = None) -> Placement:
+    """The clear inside a machine that has proved what runs on it. It can be checked; this version cannot run it yet."""
+    return Placement("enclave", (machine,), None, name)
+
+
+def number_text(x: Any) -> Any:
+    """A public constant as nested lists of Python numbers."""
+    if hasattr(x, "tolist"):
+        x = x.tolist()
+    if isinstance(x, (list, tuple)):
+        return [number_text(i) for i in x]
+    if isinstance(x, (bool, int)):
+        return x
+    value = float(x)
+    if not math.isfinite(value):
+        raise ValueError("a constant must be finite")
+    return value
+
+
+__all__: Sequence[str] = [
+    "DType", "InputType", "Placement", "Player", "TensorType", "bool_", "enclave", "f32", "f64", "fixed", "i64", "player",
+    "players", "replicated", "u64",
+]
