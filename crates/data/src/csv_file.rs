@@ -2,6 +2,7 @@
 
 use std::collections::HashMap;
 use std::fs::File;
+use std::io::{BufReader, Read};
 use std::path::Path;
 
 use csv::{ByteRecord, Reader};
@@ -28,7 +29,8 @@ pub(crate) fn read<T: Cell>(
     delimiter: u8,
 ) -> Result<Table<T>, DataError> {
     let file = File::open(path).map_err(|e| unreadable(&e).in_file(path))?;
-    read_from(file, columns, key, delimiter).map_err(|e| e.in_file(path))
+    let lines = Lines { path };
+    read_from(file, columns, key, delimiter, &lines).map_err(|e| e.in_file(path))
 }
 
 /// Reads only the keys of a CSV file.
@@ -43,27 +45,29 @@ fn read_from<T: Cell>(
     columns: &Columns,
     key: Option<&str>,
     delimiter: u8,
+    lines: &Lines<'_>,
 ) -> Result<Table<T>, DataError> {
     let mut reader =
         csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(csv::Trim::All).from_reader(file);
-    let header = header(&mut reader)?;
+    let header = header(&mut reader, lines)?;
     let chosen = choose(&header, columns)?;
     let key = key.map(|name| Ok::<_, DataError>((find(&header, name)?, name))).transpose()?;
 
     let mut table = Table { elements: Vec::new(), rows: 0, columns: chosen.len(), keys: None };
     let mut keys = Keys::default();
     let mut record = ByteRecord::new();
-    while reader.read_byte_record(&mut record).map_err(|e| csv_fault(&e))? {
-        let line = record.position().map_or(0, csv::Position::line);
+    while reader.read_byte_record(&mut record).map_err(|e| csv_fault(&e, lines))? {
+        let start = record.position().cloned().unwrap_or_else(csv::Position::new);
         if record.len() != header.len() {
-            return Err(Fault::Ragged { expected: header.len(), found: record.len() }.at(Position::Line(line)));
+            let fault = Fault::Ragged { expected: header.len(), found: record.len() };
+            return Err(fault.at(Position::Line(lines.of(&start))));
         }
         if let Some((at, name)) = key {
-            keys.push(&record[at], name, line)?;
+            keys.push(&record[at], name, &start, lines)?;
         }
         for &at in &chosen {
-            let element = cell(&record[at]).map_err(|f| f.at(Position::Cell(line, header[at].clone())))?;
-            table.elements.push(element);
+            let place = |fault: Fault| fault.at(Position::Cell(lines.of(&start), header[at].clone()));
+            table.elements.push(cell(&record[at]).map_err(place)?);
         }
         table.rows += 1;
     }
@@ -74,20 +78,20 @@ fn read_from<T: Cell>(
     Ok(table)
 }
 
-fn header(reader: &mut Reader<File>) -> Result<Vec<String>, DataError> {
-    let record = reader.headers().map_err(|e| csv_fault(&e))?;
+fn header(reader: &mut Reader<File>, lines: &Lines<'_>) -> Result<Vec<String>, DataError> {
+    let record = reader.headers().map_err(|e| csv_fault(&e, lines))?;
     Ok(record.iter().map(str::to_owned).collect())
 }
 
 /// The faults that the parser itself can find. Its own messages may quote the file, so they are not passed on.
-fn csv_fault(error: &csv::Error) -> DataError {
+fn csv_fault(error: &csv::Error, lines: &Lines<'_>) -> DataError {
     let fault = match error.kind() {
         csv::ErrorKind::Io(e) => return unreadable(e),
         csv::ErrorKind::Utf8 { .. } => Fault::Csv("it is not UTF-8".into()),
         _ => Fault::Csv("it cannot be split into rows and cells".into()),
     };
     match error.position() {
-        Some(position) => fault.at(Position::Line(position.line())),
+        Some(position) => fault.at(Position::Line(lines.of(position))),
         None => fault.into(),
     }
 }
@@ -138,26 +142,26 @@ fn cell<T: Cell>(bytes: &[u8]) -> Result<T, Fault> {
     }
 }
 
-/// Keys in order, and the line on which each was first seen.
+/// Keys in order, and where each was first seen.
 #[derive(Default)]
 struct Keys {
-    seen: HashMap<String, u64>,
+    seen: HashMap<String, csv::Position>,
     order: Vec<String>,
 }
 
 impl Keys {
-    fn push(&mut self, bytes: &[u8], column: &str, line: u64) -> Result<(), DataError> {
-        let position = || Position::Cell(line, column.to_owned());
+    fn push(&mut self, bytes: &[u8], column: &str, start: &csv::Position, lines: &Lines<'_>) -> Result<(), DataError> {
+        let position = || Position::Cell(lines.of(start), column.to_owned());
         let key = match std::str::from_utf8(bytes) {
             Ok("") => return Err(Fault::EmptyCell.at(position())),
             Ok(text) => text.to_owned(),
             Err(_) => return Err(Fault::Csv("the key is not UTF-8".into()).at(position())),
         };
         if let Some(first) = self.seen.get(&key) {
-            let fault = Fault::DuplicateKey { column: column.to_owned(), first: *first };
-            return Err(fault.at(Position::Line(line)));
+            let fault = Fault::DuplicateKey { column: column.to_owned(), first: lines.of(first) };
+            return Err(fault.at(Position::Line(lines.of(start))));
         }
-        self.seen.insert(key.clone(), line);
+        self.seen.insert(key.clone(), start.clone());
         self.order.push(key);
         Ok(())
     }
@@ -167,5 +171,32 @@ impl Keys {
             key.zeroize();
         }
         self.order
+    }
+}
+
+/// Finds the line of a record, once there is an error to report.
+///
+/// The parser's own count is that of where it began to look for the record: before blank lines, and before
+/// the second half of a `\r\n`.
+struct Lines<'a> {
+    path: &'a Path,
+}
+
+impl Lines<'_> {
+    fn of(&self, start: &csv::Position) -> u64 {
+        self.count(start.byte()).unwrap_or(start.line())
+    }
+
+    fn count(&self, start: u64) -> std::io::Result<u64> {
+        let mut line = 1;
+        for (at, byte) in (0u64..).zip(BufReader::new(File::open(self.path)?).bytes()) {
+            match byte? {
+                b'\n' => line += 1,
+                b'\r' => {}
+                _ if at >= start => break,
+                _ => {}
+            }
+        }
+        Ok(line)
     }
 }

@@ -1,7 +1,7 @@
 //! Arrays as `numpy.save` writes them.
 
 use std::fs::File;
-use std::io::{BufReader, Seek};
+use std::io::{BufReader, Read, Seek};
 use std::path::Path;
 
 use algebra::Tensor;
@@ -19,6 +19,7 @@ pub(crate) fn read(path: &Path, dtype: DType) -> Result<Values, DataError> {
 }
 
 fn read_from(mut file: BufReader<File>, dtype: DType) -> Result<Values, DataError> {
+    check_header(&mut file)?;
     let header = NpyHeader::from_reader(&mut file).map_err(|_| Fault::Npy("its header cannot be read".into()))?;
     let array = Array::new(header, file)?;
     if array.shape.contains(&0) {
@@ -33,6 +34,35 @@ fn read_from(mut file: BufReader<File>, dtype: DType) -> Result<Values, DataErro
         DType::F64 | DType::Fixed { .. } => array.doubles(&declared).map(Values::F64),
         DType::Bytes => Err(Fault::Unsupported(declared).into()),
     }
+}
+
+/// Refuses, before the parser sees them, headers that are long, nested or name sizes whose product does not
+/// fit: the parser takes its own sizes on trust. Leaves the file at its beginning.
+fn check_header(file: &mut BufReader<File>) -> Result<(), DataError> {
+    /// A header of numpy's has about 100 bytes.
+    const MOST: u64 = 4096;
+    let odd = || DataError::from(Fault::Npy("its header is not one that numpy writes".into()));
+    let mut prefix = Vec::new();
+    file.by_ref().take(MOST).read_to_end(&mut prefix).map_err(|e| unreadable(&e))?;
+    file.rewind().map_err(|e| unreadable(&e))?;
+    let length = match prefix.as_slice() {
+        [0x93, b'N', b'U', b'M', b'P', b'Y', 1, _, a, b, ..] => usize::from(u16::from_le_bytes([*a, *b])) + 10,
+        [0x93, b'N', b'U', b'M', b'P', b'Y', 2 | 3, _, a, b, 0, 0, ..] => {
+            usize::from(u16::from_le_bytes([*a, *b])) + 12
+        }
+        _ => return Err(odd()),
+    };
+    let header = prefix.get(10..length).ok_or_else(odd)?;
+    // A list is the element type of a structured array.
+    let nested = header.contains(&b'[') || header.iter().filter(|b| **b == b'(').count() > 1;
+    let sizes = header
+        .split(|b| !b.is_ascii_alphanumeric() && *b != b'_')
+        .filter(|word| word.first().is_some_and(u8::is_ascii_digit))
+        .try_fold(1u64, |product, word| {
+            let size: u64 = std::str::from_utf8(word).ok()?.parse().ok()?;
+            product.checked_mul(size.max(1)).filter(|p| *p < 1 << 56)
+        });
+    if nested || sizes.is_none() { Err(odd()) } else { Ok(()) }
 }
 
 /// An array whose header was read, and whose file is long enough for what the header says.
@@ -65,8 +95,11 @@ impl Array {
     }
 
     fn mismatch(&self, declared: &str) -> DataError {
-        Fault::ElementType { found: self.header.dtype().descr().trim_matches('\'').to_owned(), declared: declared.into() }
-            .into()
+        Fault::ElementType {
+            found: self.header.dtype().descr().trim_matches('\'').to_owned(),
+            declared: declared.into(),
+        }
+        .into()
     }
 
     /// The elements as they are in the file, converted one by one and brought into row-major order.
