@@ -94,10 +94,9 @@ pub fn encode<R: Ring>(x: f64, frac: u32) -> Result<R, FixedError> {
     if x.abs() >= power_of_two(room.cast_signed()) {
         return Err(FixedError::OutOfRange { index: 0, bits, frac });
     }
-    let (mantissa, exponent) = decompose(x.abs());
-    let magnitude = shift_to_nearest(mantissa, exponent + frac.cast_signed());
-    let element = R::from_i128(magnitude.cast_signed());
-    Ok(if x.is_sign_negative() { element.wneg() } else { element })
+    // Scaling by a power of two is exact, and so are the rounding and the conversion.
+    let scaled = (x * power_of_two(frac.cast_signed())).round_ties_even();
+    Ok(R::from_i128(scaled as i128))
 }
 
 /// The real number that an element encodes, rounded to the nearest `f64`.
@@ -125,34 +124,6 @@ pub fn decode_tensor<R: Ring>(elements: &Tensor<R>, frac: u32) -> Tensor<f64> {
 /// 2^exponent for a normal result.
 fn power_of_two(exponent: i32) -> f64 {
     f64::from_bits(((1023 + i64::from(exponent)).cast_unsigned()) << 52)
-}
-
-/// `x = mantissa · 2^exponent` for a finite `x >= 0`.
-fn decompose(x: f64) -> (u64, i32) {
-    let bits = x.to_bits();
-    let fraction = bits & ((1 << 52) - 1);
-    match (bits >> 52) as i32 {
-        0 => (fraction, -1074),
-        biased => (fraction | 1 << 52, biased - 1075),
-    }
-}
-
-/// The integer nearest to mantissa · 2^exponent, ties to even; the result must fit.
-fn shift_to_nearest(mantissa: u64, exponent: i32) -> u128 {
-    let mantissa = u128::from(mantissa);
-    if exponent >= 0 {
-        // The mantissa of zero is the only one that may meet a large exponent.
-        return mantissa.checked_shl(exponent.cast_unsigned()).unwrap_or(0);
-    }
-    let by = exponent.unsigned_abs();
-    if by > 64 {
-        return 0;
-    }
-    let floor = mantissa >> by;
-    let rest = mantissa - (floor << by);
-    let half = 1u128 << (by - 1);
-    let up = rest > half || (rest == half && floor & 1 == 1);
-    floor + u128::from(up)
 }
 
 #[cfg(test)]

@@ -6,6 +6,7 @@
 //! | [`tensor`] | [`Tensor`]: shapes, numpy's structural operations, elementwise arithmetic, sums |
 //! | [`slices`] | the same arithmetic on slices |
 //! | [`matmul`](mod@matmul) | matrix products |
+//! | [`conv`] | convolutions, and unfolding images into windows |
 //! | [`bits`] | [`Bits`] and [`BitPlanes`]: 64 bits to a word, and transposition to and from elements |
 //! | [`prg`] | [`Prg`]: AES-128-CTR |
 //! | [`fixed`] | fixed-point encoding with checked range |
@@ -13,6 +14,7 @@
 //! Nothing here knows of players, shares or protocols, and ring arithmetic never branches on a value.
 
 pub mod bits;
+pub mod conv;
 pub mod fixed;
 pub mod matmul;
 pub mod prg;
@@ -22,6 +24,7 @@ pub mod slices;
 pub mod tensor;
 
 pub use bits::{BitPlanes, Bits, compose, decompose};
+pub use conv::{Window, conv1d, conv2d, conv2d_add2, fold, unfold};
 pub use fixed::FixedError;
 pub use matmul::{matmul, matmul_add2};
 pub use prg::{Prg, Seed};

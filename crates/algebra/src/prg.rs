@@ -6,8 +6,8 @@
 use std::fmt;
 
 use aes::Aes128;
-use ctr::Ctr128LE;
-use ctr::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use aes::cipher::{InnerIvInit, KeyInit, StreamCipher};
+use ctr::{Ctr128LE, CtrCore};
 use rayon::prelude::*;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -19,8 +19,6 @@ use crate::tensor::{Shape, Tensor};
 const BLOCK: usize = 16;
 /// Bytes a thread produces at a time (a multiple of [`BLOCK`]).
 const PIECE: usize = 1 << 18;
-/// Bytes converted at a time, so that they stay in the nearest cache (a multiple of [`BLOCK`]).
-const BUFFER: usize = 4096;
 
 /// A 128-bit seed. Wiped when dropped; `Debug` does not show it.
 #[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
@@ -36,7 +34,7 @@ impl fmt::Debug for Seed {
 ///
 /// The key is wiped when dropped. There is no `Clone`: two copies would produce one stream twice.
 pub struct Prg {
-    seed: Seed,
+    cipher: Aes128,
     block: u128,
 }
 
@@ -50,7 +48,7 @@ impl Prg {
     /// The stream of `seed`, from its start.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
-        Self { seed, block: 0 }
+        Self { cipher: Aes128::new(&seed.0.into()), block: 0 }
     }
 
     /// Moves to the `block`-th 16-byte block of the stream.
@@ -64,13 +62,7 @@ impl Prg {
         let per_piece = PIECE / R::BYTES;
         let piece = |(i, out): (usize, &mut [R])| {
             let mut stream = self.stream(start + (i * PIECE / BLOCK) as u128);
-            let mut buffer = [0u8; BUFFER];
-            for out in out.chunks_mut(BUFFER / R::BYTES) {
-                let bytes = &mut buffer[..out.len() * R::BYTES];
-                stream.write_keystream(bytes);
-                R::copy_from_le(bytes, out);
-            }
-            buffer.zeroize();
+            R::fill_le(out, |bytes| stream.write_keystream(bytes));
         };
         if out.len() > 2 * per_piece && rayon::current_num_threads() > 1 {
             out.par_chunks_mut(per_piece).enumerate().for_each(piece);
@@ -123,8 +115,55 @@ impl Prg {
     }
 
     fn stream(&self, block: u128) -> Ctr128LE<Aes128> {
-        let mut stream = Ctr128LE::<Aes128>::new(&self.seed.0.into(), &[0; BLOCK].into());
-        stream.seek(block * BLOCK as u128);
-        stream
+        // The initial vector is the counter's first value.
+        Ctr128LE::from_core(CtrCore::inner_iv_init(self.cipher.clone(), &block.to_le_bytes().into()))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_stream_is_aes_in_counter_mode() {
+        // AES-128 of the all-zero block under the all-zero key, as in many published vectors.
+        let mut block = [0u8; 16];
+        Prg::new(Seed([0; 16])).bytes(&mut block);
+        assert_eq!(block[..8], [0x66, 0xe9, 0x4b, 0xd4, 0xef, 0x8a, 0x2c, 0x3b]);
+        let word = Prg::new(Seed([0; 16])).elements::<u64>(1)[0];
+        assert_eq!(word, u64::from_le_bytes([0x66, 0xe9, 0x4b, 0xd4, 0xef, 0x8a, 0x2c, 0x3b]));
+    }
+
+    #[test]
+    fn draws_start_at_fresh_blocks_whatever_their_type() {
+        let draw = |skip: u64| {
+            let mut prg = Prg::new(Seed([3; 16]));
+            prg.seek(skip);
+            prg.elements::<u128>(4)
+        };
+        let mut prg = Prg::new(Seed([3; 16]));
+        let all = prg.elements::<u128>(10);
+        assert_eq!(draw(0), all[..4]);
+        assert_eq!(draw(5), all[5..9]);
+        let mut prg = Prg::new(Seed([3; 16]));
+        assert_eq!(prg.bits(3).len(), 3);
+        assert_eq!(prg.elements::<u64>(1)[0], all[1] as u64);
+        assert_eq!(prg.elements::<u64>(3)[2], all[3] as u64);
+        assert_eq!(prg.elements::<u128>(1)[0], all[4]);
+        assert!(prg.elements::<u64>(0).is_empty());
+        assert_eq!(prg.seed().0, all[5].to_le_bytes());
+    }
+
+    #[test]
+    fn long_draws_are_the_same_on_any_number_of_threads() {
+        let draws = [1, 3].map(|threads| {
+            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
+            pool.install(|| Prg::new(Seed([9; 16])).elements::<u64>(3 * PIECE / 8 + 77))
+        });
+        assert!(draws[0] == draws[1]);
+        let last = draws[0].len() - 1;
+        let mut prg = Prg::new(Seed([9; 16]));
+        prg.seek(last as u64 / 2);
+        assert_eq!(prg.elements::<u64>(2)[last % 2], draws[0][last]);
     }
 }

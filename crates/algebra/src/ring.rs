@@ -8,11 +8,12 @@ use std::fmt::Debug;
 use zeroize::Zeroize;
 
 use crate::matmul::Gemm;
+use crate::simd::cast;
 
 /// An element that tensors can add and multiply: a ring element, a float, or an `i64` with wrapping arithmetic.
 ///
 /// Integers wrap; floats follow IEEE 754.
-pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + 'static + Gemm {
+pub trait Element: Copy + Default + PartialEq + Debug + Send + Sync + Zeroize + Gemm + 'static {
     /// The neutral element of addition.
     const ZERO: Self;
     /// The neutral element of multiplication.
@@ -87,7 +88,7 @@ float_element!(f32, f64);
 /// The ring of integers modulo 2^k, for k = 64 (`u64`) and k = 128 (`u128`).
 ///
 /// Signed values are in two's complement: `to_i128` of an element lies in [-2^(k-1), 2^(k-1)).
-pub trait Ring: Element + Eq + Zeroize {
+pub trait Ring: Element + Eq {
     /// The ring's size k in bits.
     const BITS: u32;
     /// The ring's size in bytes.
@@ -156,11 +157,8 @@ pub trait Ring: Element + Eq + Zeroize {
     /// Elements from little-endian bytes; `None` unless the length is a multiple of [`BYTES`](Self::BYTES).
     #[must_use]
     fn read_le(bytes: &[u8]) -> Option<Vec<Self>>;
-    /// Elements from the start of little-endian bytes, as many as `out` holds.
-    ///
-    /// # Panics
-    /// If `bytes` is shorter than `out`.
-    fn copy_from_le(bytes: &[u8], out: &mut [Self]);
+    /// Sets the elements' little-endian bytes: `fill` gets all of them at once and must write every one.
+    fn fill_le(elements: &mut [Self], fill: impl FnOnce(&mut [u8]));
 }
 
 macro_rules! ring {
@@ -209,22 +207,20 @@ macro_rules! ring {
             }
 
             fn write_le(elements: &[Self], out: &mut Vec<u8>) {
-                let start = out.len();
-                out.resize(start + elements.len() * Self::BYTES, 0);
-                let (chunks, _) = out[start..].as_chunks_mut::<{ size_of::<$t>() }>();
-                for (chunk, element) in chunks.iter_mut().zip(elements) {
-                    *chunk = element.to_le_bytes();
+                if cfg!(target_endian = "little") {
+                    out.extend_from_slice(cast::bytes(elements));
+                } else {
+                    elements.iter().for_each(|e| out.extend_from_slice(&e.to_le_bytes()));
                 }
             }
             fn read_le(bytes: &[u8]) -> Option<Vec<Self>> {
                 let (chunks, rest) = bytes.as_chunks::<{ size_of::<$t>() }>();
                 rest.is_empty().then(|| chunks.iter().map(|c| <$t>::from_le_bytes(*c)).collect())
             }
-            fn copy_from_le(bytes: &[u8], out: &mut [Self]) {
-                let (chunks, _) = bytes.as_chunks::<{ size_of::<$t>() }>();
-                assert!(chunks.len() >= out.len(), "too few bytes for the elements asked for");
-                for (element, chunk) in out.iter_mut().zip(chunks) {
-                    *element = <$t>::from_le_bytes(*chunk);
+            fn fill_le(elements: &mut [Self], fill: impl FnOnce(&mut [u8])) {
+                fill(cast::bytes_mut(elements));
+                if cfg!(target_endian = "big") {
+                    elements.iter_mut().for_each(|e| *e = <$t>::from_le(*e));
                 }
             }
         }
