@@ -137,12 +137,10 @@ pub enum NetError {
         fault: Rejection,
     },
     /// A player refused our own key.
-    #[error("{player} refused our key {ours}")]
+    #[error("{player} refused our key")]
     KeyRefused {
         /// Who refused.
         player: Player,
-        /// Our identity.
-        ours: Identity,
     },
     /// A TLS handshake failed for another reason.
     #[error("the TLS handshake failed{}: {reason}", at(player))]
@@ -255,6 +253,11 @@ impl NetError {
         }
     }
 
+    /// Whether trying to connect again may help.
+    pub(crate) fn is_transient(&self) -> bool {
+        matches!(self, NetError::Unreachable { .. } | NetError::Handshake { .. })
+    }
+
     /// What to do about it.
     pub fn help(&self) -> String {
         let who = self.player().map_or("the other end".to_owned(), |player| player.name.to_string());
@@ -291,7 +294,7 @@ impl NetError {
             NetError::CertificateTime { .. } => {
                 "compare the clocks of both machines, and restart the worker whose certificate it is".into()
             }
-            NetError::KeyRefused { ours, .. } => format!("ask the operator of {who} whether its roster has {ours}"),
+            NetError::KeyRefused { .. } => format!("ask the operator of {who} whether its roster has our identity"),
             NetError::Handshake { .. } => format!("see whether {who} is a privity worker of a current version"),
             NetError::PeerIncompatible { .. } => "bring both workers to the same version".into(),
             NetError::Mismatch { what, .. } => {

@@ -8,6 +8,7 @@ use async_trait::async_trait;
 use crate::frame::{Frame, FrameError};
 
 pub mod memory;
+pub mod resume;
 pub mod stream;
 
 /// Bytes of payload per frame where frames are cut: large enough to cost nothing, small enough for
@@ -52,6 +53,9 @@ pub enum LinkError {
     /// The other end went away.
     #[error("closed by the other end")]
     Closed,
+    /// The other end refused the key that we showed.
+    #[error("the other end refused our key")]
+    KeyRefused,
     /// The transport failed.
     #[error("{0}")]
     Transport(String),
@@ -62,9 +66,14 @@ pub enum LinkError {
 
 impl From<std::io::Error> for LinkError {
     fn from(error: std::io::Error) -> Self {
+        if crate::tls::was_refused(&error) {
+            return LinkError::KeyRefused;
+        }
         match error.kind() {
             std::io::ErrorKind::UnexpectedEof
             | std::io::ErrorKind::ConnectionReset
+            | std::io::ErrorKind::ConnectionAborted
+            | std::io::ErrorKind::NotConnected
             | std::io::ErrorKind::BrokenPipe => LinkError::Closed,
             _ => LinkError::Transport(error.to_string()),
         }

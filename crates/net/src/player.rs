@@ -41,8 +41,3 @@ impl fmt::Debug for Player {
         write!(f, "{} (#{})", self.name, self.id.0)
     }
 }
-
-/// Keeps what came from outside printable: control characters would let a peer write into our terminal.
-pub(crate) fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { '?' } else { c }).take(200).collect()
-}

@@ -32,7 +32,7 @@ use crate::identity::Identity;
 pub use accept::Acceptor;
 pub use certificate::Credentials;
 pub use dial::Dialer;
-pub use listen::{Incoming, Limits, listen};
+pub use listen::{Connections, Incoming, Limits, listen};
 pub use verify::Rejection;
 
 pub(crate) use reason::was_refused;

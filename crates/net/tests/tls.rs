@@ -241,15 +241,15 @@ async fn garbage_and_silence_leave_a_port_open_for_others() {
     for alpn in [Alpn::Data, Alpn::Control] {
         let dialled = dialer(&alice.key).dial(&bob.player, &endpoint, bob.key.identity(), alpn).await.unwrap();
         let accepted = match alpn {
-            Alpn::Data => incoming.data.recv().await.unwrap(),
-            Alpn::Control => incoming.control.recv().await.unwrap(),
+            Alpn::Data => incoming.data.next().await.unwrap(),
+            Alpn::Control => incoming.control.next().await.unwrap(),
         };
         assert_eq!((accepted.identity, accepted.alpn, dialled.alpn), (alice.key.identity(), alpn, alpn));
     }
-    assert_eq!(incoming.refused(), 3);
+    assert_eq!(incoming.data.refused(), 3);
     // Two more silent ones: the second finds no place, and is dropped at once.
     silent.push(TcpStream::connect(&endpoint).await.unwrap());
     let mut surplus = TcpStream::connect(&endpoint).await.unwrap();
     assert_eq!(surplus.read(&mut [0; 1]).await.unwrap(), 0);
-    assert_eq!(incoming.refused(), 4);
+    assert_eq!(incoming.data.refused(), 4);
 }

@@ -5,6 +5,7 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
@@ -35,34 +36,45 @@ impl Default for Limits {
     }
 }
 
-/// Connections that came in, by kind. Dropping it closes the port.
+/// What came in at a port, by kind. The port closes when both kinds are dropped.
 pub struct Incoming {
     /// For the control plane.
-    pub control: Receiver<Secured>,
+    pub control: Connections,
     /// For the data plane.
-    pub data: Receiver<Secured>,
+    pub data: Connections,
+}
+
+/// Connections of one kind that came in at a port.
+pub struct Connections {
+    queue: Receiver<Secured>,
+    port: Arc<Port>,
+}
+
+struct Port {
+    task: JoinHandle<()>,
     refused: Arc<AtomicU64>,
-    task: Closing,
 }
 
-/// Ends the loop when dropped, also when `Incoming` was taken apart.
-struct Closing(JoinHandle<()>);
-
-impl Drop for Closing {
+impl Drop for Port {
     fn drop(&mut self) {
-        self.0.abort();
+        self.task.abort();
     }
 }
 
-impl Incoming {
-    /// Connections that were dropped or whose handshake failed, so far.
-    pub fn refused(&self) -> u64 {
-        self.refused.load(Relaxed)
+impl Connections {
+    /// The next connection. `None` only if the port was lost.
+    pub async fn next(&mut self) -> Option<Secured> {
+        self.queue.recv().await
     }
 
-    /// The two kinds, to be served apart, and a guard that closes the port when dropped.
-    pub fn split(self) -> (Receiver<Secured>, Receiver<Secured>, impl Send + Sync) {
-        (self.control, self.data, self.task)
+    /// The next connection, for those who poll.
+    pub fn poll_next(&mut self, context: &mut Context<'_>) -> Poll<Option<Secured>> {
+        self.queue.poll_recv(context)
+    }
+
+    /// Connections of any kind that were dropped or whose handshake failed, so far.
+    pub fn refused(&self) -> u64 {
+        self.port.refused.load(Relaxed)
     }
 }
 
@@ -80,8 +92,11 @@ pub fn listen(listener: TcpListener, acceptor: Acceptor, limits: Limits) -> Inco
         busy: Arc::new(Semaphore::new(limits.handshakes)),
         addresses: Arc::default(),
     };
-    let task = Closing(tokio::spawn(door.serve(listener)));
-    Incoming { control, data, refused, task }
+    let port = Arc::new(Port { task: tokio::spawn(door.serve(listener)), refused });
+    Incoming {
+        control: Connections { queue: control, port: Arc::clone(&port) },
+        data: Connections { queue: data, port },
+    }
 }
 
 #[derive(Clone)]

@@ -1,0 +1,264 @@
+//! From a roster to links: every pair of players of a session is connected once, over TLS.
+//!
+//! Of two players, the one with the smaller index dials. The other's [`Switchboard`] sorts the data
+//! connections that come in at its port: it hears the hello, finds the session, and holds identity,
+//! agreement and plan against what this worker believes itself.
+
+use std::collections::{HashMap, VecDeque};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use async_trait::async_trait;
+use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+
+use crate::error::NetError;
+use crate::frame::Hello;
+use crate::greet::{self, Card};
+use crate::link::resume::{self, Connect, ResumeOptions};
+use crate::link::{Link, stream};
+use crate::player::{Player, PlayerId};
+use crate::tls::{Alpn, Dialer, Secured};
+
+/// How long a connection may wait for its session to be known here: players do not start together.
+const SESSION_TIME: Duration = Duration::from_secs(10);
+/// Connections that may wait so, in all.
+const STRANGERS: usize = 256;
+/// Sessions that are remembered after they ended, so that late connections are refused at once.
+const ENDED: usize = 1024;
+
+/// Where data connections of one worker find their sessions. Clones share it.
+#[derive(Clone)]
+pub struct Switchboard {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    state: Mutex<State>,
+    changed: Notify,
+    strangers: Semaphore,
+}
+
+#[derive(Default)]
+struct State {
+    open: HashMap<[u8; 16], Session>,
+    ended: VecDeque<[u8; 16]>,
+}
+
+struct Session {
+    card: Card,
+    /// By player: where its connections go.
+    seats: HashMap<PlayerId, mpsc::Sender<(Link, Hello)>>,
+}
+
+impl Default for Switchboard {
+    fn default() -> Self {
+        Switchboard::new()
+    }
+}
+
+impl Switchboard {
+    /// A switchboard without sessions.
+    pub fn new() -> Switchboard {
+        Switchboard {
+            shared: Arc::new(Shared {
+                state: Mutex::default(),
+                changed: Notify::new(),
+                strangers: Semaphore::new(STRANGERS),
+            }),
+        }
+    }
+
+    /// Takes over a data connection: hears its hello and hands it to its session, or refuses it.
+    /// Returns why it was refused, for the log.
+    pub async fn serve(&self, secured: Secured) -> Result<(), NetError> {
+        let Ok(_place) = self.shared.strangers.try_acquire() else {
+            return Err(NetError::Handshake {
+                player: None,
+                reason: "too many connections wait for their session".into(),
+            });
+        };
+        let identity = secured.identity;
+        let mut link = stream::over(secured.stream);
+        let hello = greet::hear(&mut link, None).await?;
+        let found = timeout(SESSION_TIME, self.find(&hello.session)).await.unwrap_or(None);
+        let Some((card, seats)) = found else {
+            greet::refuse(&mut link, "net.unknown-session").await;
+            return Err(NetError::Handshake {
+                player: None,
+                reason: format!("{identity} asked for an unknown session"),
+            });
+        };
+        let checked = match card.player(hello.from) {
+            Ok((_, expected)) if *expected != identity => Err(NetError::UnknownKey { got: identity }),
+            Ok((player, _)) => card.check(&hello, player),
+            Err(error) => Err(error),
+        };
+        if let Err(error) = checked {
+            greet::refuse(&mut link, error.code()).await;
+            return Err(error);
+        }
+        match seats.get(&hello.from) {
+            // A full seat means that the player dials faster than its connections are taken up.
+            Some(seat) if seat.try_send((link, hello)).is_ok() => Ok(()),
+            _ => Err(NetError::Handshake {
+                player: None,
+                reason: "the session does not wait for this connection".into(),
+            }),
+        }
+    }
+
+    async fn find(&self, session: &[u8; 16]) -> Option<(Card, HashMap<PlayerId, mpsc::Sender<(Link, Hello)>>)> {
+        loop {
+            let mut changed = std::pin::pin!(self.shared.changed.notified());
+            changed.as_mut().enable();
+            {
+                let state = self.shared.lock();
+                if let Some(found) = state.open.get(session) {
+                    return Some((found.card.clone(), found.seats.clone()));
+                }
+                if state.ended.contains(session) {
+                    return None;
+                }
+            }
+            changed.await;
+        }
+    }
+
+    /// Opens a session here. It ends when what is returned is dropped.
+    fn enter(&self, card: &Card) -> Result<(Presence, HashMap<PlayerId, mpsc::Receiver<(Link, Hello)>>), NetError> {
+        let mut state = self.shared.lock();
+        if state.open.contains_key(&card.session) || state.ended.contains(&card.session) {
+            return Err(NetError::Misuse { what: "a session was opened twice".into() });
+        }
+        let (mut seats, mut arrivals) = (HashMap::new(), HashMap::new());
+        for (player, _) in card.players.iter().filter(|(player, _)| player.id < card.me) {
+            let (seat, arrival) = mpsc::channel(2);
+            seats.insert(player.id, seat);
+            arrivals.insert(player.id, arrival);
+        }
+        state.open.insert(card.session, Session { card: card.clone(), seats });
+        drop(state);
+        self.shared.changed.notify_waiters();
+        Ok((Presence { shared: Arc::clone(&self.shared), session: card.session }, arrivals))
+    }
+}
+
+impl Shared {
+    /// No code panics while it holds the lock, so a poisoned one still holds a whole state.
+    fn lock(&self) -> MutexGuard<'_, State> {
+        self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// A session being open at a switchboard. Keep it for as long as the session runs.
+pub struct Presence {
+    shared: Arc<Shared>,
+    session: [u8; 16],
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        let mut state = self.shared.lock();
+        state.open.remove(&self.session);
+        if state.ended.len() == ENDED {
+            state.ended.pop_front();
+        }
+        state.ended.push_back(self.session);
+        drop(state);
+        self.shared.changed.notify_waiters();
+    }
+}
+
+/// Connects one player with all others of a session: dials those after it at `endpoints` (by index;
+/// `host:port`), and waits at the switchboard for those before it. The first failure ends it.
+///
+/// Costs a TLS handshake and two hellos per pair.
+pub async fn connect(
+    card: &Card,
+    endpoints: &[String],
+    dialer: &Dialer,
+    switchboard: &Switchboard,
+    options: ResumeOptions,
+) -> Result<(Vec<(PlayerId, Link)>, Presence), NetError> {
+    let (presence, arrivals) = switchboard.enter(card)?;
+    let card = Arc::new(card.clone());
+    let mut opening = JoinSet::new();
+    for (id, arrivals) in arrivals {
+        let player = card.player(id)?.0.clone();
+        let waiting = Await { card: Arc::clone(&card), player, arrivals, newest: None };
+        opening.spawn(async move { resume::open(waiting, options).await.map(|link| (id, link)) });
+    }
+    for (player, identity) in card.players.iter().filter(|(player, _)| player.id > card.me) {
+        let endpoint = endpoints.get(player.id.index()).cloned().ok_or(NetError::UnknownPlayer { id: player.id })?;
+        let (id, identity) = (player.id, *identity);
+        let dialling =
+            Dial { card: Arc::clone(&card), player: player.clone(), identity, endpoint, dialer: dialer.clone() };
+        opening.spawn(async move { resume::open(dialling, options).await.map(|link| (id, link)) });
+    }
+    let mut links = Vec::new();
+    while let Some(opened) = opening.join_next().await {
+        links.push(opened.map_err(|error| NetError::Misuse { what: format!("a connecting task died: {error}") })??);
+    }
+    links.sort_by_key(|(id, _)| *id);
+    Ok((links, presence))
+}
+
+/// Connections to a player that we dial.
+struct Dial {
+    card: Arc<Card>,
+    player: Player,
+    identity: crate::identity::Identity,
+    endpoint: String,
+    dialer: Dialer,
+}
+
+#[async_trait]
+impl Connect for Dial {
+    fn player(&self) -> &Player {
+        &self.player
+    }
+
+    async fn connect(&mut self, received: u64) -> Result<(Link, u64), NetError> {
+        let secured = self.dialer.dial(&self.player, &self.endpoint, self.identity, Alpn::Data).await?;
+        let mut link = stream::over(secured.stream);
+        let expected = greet::call(&mut link, &self.card, &self.player, received).await?;
+        Ok((link, expected))
+    }
+}
+
+/// Connections from a player that dials us.
+struct Await {
+    card: Arc<Card>,
+    player: Player,
+    arrivals: mpsc::Receiver<(Link, Hello)>,
+    newest: Option<(Link, Hello)>,
+}
+
+#[async_trait]
+impl Connect for Await {
+    fn player(&self) -> &Player {
+        &self.player
+    }
+
+    async fn connect(&mut self, received: u64) -> Result<(Link, u64), NetError> {
+        if self.newest.is_none() {
+            self.superseded().await;
+        }
+        // Of several, the last is the one that the player uses.
+        while let Ok(newer) = self.arrivals.try_recv() {
+            self.newest = Some(newer);
+        }
+        let (mut link, hello) = self.newest.take().ok_or(NetError::Ended { reason: "net.ended".into() })?;
+        greet::answer(&mut link, &self.card, &self.player, received).await?;
+        Ok((link, hello.received))
+    }
+
+    async fn superseded(&mut self) {
+        match self.arrivals.recv().await {
+            Some(arrival) => self.newest = Some(arrival),
+            None => std::future::pending().await,
+        }
+    }
+}
