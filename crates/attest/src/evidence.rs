@@ -10,6 +10,7 @@ use crate::nitro::NitroEvidence;
 use crate::sgx_tdx::QuoteEvidence;
 use crate::snp::SnpEvidence;
 use crate::time::Time;
+use crate::tpm::TpmEvidence;
 
 /// Evidence, parsed as far as telling its kind needs. Its JSON form is the container in which machines send it: an
 /// object with `kind` and the parts in base64.
@@ -22,6 +23,8 @@ pub enum Evidence {
     Snp(SnpEvidence),
     /// AWS Nitro.
     Nitro(NitroEvidence),
+    /// TPM 2.0.
+    Tpm(TpmEvidence),
 }
 
 /// No evidence is larger; a bound on work for hostile input.
@@ -63,6 +66,9 @@ impl Evidence {
             crate::nitro::Document::parse(bytes)?;
             return Ok(Self::Nitro(NitroEvidence { document: Base64Bytes::from(bytes) }));
         }
+        if crate::tpm::is_go_tpm_tools(bytes) {
+            return crate::tpm::parse_go_tpm_tools(bytes).map(Self::Tpm);
+        }
         Err(Error::unsupported("evidence", "it is of no kind that is known"))
     }
 
@@ -86,6 +92,7 @@ pub fn validate(evidence: &Evidence, with: &Endorsements, roots: &Roots, at: Tim
         Evidence::Quote(evidence) => crate::sgx_tdx::validate(evidence, with, roots, at),
         Evidence::Snp(evidence) => crate::snp::validate(evidence, with, roots, at),
         Evidence::Nitro(evidence) => crate::nitro::validate(evidence, roots, at),
+        Evidence::Tpm(evidence) => crate::tpm::validate(evidence, with, roots, at),
     };
     claims.map(Claims::new)
 }

@@ -135,6 +135,17 @@ impl PublicKey {
         rsa::RsaPublicKey::new(n, e).map(Self::Rsa).map_err(|e| bad(&e))
     }
 
+    /// DER of its `SubjectPublicKeyInfo`.
+    pub(crate) fn to_spki(&self) -> Result<Vec<u8>> {
+        use rsa::pkcs8::EncodePublicKey;
+        let document = match self {
+            Self::P256(key) => key.to_public_key_der(),
+            Self::P384(key) => key.to_public_key_der(),
+            Self::Rsa(key) => key.to_public_key_der(),
+        };
+        document.map(|der| der.as_bytes().to_vec()).map_err(|e| Error::malformed("public key", e))
+    }
+
     /// Verifies a signature: DER `Ecdsa-Sig-Value` (RFC 3279) for ECDSA, the raw number for RSA.
     pub(crate) fn verify(&self, scheme: Scheme, message: &[u8], signature: &[u8]) -> bool {
         match (self, scheme) {

@@ -15,6 +15,7 @@ mod x509;
 pub mod nitro;
 pub mod sgx_tdx;
 pub mod snp;
+pub mod tpm;
 
 pub use appraise::{Accepted, Appraisal, Check, Expected, Outcome, Record, Refused, TrustVector};
 pub use bytes::{Base64Bytes, Hex};
