@@ -2,15 +2,18 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::azure::AzureEvidence;
 use crate::bytes::Base64Bytes;
 use crate::claims::Claims;
 use crate::endorse::{Endorsements, Roots};
 use crate::error::{Error, Result};
 use crate::nitro::NitroEvidence;
+use crate::ratls::RaTlsEvidence;
 use crate::sgx_tdx::QuoteEvidence;
 use crate::snp::SnpEvidence;
 use crate::time::Time;
 use crate::tpm::TpmEvidence;
+use crate::x509::Certificate;
 
 /// Evidence, parsed as far as telling its kind needs. Its JSON form is the container in which machines send it: an
 /// object with `kind` and the parts in base64.
@@ -25,6 +28,10 @@ pub enum Evidence {
     Nitro(NitroEvidence),
     /// TPM 2.0.
     Tpm(TpmEvidence),
+    /// Azure confidential VM.
+    Azure(AzureEvidence),
+    /// RA-TLS certificate with a quote inside.
+    RaTls(RaTlsEvidence),
 }
 
 /// No evidence is larger; a bound on work for hostile input.
@@ -50,7 +57,12 @@ impl Evidence {
     }
 
     fn parse_json(bytes: &[u8]) -> Result<Self> {
-        serde_json::from_slice(bytes).map_err(|e| Error::malformed("evidence", e))
+        let bad = |e| Error::malformed("evidence", e);
+        let value: serde_json::Value = serde_json::from_slice(bytes).map_err(bad)?;
+        if crate::azure::is_trustee_json(&value) {
+            return crate::azure::parse_trustee_json(value).map(Self::Azure);
+        }
+        serde_json::from_value(value).map_err(bad)
     }
 
     fn parse_binary(bytes: &[u8]) -> Result<Self> {
@@ -65,6 +77,13 @@ impl Evidence {
         if matches!(bytes.first(), Some(0x84 | 0xd2)) {
             crate::nitro::Document::parse(bytes)?;
             return Ok(Self::Nitro(NitroEvidence { document: Base64Bytes::from(bytes) }));
+        }
+        if bytes.starts_with(b"-----BEGIN CERTIFICATE") || bytes.first() == Some(&0x30) {
+            let certificate = Certificate::parse(bytes)?;
+            if !crate::ratls::carries_evidence(&certificate) {
+                return Err(Error::unsupported("evidence", "a certificate that carries none"));
+            }
+            return Ok(Self::RaTls(RaTlsEvidence { certificate: certificate.der().into() }));
         }
         if crate::tpm::is_go_tpm_tools(bytes) {
             return crate::tpm::parse_go_tpm_tools(bytes).map(Self::Tpm);
@@ -93,6 +112,8 @@ pub fn validate(evidence: &Evidence, with: &Endorsements, roots: &Roots, at: Tim
         Evidence::Snp(evidence) => crate::snp::validate(evidence, with, roots, at),
         Evidence::Nitro(evidence) => crate::nitro::validate(evidence, roots, at),
         Evidence::Tpm(evidence) => crate::tpm::validate(evidence, with, roots, at),
+        Evidence::Azure(evidence) => crate::azure::validate(evidence, with, roots, at),
+        Evidence::RaTls(evidence) => crate::ratls::validate(evidence, with, roots, at),
     };
     claims.map(Claims::new)
 }

@@ -12,7 +12,9 @@ mod policy;
 mod time;
 mod x509;
 
+pub mod azure;
 pub mod nitro;
+pub mod ratls;
 pub mod sgx_tdx;
 pub mod snp;
 pub mod tpm;

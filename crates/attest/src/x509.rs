@@ -106,6 +106,11 @@ impl Certificate {
             return Err(fail(format!("issued by {}, not by {}", self.issuer(), issuer.subject())));
         }
         issuer.check_is_authority(below)?;
+        self.check_signature(issuer)
+    }
+
+    fn check_signature(&self, issuer: &Self) -> Result<()> {
+        let fail = |why: String| Error::Chain { what: self.subject(), why };
         if self.parsed.signature_algorithm() != self.parsed.tbs_certificate().signature() {
             return Err(fail("names two signature algorithms".into()));
         }
@@ -162,6 +167,12 @@ pub(crate) fn check_path(path: &[&Certificate], at: Time) -> Result<Window> {
         pair[0].check_issued_by(pair[1], index)?;
     }
     Ok(window)
+}
+
+/// Verifies that a certificate is signed by its own key, whatever it says about being an authority.
+pub(crate) fn check_self_signed(certificate: &Certificate) -> Result<()> {
+    certificate.check_critical_extensions()?;
+    certificate.check_signature(certificate)
 }
 
 /// Refuses certificates that a CRL of their issuer names. A CRL whose signature does not verify, or that is not
