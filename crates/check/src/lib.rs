@@ -1,1 +1,138 @@
-//! The auditor's crate: types, shapes, placements, labels, trust, and what a computation discloses.
+//! The auditor's crate: whether a computation keeps its promises, and what it discloses.
+//!
+//! [`check`] is the only way to a [`Checked`] computation, and every worker runs it again on what it is
+//! about to run. It trusts nothing that it is given. These are the invariants it establishes; each names the
+//! module that enforces it, and `tests/` has programs that keep and programs that break it.
+//!
+//! 1. *Tables.* The players' own placements come first; names are identifiers and unique, so that the
+//!    text that people sign cannot be forged by a name. (`structure`)
+//! 2. *Form.* Every reference leads somewhere. Every value is defined once, before its uses, and is used only
+//!    where it is visible. Loops carry as many values as their regions; functions call only earlier ones,
+//!    so there is no recursion. Attributes are those of the operator table, in canonical form. (`structure`, `types`)
+//! 3. *Boundary.* Inputs and outputs stand in the main program, outside of loops; releases in the main program. (`structure`)
+//! 4. *Size.* Counts and lengths are bounded, so checking is fast and no arithmetic on sizes overflows. (`structure`)
+//! 5. *Types.* Every type is inferred again and equals the recorded one; what a loop carries keeps its type and
+//!    place; constants fit their type. (`types`)
+//! 6. *Dimensions.* Every named dimension is the length of some input's axis. (`types`)
+//! 7. *Trust.* A protection has its scheme's number of players, all different; groups are not among them. (`places`)
+//! 8. *Place.* Operands and results are where the operator runs; only a move crosses placements. (`places`)
+//! 9. *Capability.* A scheme holds the types and can run the operators that it is given. (`places`, with the data in
+//!    [`ir::Scheme::can`])
+//! 10. *Labels.* A value's label is the join of all that it is computed from; `classify` only narrows, and only
+//!     `release` widens, by exactly the players it names. (`label`, `flow`)
+//! 11. *Readers.* A value in the clear at a player, or at each member of a group, is there only if that player
+//!     is a reader in force. (`readers`)
+//! 12. *Delivery.* An output goes only to readers in force. (`readers`)
+//! 13. *Disclosure is complete.* Every way on which something of an input leaves its player is in the
+//!     [`Disclosure`]: moves, outputs, releases, and the comparison of keys. (`disclosure`)
+//!
+//! What this crate does not know: how anything runs, who the players are in the world, and what their data is.
+
+mod coalition;
+mod disclosure;
+mod facts;
+mod flow;
+mod label;
+mod places;
+mod readers;
+mod sites;
+mod structure;
+mod types;
+mod words;
+
+pub use coalition::{Coalition, Exposed, if_corrupt};
+pub use disclosure::{Disclosure, Event, Form, Given, Matched, Owner, Reason};
+pub use facts::{Release, releases};
+pub use flow::{Fact, Sources};
+pub use label::{Label, MAX_PLAYERS, PlayerSet};
+pub use structure::limits;
+
+use ir::{Computation, Diagnostic, ValueId};
+
+/// A computation that keeps the invariants of this crate, with what was found out about it.
+///
+/// There is no other way to one than [`check`].
+#[derive(Clone, Debug)]
+pub struct Checked {
+    computation: Computation,
+    /// Facts of the functions in order, joined over their calls, and at the end of the main program.
+    facts: Vec<flow::Facts>,
+    disclosure: Disclosure,
+    not_runnable: Vec<String>,
+}
+
+impl Checked {
+    /// The computation.
+    pub fn computation(&self) -> &Computation {
+        &self.computation
+    }
+
+    /// The computation, given up as checked.
+    pub fn into_computation(self) -> Computation {
+        self.computation
+    }
+
+    /// The label of a value of the main program.
+    pub fn label(&self, value: ValueId) -> &Label {
+        &self.fact(value).label
+    }
+
+    /// Label and origin of a value of the main program.
+    pub fn fact(&self, value: ValueId) -> &Fact {
+        &self.main()[value.index()]
+    }
+
+    /// Label and origin of every value of the main program.
+    pub fn labels(&self) -> &[Fact] {
+        self.main()
+    }
+
+    /// Who learns what, under which assumption.
+    pub fn disclosure(&self) -> &Disclosure {
+        &self.disclosure
+    }
+
+    /// Why this version cannot run it, in words; empty if it can.
+    pub fn not_runnable(&self) -> &[String] {
+        &self.not_runnable
+    }
+
+    fn main(&self) -> &flow::Facts {
+        &self.facts[self.computation.functions.len()]
+    }
+}
+
+/// Checks a computation. All problems are told, in the order of the source.
+///
+/// # Errors
+/// Every invariant that is broken, with its place and advice. Where the structure itself is broken, only that
+/// is told, since nothing else can be said with certainty.
+///
+/// Cost: close to linear in the number of instructions; nested loops are swept until labels no longer
+/// change, which in practice is twice a level.
+pub fn check(computation: Computation) -> Result<Checked, Vec<Diagnostic>> {
+    let mut found = Vec::new();
+    structure::check(&computation, &mut found);
+    if !found.is_empty() {
+        return Err(sorted(found));
+    }
+    types::check(&computation, &mut found);
+    places::check(&computation, &mut found);
+    if found.iter().any(|d| d.code.starts_with("type.arity") || d.code.starts_with("placement.roles")) {
+        return Err(sorted(found));
+    }
+    let facts = sites::labels(&computation, &mut found);
+    if !found.is_empty() {
+        return Err(sorted(found));
+    }
+    let not_runnable = places::not_runnable(&computation);
+    let disclosure = disclosure::of(&computation, &facts);
+    Ok(Checked { computation, facts, disclosure, not_runnable })
+}
+
+fn sorted(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
+    let key = |d: &Diagnostic| (d.span.file.clone(), d.span.line, d.span.column, d.code, d.message.clone());
+    found.sort_by_cached_key(key);
+    found.dedup_by_key(|d| key(d));
+    found
+}

@@ -7,6 +7,7 @@
 
 mod attrs;
 mod builder;
+mod capability;
 mod diag;
 mod graph;
 mod infer;
@@ -18,6 +19,7 @@ mod types;
 
 pub use attrs::{Attr, Attrs, IndexItem, Literal, Number, OwnerPolicy};
 pub use builder::{Builder, Operand};
+pub use capability::Family;
 pub use diag::{Diagnostic, Span};
 pub use graph::{Block, Computation, Function, Graph, Instr, MatchedDim, ValueId, ValueInfo};
 pub use infer::{Problem, canonical_attrs, infer};

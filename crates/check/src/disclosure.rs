@@ -1,0 +1,331 @@
+//! Disclosure (invariant 13): for each owner what it gives, in which forms that leaves it, and who learns what
+//! from it.
+//!
+//! It is data; `words` says it in words. Field names are stable: agreements store it as JSON.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use ir::{Computation, Dim, Op, PlacementId, PlayerId, Scheme, Type, ValueId};
+use serde::{Deserialize, Serialize};
+
+use crate::flow::{Facts, reader};
+use crate::label::Label;
+use crate::sites::{self, Site};
+
+/// Who learns what from a computation.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Disclosure {
+    /// The computation's name.
+    pub computation: String,
+    /// Everyone who gives something, in the order of players.
+    pub owners: Vec<Owner>,
+    /// Everything that somebody learns, in the order of the program.
+    pub events: Vec<Event>,
+    /// Comparisons of key columns.
+    pub matched: Vec<Matched>,
+    /// The named lengths; everyone learns them.
+    pub dims: Vec<String>,
+}
+
+/// One who gives something: the player at which an input is, or an owner of it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Owner {
+    /// The player.
+    pub player: String,
+    /// The inputs.
+    pub gives: Vec<Given>,
+}
+
+/// An input.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Given {
+    /// Its name.
+    pub name: String,
+    /// Its type, as in the program.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// Its type in words, as `n × f64`.
+    pub size: String,
+    /// The player that has it.
+    pub at: String,
+    /// For each owner the readers that it allows, itself included; empty if it is public.
+    pub label: BTreeMap<String, Vec<String>>,
+    /// Where it, or what is computed from it, goes without having been released.
+    pub forms: Vec<Form>,
+    /// The named lengths that its type tells.
+    pub dims: Vec<String>,
+}
+
+/// How a value is held away from its player.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Form {
+    /// The placement.
+    pub placement: String,
+    /// Its scheme.
+    pub scheme: String,
+    /// The players of it.
+    pub players: Vec<String>,
+    /// Whether its player reads it.
+    pub in_the_clear: bool,
+    /// What must hold for it to stay secret, in words.
+    pub assumption: String,
+}
+
+/// Why somebody may learn something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum Reason {
+    /// It is released; the owners must ratify that.
+    Release,
+    /// It is computed from what was released to the learners, and from nothing else that is secret.
+    Released,
+    /// The owners' labels name the learners as readers.
+    Reader,
+}
+
+/// Somebody learns something.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Event {
+    /// Who.
+    pub learners: Vec<String>,
+    /// The name of the output or, for what only arrives, of the value.
+    pub name: String,
+    /// Whether it is an output of the computation.
+    pub output: bool,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// How much that is, as `10 numbers`.
+    pub amount: String,
+    /// The inputs that it is computed from.
+    pub from: Vec<String>,
+    /// Why they may.
+    pub reason: Reason,
+    /// Who must ratify it: all its owners, if it is a release.
+    pub ratified_by: Vec<String>,
+    /// How often; null if that depends on named lengths.
+    pub times: Option<u64>,
+    /// The line of the program, if known.
+    pub line: Option<u32>,
+}
+
+/// A comparison of key columns.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Matched {
+    /// The dimension whose rows are matched.
+    pub dim: String,
+    /// The key column.
+    pub key: String,
+    /// The players that compare it with one another.
+    pub players: Vec<String>,
+}
+
+/// The disclosure of a computation that was found in order.
+pub(crate) fn of(c: &Computation, facts: &[Facts]) -> Disclosure {
+    let mut tracer = Tracer::new(c);
+    sites::visit(c, facts, &mut |site| tracer.site(&site));
+    Disclosure {
+        computation: c.name.clone(),
+        owners: tracer.owners(),
+        events: tracer.events.iter().map(|(_, e)| e.clone()).collect(),
+        matched: matched(c),
+        dims: c.dims().into_keys().collect(),
+    }
+}
+
+/// An input as the tracer sees it.
+pub(crate) struct Input<'a> {
+    pub(crate) name: &'a str,
+    pub(crate) id: ValueId,
+    pub(crate) host: PlayerId,
+    label: Label,
+}
+
+/// The inputs, in the order of the program, which is how facts number them.
+pub(crate) fn inputs(c: &Computation) -> Vec<Input<'_>> {
+    let input = |(instr, id): (&'_ ir::Instr, ValueId)| Input {
+        name: c.graph.value(id).name.as_deref().unwrap_or_default(),
+        id,
+        host: c.placement(instr.placement).players[0],
+        label: Label::of(instr.attrs.label("label").unwrap_or(&[])),
+    };
+    c.inputs().map(input).collect()
+}
+
+pub(crate) fn names(c: &Computation, players: &[PlayerId]) -> Vec<String> {
+    c.names(players).into_iter().map(str::to_owned).collect()
+}
+
+/// Gathers where each input goes and who learns what.
+struct Tracer<'a> {
+    c: &'a Computation,
+    inputs: Vec<Input<'a>>,
+    forms: Vec<BTreeSet<PlacementId>>,
+    /// Events, each with the release that it delivers, if any.
+    events: Vec<(Option<ValueId>, Event)>,
+}
+
+impl<'a> Tracer<'a> {
+    fn new(c: &'a Computation) -> Tracer<'a> {
+        let inputs = inputs(c);
+        let forms = vec![BTreeSet::new(); inputs.len()];
+        Tracer { c, inputs, forms, events: Vec::new() }
+    }
+
+    fn site(&mut self, site: &Site<'_>) {
+        for result in &site.instr.results {
+            let placement = site.graph.value(*result).placement;
+            for i in site.fact(*result).unreleased.iter() {
+                if self.c.host(self.inputs[i].host) != placement {
+                    self.forms[i].insert(placement);
+                }
+            }
+        }
+        match site.instr.op {
+            Op::Output => self.delivery(site, site.instr.attrs.players("to").unwrap_or(&[])),
+            Op::Release => self.release(site),
+            Op::Move => {
+                let from = site.graph.value(site.instr.args[0]).placement;
+                let to = reader(self.c.placement(site.instr.placement));
+                if let Some(player) = to.filter(|_| from != site.instr.placement)
+                    && !site.fact(site.instr.args[0]).inputs.is_empty()
+                {
+                    self.delivery(site, &[player]);
+                }
+            }
+            _ => {}
+        }
+    }
+
+    /// A value arrives at players.
+    fn delivery(&mut self, site: &Site<'_>, to: &[PlayerId]) {
+        let value = site.instr.args[0];
+        let mut event = event(self.c, &self.inputs, site, value, to);
+        if let Some(name) = site.instr.attrs.str("name") {
+            event.name = name.to_owned();
+            event.output = true;
+        }
+        let released = site.trail.made_by(value).filter(|i| i.op == Op::Release);
+        if released.is_some() {
+            event.reason = Reason::Release;
+            event.ratified_by = names(self.c, &site.fact(value).label.owners());
+            self.absorb(value, &event);
+        }
+        self.events.push((None, event));
+    }
+
+    /// A release is told on its own until a delivery tells it.
+    fn release(&mut self, site: &Site<'_>) {
+        let value = site.instr.results[0];
+        let mut event = event(self.c, &self.inputs, site, value, site.instr.attrs.players("to").unwrap_or(&[]));
+        event.reason = Reason::Release;
+        event.ratified_by = names(self.c, &site.fact(value).label.owners());
+        self.events.push((Some(value), event));
+    }
+
+    /// Takes those out of a release's own event to whom `delivery` brings it.
+    fn absorb(&mut self, value: ValueId, delivery: &Event) {
+        if let Some((_, event)) = self.events.iter_mut().find(|(id, _)| *id == Some(value)) {
+            event.learners.retain(|l| !delivery.learners.contains(l));
+        }
+        self.events.retain(|(_, e)| !e.learners.is_empty());
+    }
+
+    fn owners(&self) -> Vec<Owner> {
+        let players = (0..self.c.players.len() as u16).map(PlayerId);
+        let gives = |player: PlayerId| {
+            let mine = |(i, input): (usize, &Input<'a>)| {
+                let concerned = input.host == player || input.label.owners().contains(&player);
+                concerned.then(|| self.given(i, input))
+            };
+            let gives: Vec<Given> = self.inputs.iter().enumerate().filter_map(mine).collect();
+            (!gives.is_empty()).then(|| Owner { player: self.c.player(player).name.clone(), gives })
+        };
+        players.filter_map(gives).collect()
+    }
+
+    fn given(&self, i: usize, input: &Input<'a>) -> Given {
+        let ty = &self.c.graph.value(input.id).ty;
+        let readers = |(owner, readers): (PlayerId, &crate::PlayerSet)| {
+            (self.c.player(owner).name.clone(), names(self.c, &readers.iter().collect::<Vec<_>>()))
+        };
+        Given {
+            name: input.name.to_owned(),
+            ty: ty.to_string(),
+            size: size(ty),
+            at: self.c.player(input.host).name.clone(),
+            label: input.label.policies().map(readers).collect(),
+            forms: self.forms[i].iter().map(|p| form(self.c, *p)).collect(),
+            dims: ty
+                .shape
+                .iter()
+                .flat_map(Dim::names)
+                .map(str::to_owned)
+                .collect::<BTreeSet<_>>()
+                .into_iter()
+                .collect(),
+        }
+    }
+}
+
+/// Somebody learns a value at a site, as its label allows.
+pub(crate) fn event(c: &Computation, inputs: &[Input<'_>], site: &Site<'_>, value: ValueId, to: &[PlayerId]) -> Event {
+    let ty = &site.graph.value(value).ty;
+    let fact = site.fact(value);
+    Event {
+        learners: names(c, to),
+        name: site.trail.name(value).map_or_else(|| site.trail.describe(value), str::to_owned),
+        output: false,
+        ty: ty.to_string(),
+        amount: amount(ty),
+        from: fact.inputs.iter().map(|i| inputs[i].name.to_owned()).collect(),
+        reason: if fact.unreleased.is_empty() { Reason::Released } else { Reason::Reader },
+        ratified_by: Vec::new(),
+        times: site.times,
+        line: Some(site.instr.span.line).filter(|l| *l > 0),
+    }
+}
+
+pub(crate) fn form(c: &Computation, id: PlacementId) -> Form {
+    let place = c.placement(id);
+    Form {
+        placement: place.name.clone(),
+        scheme: place.scheme.spec().name.to_owned(),
+        players: names(c, &place.players),
+        in_the_clear: matches!(place.scheme, Scheme::Host | Scheme::Each),
+        assumption: place.scheme.assumption(&c.names(&place.players)),
+    }
+}
+
+/// A type in words: `n × f64`, or `f64` for a scalar.
+fn size(ty: &Type) -> String {
+    let lengths = ty.shape.iter().map(Dim::to_string);
+    lengths.chain([ty.dtype.to_string()]).collect::<Vec<_>>().join(" × ")
+}
+
+/// How much a type tells: `1 number`, `n × 3 numbers`.
+fn amount(ty: &Type) -> String {
+    let unit = match ty.dtype {
+        ir::DType::Bool => "truth value",
+        ir::DType::Bytes => "string of bytes",
+        _ => "number",
+    };
+    let lengths: Vec<String> = ty.shape.iter().map(Dim::to_string).collect();
+    match &lengths[..] {
+        [] => format!("1 {unit}"),
+        _ if ty.dtype == ir::DType::Bytes => format!("{} strings of bytes", lengths.join(" × ")),
+        lengths => format!("{} {unit}s", lengths.join(" × ")),
+    }
+}
+
+/// Who compares which key columns: all who have an input along the dimension.
+fn matched(c: &Computation) -> Vec<Matched> {
+    let along = |name: &str| {
+        let hosts =
+            inputs(c).into_iter().filter(|i| c.graph.value(i.id).ty.shape.iter().any(|d| d.as_name() == Some(name)));
+        hosts.map(|i| i.host).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+    };
+    let one =
+        |m: &ir::MatchedDim| Matched { dim: m.name.clone(), key: m.key.clone(), players: names(c, &along(&m.name)) };
+    c.matched.iter().map(one).collect()
+}

@@ -1,0 +1,139 @@
+//! Placements (invariants 7 to 9): operators run where their operands are, on schemes that can run them,
+//! and no player has two roles in one protection.
+
+use ir::{Block, Computation, Diagnostic, Graph, Instr, Op, Placement, Scheme, Span};
+
+/// Checks the placements themselves, then every instruction.
+pub(crate) fn check(c: &Computation, out: &mut Vec<Diagnostic>) {
+    for place in &c.placements[c.players.len()..] {
+        declared(c, place, out);
+    }
+    for graph in c.functions.iter().map(|f| &f.graph).chain([&c.graph]) {
+        block(c, graph, &graph.body, out);
+    }
+}
+
+/// Invariant 7: the scheme's number of roles, distinct players, and groups only in `each`.
+fn declared(c: &Computation, place: &Placement, out: &mut Vec<Diagnostic>) {
+    let spec = place.scheme.spec();
+    let mut error = |code, text: String| out.push(Diagnostic::new(code, Span::default(), text));
+    if matches!(place.scheme, Scheme::Host | Scheme::Each) {
+        error("placement.plain", format!("{}: only a player itself is a placement of `{}`", place.name, spec.name));
+    }
+    if place.players.len() != spec.roles.len() {
+        let text =
+            format!("{}: {} takes {} players ({})", place.name, spec.name, spec.roles.len(), spec.roles.join(", "));
+        error("placement.roles", text);
+    }
+    for (i, player) in place.players.iter().enumerate() {
+        let name = &c.player(*player).name;
+        if place.players[..i].contains(player) {
+            error(
+                "placement.twice",
+                format!("{name} has two roles in {}, and could read everything alone", place.name),
+            );
+        }
+        if c.player(*player).group.is_some() {
+            error("placement.group", format!("{name} is a group; {} takes single players", place.name));
+        }
+    }
+}
+
+fn block(c: &Computation, graph: &Graph, b: &Block, out: &mut Vec<Diagnostic>) {
+    for instr in &b.instrs {
+        operands(c, graph, instr, out);
+        capable(c, graph, instr, out);
+        if let Some(region) = &instr.region {
+            block(c, graph, region, out);
+        }
+    }
+}
+
+/// Invariant 8: operands and results are where the operator runs; only a move crosses placements.
+fn operands(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnostic>) {
+    let at = c.placement(instr.placement);
+    let mut error = |text: String| {
+        out.push(Diagnostic::new("placement.operand", instr.span.clone(), text).help("move it there first"));
+    };
+    match instr.op {
+        Op::Repeat | Op::Fold | Op::Call => {
+            if graph.value(instr.results[0]).placement != instr.placement {
+                error(format!("`{}` is not at the placement of its first result", instr.op.name()));
+            }
+            return;
+        }
+        Op::Move => {}
+        _ => {
+            for arg in instr.args.iter().filter(|a| graph.value(**a).placement != instr.placement) {
+                let from = c.placement(graph.value(*arg).placement);
+                error(format!("`{}` runs on {at}, and an operand is at {from}", instr.op.name()));
+            }
+        }
+    }
+    if instr.results.iter().any(|r| graph.value(*r).placement != instr.placement) {
+        error(format!("`{}` runs on {at}, and its result is recorded elsewhere", instr.op.name()));
+    }
+}
+
+/// Invariant 9: the scheme holds the types and can run the operator.
+fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnostic>) {
+    let at = c.placement(instr.placement);
+    if matches!(instr.op, Op::Repeat | Op::Fold | Op::Call) {
+        return;
+    }
+    // The first operand decides, but what a choice is made between comes after the condition.
+    let decisive = instr.args.get(usize::from(instr.op == Op::Select)).or(instr.results.first());
+    let Some(decisive) = decisive.map(|v| &graph.value(*v).ty) else { return };
+    let held = instr.results.iter().map(|r| &graph.value(*r).ty).find(|t| !at.scheme.holds(t.dtype));
+    if let Some(ty) = held {
+        let text = format!("{at} cannot hold {ty}");
+        let help = "name a fixed-point type, as `fixed<64, 16>`";
+        out.push(Diagnostic::new("type.placement", instr.span.clone(), text).help(help));
+    } else if !at.scheme.brings(instr.op.family()) {
+        let others: Vec<&str> = Scheme::that_can(instr.op, decisive.dtype).iter().map(|s| s.spec().name).collect();
+        let text =
+            format!("`{}` of {decisive} cannot run on {at}, which is {}", instr.op.name(), at.scheme.spec().name);
+        let help = format!("these can: {}", others.join(", "));
+        out.push(Diagnostic::new("placement.operator", instr.span.clone(), text).help(help));
+    }
+    protected_move(c, graph, instr, out);
+}
+
+/// Between protected placements nobody sees the number, so nobody could encode it anew.
+fn protected_move(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnostic>) {
+    let (Op::Move, [arg], [result]) = (instr.op, &instr.args[..], &instr.results[..]) else { return };
+    let (from, to) = (graph.value(*arg), graph.value(*result));
+    let both = [from.placement, to.placement].iter().all(|p| !c.placement(*p).scheme.is_plaintext());
+    if both && from.ty.dtype != to.ty.dtype {
+        let text =
+            format!("a move between protected placements keeps the type, and this makes {} of {}", to.ty, from.ty);
+        out.push(Diagnostic::new("type.move", instr.span.clone(), text).help("use `cast` before or after it"));
+    }
+}
+
+/// Why this version cannot run a computation, though it checks.
+pub(crate) fn not_runnable(c: &Computation) -> Vec<String> {
+    let mut why = std::collections::BTreeSet::new();
+    for graph in c.functions.iter().map(|f| &f.graph).chain([&c.graph]) {
+        graph.visit(&mut |i| {
+            for id in i.args.iter().chain(&i.results) {
+                let place = c.placement(graph.value(*id).placement);
+                if !place.scheme.spec().runs {
+                    why.insert(format!(
+                        "{} is {}, which this version cannot run",
+                        place.name,
+                        place.scheme.spec().name
+                    ));
+                }
+            }
+            if let (Op::Move, [arg], [result]) = (i.op, &i.args[..], &i.results[..]) {
+                let (from, to) = (graph.value(*arg).placement, graph.value(*result).placement);
+                let (f, t) = (c.placement(from), c.placement(to));
+                if from != to && f.scheme.spec().runs && t.scheme.spec().runs && !f.scheme.moves_to(t.scheme) {
+                    why.insert(format!("this version cannot move values from {} to {}", f.name, t.name));
+                }
+            }
+        });
+    }
+    why.into_iter().collect()
+}

@@ -1,0 +1,139 @@
+//! Disclosure in words: what each owner reads before it signs.
+
+use std::collections::BTreeSet;
+use std::fmt;
+
+use crate::disclosure::{Disclosure, Event, Given, Matched, Owner, Reason};
+use crate::readers::list;
+
+impl fmt::Display for Disclosure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let width = self.owners.iter().map(|o| o.player.len()).max().unwrap_or(0) + 2;
+        for (i, owner) in self.owners.iter().enumerate() {
+            if i > 0 {
+                writeln!(f)?;
+            }
+            let lines = section(self, owner);
+            for (j, line) in lines.iter().enumerate() {
+                let name = if j == 0 { owner.player.as_str() } else { "" };
+                writeln!(f, "{name:width$}{line}")?;
+            }
+        }
+        let nobody = self.events.iter().filter(|e| e.from.is_empty());
+        for event in nobody {
+            writeln!(
+                f,
+                "{} {} {} ({}), which no input has a part in",
+                list(&event.learners),
+                learn(event),
+                quoted(event),
+                event.amount
+            )?;
+        }
+        if self.owners.is_empty() {
+            writeln!(f, "nobody gives anything")?;
+        }
+        Ok(())
+    }
+}
+
+/// What one owner gives, and what becomes of it.
+fn section(d: &Disclosure, owner: &Owner) -> Vec<String> {
+    let mut lines = gives(owner);
+    let mine: Vec<&str> = owner.gives.iter().map(|g| g.name.as_str()).collect();
+    let concerns = |e: &&Event| {
+        let own = e.learners == [owner.player.as_str()] && e.from.iter().all(|f| mine.contains(&f.as_str()));
+        !own && e.from.iter().any(|f| mine.contains(&f.as_str()))
+    };
+    let events: Vec<&Event> = d.events.iter().filter(concerns).collect();
+    for event in &events {
+        lines.push(learns(event));
+        if !event.ratified_by.is_empty() {
+            lines.push(format!(
+                "{:7}{} ratif{} it",
+                "if",
+                list(&event.ratified_by),
+                if event.ratified_by.len() == 1 { "ies" } else { "y" }
+            ));
+        }
+    }
+    let matched: Vec<&Matched> = d.matched.iter().filter(|m| m.players.contains(&owner.player)).collect();
+    lines.extend(matched.iter().filter(|m| m.players.len() > 1).map(|m| compared(m)));
+    lines.push(closing(owner, events.is_empty()));
+    lines
+}
+
+/// Inputs that leave in the same forms stand together.
+fn gives(owner: &Owner) -> Vec<String> {
+    let mut lines = Vec::new();
+    let mut rest: Vec<&Given> = owner.gives.iter().collect();
+    while let Some(first) = rest.first().copied() {
+        let (alike, others): (Vec<&Given>, Vec<&Given>) =
+            rest.into_iter().partition(|g| (&g.forms, &g.at, &g.label) == (&first.forms, &first.at, &first.label));
+        rest = others;
+        for (i, given) in alike.iter().enumerate() {
+            let at = if given.at == owner.player { String::new() } else { format!(", which {} has", given.at) };
+            let public = if given.label.is_empty() { ", public: everyone may read it" } else { "" };
+            lines.push(format!("{:7}{}: {}{at}{public}", if i == 0 { "gives" } else { "" }, given.name, given.size));
+        }
+        if first.forms.is_empty() {
+            lines.push(format!("{:7}it is: nothing computed from it leaves {} unreleased", "as", first.at));
+        }
+        for (i, form) in first.forms.iter().enumerate() {
+            let text = if form.in_the_clear {
+                format!("plain values at {}, who may read them", form.placement)
+            } else {
+                let kind = if form.scheme == "enclave" { "plain values inside" } else { "shares on" };
+                format!("{kind} {}; {}", form.placement, form.assumption)
+            };
+            lines.push(format!("{:7}{text}", if i == 0 { "as" } else { "and" }));
+        }
+    }
+    lines
+}
+
+fn quoted(event: &Event) -> String {
+    if event.output { format!("\"{}\"", event.name) } else { event.name.clone() }
+}
+
+fn learn(event: &Event) -> &'static str {
+    if event.learners.len() == 1 { "learns" } else { "learn" }
+}
+
+fn learns(event: &Event) -> String {
+    let often = match event.times {
+        Some(1) => String::new(),
+        Some(n) => format!(", {n} times"),
+        None => ", once for every batch of rows".to_owned(),
+    };
+    let may = match (event.reason, event.output) {
+        (Reason::Reader, _) => ", as the labels allow",
+        (Reason::Released, _) => ", from what was released before",
+        (Reason::Release, _) => "",
+    };
+    format!(
+        "so that {} {} {} ({}{often}, computed from {}){may}",
+        list(&event.learners),
+        learn(event),
+        quoted(event),
+        event.amount,
+        list(&event.from)
+    )
+}
+
+fn compared(m: &Matched) -> String {
+    format!("{:7}{} learn whether their `{}` columns are equal and in the same order", "and", list(&m.players), m.key)
+}
+
+/// The last line: what is left for everyone else.
+fn closing(owner: &Owner, no_events: bool) -> String {
+    let dims: BTreeSet<&str> = owner.gives.iter().flat_map(|g| &g.dims).map(String::as_str).collect();
+    let but =
+        if dims.is_empty() { String::new() } else { format!(" but {}", list(&dims.into_iter().collect::<Vec<_>>())) };
+    let who = if no_events { "nobody" } else { "nobody else" };
+    match owner.gives.iter().filter(|g| g.label.is_empty()).count() {
+        0 => format!("{who} learns anything{but}"),
+        n if n == owner.gives.len() => "all of it is public".to_owned(),
+        _ => format!("{who} learns anything of what is not public{but}"),
+    }
+}

@@ -1,0 +1,117 @@
+//! What each scheme can do, as data: which element types it holds and which operators it runs on them.
+//!
+//! An operator belongs to one [`Family`], named after what a scheme must bring to run it; a scheme brings
+//! some families. A test in `schemes` holds this against the kernels that exist.
+
+use crate::ops::Op;
+use crate::place::{SCHEMES, Scheme};
+use crate::types::DType;
+
+/// What a scheme must bring to run an operator.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+pub enum Family {
+    /// Declares where a value comes from: at a player itself only.
+    Source,
+    /// Touches no secret: constants, labels, delivery, control, other shapes.
+    Local,
+    /// Sums and negatives.
+    Linear,
+    /// Products of two secrets.
+    Multiply,
+    /// Comparison, choice and conversion, by way of the bits.
+    Compare,
+    /// Logic of truth values.
+    Logic,
+    /// Functions of real numbers that are approximated.
+    Real,
+}
+
+impl Op {
+    /// Its family.
+    pub fn family(self) -> Family {
+        match self {
+            Op::Input => Family::Source,
+            Op::Const | Op::Fill | Op::Eye | Op::Size => Family::Local,
+            Op::Move | Op::Classify | Op::Release | Op::Output => Family::Local,
+            Op::Repeat | Op::Fold | Op::Call => Family::Local,
+            Op::Reshape | Op::Transpose | Op::Index | Op::Concat | Op::Stack => Family::Local,
+            Op::Broadcast | Op::ExpandDims | Op::Squeeze | Op::Diagonal => Family::Local,
+            Op::Add | Op::Sub | Op::Neg | Op::Sum | Op::CumSum => Family::Linear,
+            // The divisor is public, but in fixed point the quotient is truncated, as a product is.
+            Op::Mean => Family::Multiply,
+            Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Variance => Family::Multiply,
+            Op::Abs | Op::Sign | Op::Relu | Op::Clip | Op::Minimum | Op::Maximum => Family::Compare,
+            Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual => Family::Compare,
+            Op::Select | Op::Min | Op::Max | Op::ArgMin | Op::ArgMax | Op::Cast => Family::Compare,
+            Op::And | Op::Or | Op::Xor | Op::Not | Op::Any | Op::All => Family::Logic,
+            Op::Div | Op::Reciprocal | Op::Sqrt | Op::InverseSqrt | Op::Std => Family::Real,
+            Op::Exp | Op::Log | Op::Sigmoid | Op::Tanh => Family::Real,
+        }
+    }
+}
+
+impl Scheme {
+    /// Whether it holds values of an element type.
+    pub fn holds(self, dtype: DType) -> bool {
+        match self {
+            Scheme::Host | Scheme::Each | Scheme::Enclave => true,
+            Scheme::Replicated | Scheme::SecureNn | Scheme::Yao => !dtype.is_float() && dtype != DType::Bytes,
+            Scheme::Pond | Scheme::Paillier => dtype.is_integer() || dtype.is_fixed(),
+        }
+    }
+
+    /// Whether it brings a family.
+    pub fn brings(self, family: Family) -> bool {
+        use Family::{Linear, Local, Multiply};
+        match self {
+            Scheme::Host | Scheme::Each => true,
+            // An enclave has no data of its own.
+            Scheme::Enclave | Scheme::Replicated | Scheme::SecureNn | Scheme::Yao => family != Family::Source,
+            Scheme::Pond => matches!(family, Local | Linear | Multiply),
+            Scheme::Paillier => matches!(family, Local | Linear),
+        }
+    }
+
+    /// Whether it can run an operator on an element type. (What types an operator takes at all is told by
+    /// [`infer`](crate::infer).)
+    pub fn can(self, op: Op, dtype: DType) -> bool {
+        self.brings(op.family()) && self.holds(dtype)
+    }
+
+    /// The schemes that can run an operator on an element type, protected ones first.
+    pub fn that_can(op: Op, dtype: DType) -> Vec<Scheme> {
+        let mut found: Vec<_> = SCHEMES.iter().filter(|s| s.scheme.can(op, dtype)).collect();
+        found.sort_by_key(|s| !s.protected);
+        found.iter().map(|s| s.scheme).collect()
+    }
+
+    /// Whether this version can move a value from one scheme to another placement of `to`.
+    pub fn moves_to(self, to: Scheme) -> bool {
+        // Between two protected placements a value is shared anew; that is not built yet.
+        self.spec().runs && to.spec().runs && !(self.spec().protected && to.spec().protected)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::types::RingBits;
+
+    #[test]
+    fn replicated_runs_everything_but_floats_and_bytes() {
+        let fixed = DType::fixed(RingBits::B64, 16).unwrap();
+        for spec in crate::ops::OPS.iter().filter(|s| s.op != Op::Input) {
+            assert!(Scheme::Replicated.can(spec.op, fixed), "{}", spec.name);
+            assert!(!Scheme::Replicated.can(spec.op, DType::F64), "{}", spec.name);
+            assert!(!Scheme::Replicated.can(spec.op, DType::Bytes), "{}", spec.name);
+        }
+    }
+
+    #[test]
+    fn alternatives_name_protected_schemes_first() {
+        let found = Scheme::that_can(Op::Less, DType::I64);
+        assert_eq!(found[0], Scheme::Replicated);
+        assert!(!found.contains(&Scheme::Paillier));
+        assert!(found.contains(&Scheme::Host));
+    }
+}
