@@ -120,7 +120,7 @@ impl std::str::FromStr for DType {
     }
 }
 
-/// The length of one axis: a constant plus named dimensions, as `442`, `n` or `n + m`.
+/// The length of one axis: a constant plus named dimensions, as `442`, `n` or `2*n + m`.
 ///
 /// Sums arise where rows of several owners are concatenated.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, Default)]
@@ -138,6 +138,14 @@ impl Dim {
     /// A length that is bound by name, with the agreement.
     pub fn named(name: &str) -> Dim {
         Dim { constant: 0, names: BTreeMap::from([(name.to_owned(), 1)]) }
+    }
+
+    /// A named length `times` times over, as `2*n`; of a constant, the constant.
+    #[must_use]
+    pub fn times(mut self, times: u64) -> Dim {
+        self.names.values_mut().for_each(|t| *t = times);
+        self.names.retain(|_, t| *t > 0);
+        self
     }
 
     /// The sum of two lengths; `None` if it does not fit.
@@ -186,10 +194,12 @@ impl fmt::Display for Dim {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let mut first = true;
         for (name, times) in &self.names {
-            for _ in 0..*times {
-                write!(f, "{}{name}", if first { "" } else { " + " })?;
-                first = false;
+            f.write_str(if first { "" } else { " + " })?;
+            match times {
+                1 => f.write_str(name)?,
+                _ => write!(f, "{times}*{name}")?,
             }
+            first = false;
         }
         match (first, self.constant) {
             (true, n) => write!(f, "{n}"),

@@ -47,12 +47,23 @@ pub(crate) const RESERVED: &[&str] = &[
     "call",
 ];
 
+/// Whether text has the form of a name.
+fn has_form_of_name(name: &str) -> bool {
+    let mut chars = name.chars();
+    name.len() <= 64
+        && chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
+        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_')
+}
+
+/// Whether text can be a name.
+pub(crate) fn is_identifier(name: &str) -> bool {
+    has_form_of_name(name) && !RESERVED.contains(&name)
+}
+
 /// Refuses what is no identifier.
 pub(super) fn identifier(name: &str, span: &Span) -> Built<()> {
-    let mut chars = name.chars();
-    let ok = chars.next().is_some_and(|c| c.is_ascii_alphabetic() || c == '_')
-        && chars.all(|c| c.is_ascii_alphanumeric() || c == '_');
-    if !ok || name.len() > 64 {
+    if !has_form_of_name(name) {
+        let name: String = name.chars().take(64).collect();
         return Err(Diagnostic::new("name.invalid", span.clone(), format!("`{name}` is not a name"))
             .help("a name has letters, digits and `_`, starts with no digit, and is at most 64 long"));
     }
@@ -210,7 +221,7 @@ impl Builder {
 }
 
 /// One policy an owner, owners and readers in order, the owner among its readers.
-fn merge(label: Vec<OwnerPolicy>) -> Vec<OwnerPolicy> {
+pub(super) fn merge(label: Vec<OwnerPolicy>) -> Vec<OwnerPolicy> {
     let mut merged: Vec<OwnerPolicy> = Vec::new();
     for mut policy in label {
         policy.readers.push(policy.owner);

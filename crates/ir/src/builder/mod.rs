@@ -18,6 +18,7 @@ use crate::ops::Op;
 use crate::place::{PlacementId, PlayerId};
 use crate::types::{DType, Type};
 
+pub(crate) use declare::{RESERVED, is_identifier};
 pub use operands::Operand;
 
 /// Result of a builder's step.
@@ -190,6 +191,17 @@ impl Builder {
     /// # Errors
     /// If it is no identifier, or taken.
     pub fn name(&mut self, value: ValueId, name: &str, span: &Span) -> Built<()> {
+        if self.frame().names.get(name) != Some(&value) {
+            self.check_name(name, span)?;
+        }
+        let frame = self.frame_mut();
+        frame.names.insert(name.to_owned(), value);
+        frame.graph.values[value.index()].name = Some(name.to_owned());
+        Ok(())
+    }
+
+    /// Refuses a name that is no identifier, or taken.
+    pub(crate) fn check_name(&self, name: &str, span: &Span) -> Built<()> {
         declare::identifier(name, span)?;
         if self.computation.placement_named(name).is_some() {
             return Err(Diagnostic::new(
@@ -198,12 +210,10 @@ impl Builder {
                 format!("`{name}` is the name of a player or placement"),
             ));
         }
-        let frame = self.frame_mut();
-        if frame.names.insert(name.to_owned(), value).is_some_and(|old| old != value) {
+        if self.frame().names.contains_key(name) {
             return Err(Diagnostic::new("name.taken", span.clone(), format!("`{name}` is already defined"))
                 .help("each name is given once; choose another"));
         }
-        frame.graph.values[value.index()].name = Some(name.to_owned());
         Ok(())
     }
 
@@ -231,7 +241,13 @@ impl Builder {
         if label.is_empty() {
             return Err(Diagnostic::new("label.empty", span.clone(), "`classify` needs an owner"));
         }
-        self.push(Op::Classify, vec![x], Attrs::new().with("label", Attr::Label(label)), placement, span)
+        self.push(
+            Op::Classify,
+            vec![x],
+            Attrs::new().with("label", Attr::Label(declare::merge(label))),
+            placement,
+            span,
+        )
     }
 
     /// The same value, which `to` may now read.
@@ -324,8 +340,11 @@ fn close(mut frame: Frame) -> Graph {
     graph
 }
 
-/// What a function's caller needs to know of it.
-fn signature(function: &Function) -> (Vec<(Type, PlacementId)>, Vec<(Type, PlacementId)>) {
+/// The type and place of a parameter or result.
+type Slot = (Type, PlacementId);
+
+/// What a function's caller needs to know of it: parameters and results.
+fn signature(function: &Function) -> (Vec<Slot>, Vec<Slot>) {
     let of = |ids: &[ValueId]| {
         ids.iter().map(|v| (function.graph.value(*v).ty.clone(), function.graph.value(*v).placement)).collect()
     };

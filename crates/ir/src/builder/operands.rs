@@ -149,7 +149,7 @@ impl Builder {
     }
 
     /// Refuses values of closed regions and of other functions.
-    pub(super) fn visible(&self, x: ValueId, span: &Span) -> Built<()> {
+    pub(crate) fn visible(&self, x: ValueId, span: &Span) -> Built<()> {
         let frame = self.frame();
         let visible = frame.home.get(x.index()).is_some_and(|home| frame.open.iter().any(|b| b.serial == *home));
         if visible {
