@@ -1,1 +1,45 @@
 //! What parties read and sign: agreements, rosters, ratifications and receipts.
+//!
+//! | from | by | to |
+//! |---|---|---|
+//! | a checked computation, a [`Roster`], lengths of dimensions | [`Agreement::bind`] | [`Agreement`]: one text, one digest |
+//! | the text of an agreement | [`Agreement::from_text`] | the same, parsed and checked again |
+//! | an agreement and signatures | [`Ratified::verify`] | [`Ratified`]: what a worker may run |
+//! | a finished run | [`Receipt::sign`] | [`SignedReceipt`] |
+//!
+//! There is no other way from one to the next: an unchecked computation cannot be agreed on, and what was not
+//! ratified cannot be run. Times and randomness are arguments here; nothing reads a clock.
+
+mod agreement;
+mod commitment;
+mod encode;
+mod error;
+mod id;
+mod ratify;
+mod receipt;
+mod roster;
+mod text;
+
+pub use agreement::Agreement;
+pub use commitment::{Commitment, Opening};
+pub use error::AgreementError;
+pub use id::{Digest, HexError, SessionId};
+pub use ratify::{Basis, Ratification, Ratified};
+pub use receipt::{Cost, Receipt, ReceiptError, SignedReceipt};
+pub use roster::{Endpoint, Member, Roster, RosterError, RosterFault};
+
+/// Every context that something is hashed or signed in, in one place, so that none can stand for another.
+mod context {
+    /// Digest of an agreement's text.
+    pub(crate) const AGREEMENT: &str = "privity 2026-11 agreement v1 digest";
+    /// Signature over an agreement's digest.
+    pub(crate) const RATIFICATION: &str = "privity 2026-11 ratification v1";
+    /// Digest of a receipt.
+    pub(crate) const RECEIPT: &str = "privity 2026-11 receipt v1 digest";
+    /// Signature over a receipt's digest.
+    pub(crate) const RECEIPT_SIGNATURE: &str = "privity 2026-11 receipt v1";
+    /// Commitment to an input or output.
+    pub(crate) const COMMITMENT: &str = "privity 2026-11 commitment v1";
+    /// Identity of a player that exists in one process only.
+    pub(crate) const IN_PROCESS: &str = "privity 2026-11 in-process player v1";
+}

@@ -1,0 +1,211 @@
+//! Why something cannot be agreed on or run.
+
+use ir::Diagnostic;
+use net::Identity;
+
+use crate::id::Digest;
+use crate::roster::{RosterError, RosterFault};
+
+/// Why something cannot be agreed on or run.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum AgreementError {
+    /// The text is no agreement or ratification.
+    #[error("line {line}: {message}")]
+    Syntax {
+        /// The line, from 1; 0 if unknown.
+        line: usize,
+        /// What is wrong.
+        message: String,
+    },
+    /// The text is of another version.
+    #[error("the agreement has version {found}; this program reads version 1")]
+    Version {
+        /// Its version.
+        found: i64,
+    },
+    /// The text says what it says in another form than the canonical one.
+    #[error("line {line}: the agreement is not in canonical form")]
+    NotCanonical {
+        /// The first line that differs.
+        line: usize,
+    },
+    /// The computation in it does not parse, or does not check.
+    #[error("the agreement's computation is refused: {}", joined(.0))]
+    Computation(Vec<Diagnostic>),
+    /// The computation in it is not that of the digest in it.
+    #[error("the agreement's computation is not the one that its digest names")]
+    ComputationDigest,
+    /// The roster in it cannot be used.
+    #[error("{0}")]
+    Roster(RosterError),
+    /// The roster lacks a player.
+    #[error("the roster has no player {player}; it has: {}", known.join(", "))]
+    MissingPlayer {
+        /// The player.
+        player: String,
+        /// The players that it has.
+        known: Vec<String>,
+    },
+    /// An agreement's roster has a player that its computation has not.
+    #[error("{player} is no player of the computation")]
+    UnknownPlayer {
+        /// The player.
+        player: String,
+    },
+    /// The computation checks, but this version cannot run it.
+    #[error("the computation cannot be run: {}", reasons.join("; "))]
+    NotRunnable {
+        /// Why, in words.
+        reasons: Vec<String>,
+    },
+    /// Groups cannot be bound yet.
+    #[error("{player} is a group, which this version cannot run")]
+    Group {
+        /// The group.
+        player: String,
+    },
+    /// Two players of one protected placement are one party.
+    #[error("{first} and {second} have one identity, but share the protected placement {placement}")]
+    OneIdentity {
+        /// A player.
+        first: String,
+        /// Another.
+        second: String,
+        /// The placement.
+        placement: String,
+    },
+    /// A named dimension has no length.
+    #[error("the dimension `{dim}` has no length")]
+    DimUnbound {
+        /// The dimension.
+        dim: String,
+    },
+    /// A length is given for what is no dimension.
+    #[error("`{dim}` is no dimension of the computation")]
+    UnknownDim {
+        /// The name.
+        dim: String,
+    },
+    /// A length is zero, or too great.
+    #[error("the dimension `{dim}` cannot have the length {length}")]
+    DimLength {
+        /// The dimension.
+        dim: String,
+        /// The length.
+        length: u64,
+    },
+    /// A ratification is of another agreement.
+    #[error("the ratification is of another agreement, {found}")]
+    OtherAgreement {
+        /// The digest that it signs.
+        found: Digest,
+    },
+    /// A ratification is by someone who takes no part.
+    #[error("{identity} takes no part in the agreement")]
+    ForeignSigner {
+        /// Who signed.
+        identity: Identity,
+    },
+    /// A ratification's signature does not hold.
+    #[error("the signature{} does not hold", by(player))]
+    Signature {
+        /// Whose it should be.
+        player: Option<String>,
+    },
+    /// Ratifications are missing.
+    #[error("not ratified by {}", players.join(", "))]
+    Unratified {
+        /// The players whose operators have not ratified.
+        players: Vec<String>,
+    },
+    /// Players of one process were to be run by workers.
+    #[error("the agreement's players exist in one process only")]
+    InProcess,
+    /// Players with workers were to be run in one process.
+    #[error("the agreement's players have workers of their own")]
+    NotInProcess,
+}
+
+fn joined(diagnostics: &[Diagnostic]) -> String {
+    diagnostics.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("; ")
+}
+
+fn by(player: &Option<String>) -> String {
+    player.as_ref().map(|p| format!(" of {p}")).unwrap_or_default()
+}
+
+impl From<RosterFault> for AgreementError {
+    fn from(fault: RosterFault) -> AgreementError {
+        AgreementError::Roster(fault.into())
+    }
+}
+
+impl AgreementError {
+    /// A stable code for programs to match on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            AgreementError::Syntax { .. } => "agreement.syntax",
+            AgreementError::Version { .. } => "agreement.version",
+            AgreementError::NotCanonical { .. } => "agreement.not-canonical",
+            AgreementError::Computation(_) => "agreement.computation",
+            AgreementError::ComputationDigest => "agreement.computation-digest",
+            AgreementError::Roster(error) => error.code(),
+            AgreementError::MissingPlayer { .. } => "agreement.missing-player",
+            AgreementError::UnknownPlayer { .. } => "agreement.unknown-player",
+            AgreementError::NotRunnable { .. } => "agreement.not-runnable",
+            AgreementError::Group { .. } => "agreement.group",
+            AgreementError::OneIdentity { .. } => "agreement.one-identity",
+            AgreementError::DimUnbound { .. } => "agreement.dim-unbound",
+            AgreementError::UnknownDim { .. } => "agreement.unknown-dim",
+            AgreementError::DimLength { .. } => "agreement.dim-length",
+            AgreementError::OtherAgreement { .. } => "ratification.other-agreement",
+            AgreementError::ForeignSigner { .. } => "ratification.foreign",
+            AgreementError::Signature { .. } => "ratification.signature",
+            AgreementError::Unratified { .. } => "ratification.missing",
+            AgreementError::InProcess => "agreement.in-process",
+            AgreementError::NotInProcess => "agreement.not-in-process",
+        }
+    }
+
+    /// The player concerned, where one is.
+    pub fn player(&self) -> Option<&str> {
+        match self {
+            AgreementError::MissingPlayer { player, .. }
+            | AgreementError::UnknownPlayer { player }
+            | AgreementError::Group { player } => Some(player),
+            AgreementError::OneIdentity { second, .. } => Some(second),
+            AgreementError::Signature { player } => player.as_deref(),
+            AgreementError::Unratified { players } => players.first().map(String::as_str),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            AgreementError::Syntax { .. } | AgreementError::NotCanonical { .. } => {
+                "use the text as privity wrote it; every change needs a new agreement"
+            }
+            AgreementError::Version { .. } => "use the version of privity that wrote it",
+            AgreementError::Computation(_) => "see `privity check` on the computation",
+            AgreementError::ComputationDigest => "the text was changed after it was written; ask for the original",
+            AgreementError::Roster(error) => error.help(),
+            AgreementError::MissingPlayer { .. } => "add the player to the roster, or correct its name",
+            AgreementError::UnknownPlayer { .. } => "remove the player, or use the computation that has it",
+            AgreementError::NotRunnable { .. } => "choose placements that this version runs, such as replicated",
+            AgreementError::Group { .. } => "name the players one by one",
+            AgreementError::OneIdentity { .. } => {
+                "one party would hold what only several together may read; give every role a party of its own"
+            }
+            AgreementError::DimUnbound { .. } => "give its length, as `--dims n=442`, or data that has it",
+            AgreementError::UnknownDim { .. } => "remove it, or correct its name",
+            AgreementError::DimLength { .. } => "every dimension has at least length 1",
+            AgreementError::OtherAgreement { .. } => "compare the two agreements, and ratify the one that is to run",
+            AgreementError::ForeignSigner { .. } => "sign with the key whose identity is in the roster",
+            AgreementError::Signature { .. } => "the ratification was damaged or forged; ask for it again",
+            AgreementError::Unratified { .. } => "their operators must read the agreement and ratify it",
+            AgreementError::InProcess => "give a roster with the players' workers",
+            AgreementError::NotInProcess => "have every party ratify it, and run it on their workers",
+        }
+    }
+}

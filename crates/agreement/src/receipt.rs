@@ -1,0 +1,177 @@
+//! Receipts: what a worker states, under its signature, about a run that it took part in.
+
+use std::collections::BTreeMap;
+
+use net::Identity;
+use net::identity::{BadSignature, KeyPair, PublicKey};
+use serde::{Deserialize, Serialize};
+
+use crate::commitment::Commitment;
+use crate::context;
+use crate::encode::Encoder;
+use crate::id::{Digest, SessionId, as_hex, as_text};
+use crate::ratify::Basis;
+
+/// The only version of receipts so far.
+const VERSION: u32 = 1;
+
+/// What a run cost one player.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Cost {
+    /// Rounds of communication: the length of the longest chain of messages that depend on each other.
+    pub rounds: u32,
+    /// Bytes that the player sent.
+    pub bytes: u64,
+}
+
+/// One player's account of one run.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Receipt {
+    /// The form's version, 1.
+    pub version: u32,
+    /// Digest of the agreement.
+    pub agreement: Digest,
+    /// The session.
+    pub session: SessionId,
+    /// The player whose account it is.
+    pub player: String,
+    /// All players of the session with the identities that they proved.
+    pub players: BTreeMap<String, Seen>,
+    /// What the worker took for permission to run.
+    pub ratified: Basis,
+    /// When the session began, in milliseconds since 1970 (UTC), by this worker's clock.
+    pub started_ms: u64,
+    /// When it ended.
+    pub ended_ms: u64,
+    /// What it cost this player.
+    pub cost: Cost,
+    /// Commitments to this player's inputs, by name.
+    pub inputs: BTreeMap<String, Commitment>,
+    /// Commitments to the outputs that this player received, by name.
+    pub outputs: BTreeMap<String, Commitment>,
+}
+
+/// An identity as it was seen in a session.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
+pub struct Seen(#[serde(with = "as_text")] pub Identity);
+
+impl Receipt {
+    /// The digest that is signed, and that one reads out to compare receipts.
+    pub fn digest(&self) -> Digest {
+        let mut e = Encoder::new(context::RECEIPT);
+        e.number(self.version.into()).bytes(&self.agreement.0).bytes(&self.session.0).bytes(self.player.as_bytes());
+        e.number(self.players.len() as u64);
+        for (name, Seen(identity)) in &self.players {
+            e.bytes(name.as_bytes()).bytes(identity.as_bytes());
+        }
+        e.bytes(self.ratified.name().as_bytes()).number(self.started_ms).number(self.ended_ms);
+        e.number(self.cost.rounds.into()).number(self.cost.bytes);
+        for named in [&self.inputs, &self.outputs] {
+            e.number(named.len() as u64);
+            for (name, Commitment(digest)) in named {
+                e.bytes(name.as_bytes()).bytes(&digest.0);
+            }
+        }
+        Digest(e.finish())
+    }
+
+    /// Signs it with the worker's key.
+    ///
+    /// # Errors
+    /// If it is not consistent in itself, or the key is not that of its player.
+    pub fn sign(self, key: &KeyPair) -> Result<SignedReceipt, ReceiptError> {
+        self.check(key.identity())?;
+        let signature = key.sign(context::RECEIPT_SIGNATURE, &self.digest().0);
+        Ok(SignedReceipt { receipt: self, key: key.public().to_bytes(), signature })
+    }
+
+    fn check(&self, signer: Identity) -> Result<(), ReceiptError> {
+        if self.version != VERSION {
+            return Err(ReceiptError::Version(self.version));
+        }
+        if self.players.get(&self.player) != Some(&Seen(signer)) {
+            return Err(ReceiptError::Signer(self.player.clone()));
+        }
+        if self.ended_ms < self.started_ms {
+            return Err(ReceiptError::Times);
+        }
+        Ok(())
+    }
+}
+
+/// A receipt under its worker's signature. As JSON it can be kept and verified anywhere.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SignedReceipt {
+    receipt: Receipt,
+    #[serde(with = "as_hex")]
+    key: [u8; 32],
+    #[serde(with = "as_hex")]
+    signature: [u8; 64],
+}
+
+impl SignedReceipt {
+    /// What is stated, without looking at the signature.
+    pub fn unverified(&self) -> &Receipt {
+        &self.receipt
+    }
+
+    /// What is stated, if the signature is that of the worker that the receipt names.
+    ///
+    /// # Errors
+    /// Another version, another signer, or a signature that does not hold.
+    pub fn verify(&self) -> Result<&Receipt, ReceiptError> {
+        let key = PublicKey::from_bytes(&self.key)?;
+        self.receipt.check(key.identity())?;
+        key.verify(context::RECEIPT_SIGNATURE, &self.receipt.digest().0, &self.signature)?;
+        Ok(&self.receipt)
+    }
+}
+
+/// Why a receipt is not accepted.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ReceiptError {
+    /// The receipt is of a version that this program does not know.
+    #[error("the receipt has version {0}; this program reads version {VERSION}")]
+    Version(u32),
+    /// The key is not that of the player whose receipt it is.
+    #[error("the receipt is not signed by the worker of {0}")]
+    Signer(String),
+    /// The run ends before it begins.
+    #[error("the receipt's run ends before it begins")]
+    Times,
+    /// The signature does not hold: the receipt was changed, or never signed.
+    #[error("the receipt's signature does not hold")]
+    Signature,
+}
+
+impl From<BadSignature> for ReceiptError {
+    fn from(_: BadSignature) -> ReceiptError {
+        ReceiptError::Signature
+    }
+}
+
+impl ReceiptError {
+    /// A stable code for programs to match on.
+    pub fn code(&self) -> &'static str {
+        match self {
+            ReceiptError::Version(_) => "receipt.version",
+            ReceiptError::Signer(_) => "receipt.signer",
+            ReceiptError::Times => "receipt.times",
+            ReceiptError::Signature => "receipt.signature",
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self {
+            ReceiptError::Version(_) => "use the version of privity that wrote it",
+            ReceiptError::Signer(_) => "ask the player's operator for the receipt that its own worker signed",
+            ReceiptError::Times => "correct the worker's clock",
+            ReceiptError::Signature => "the receipt was damaged or changed; ask for the original",
+        }
+    }
+}

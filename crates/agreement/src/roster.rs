@@ -1,0 +1,291 @@
+//! Rosters: who plays whom, under which identity and at which address. Agreed out of band.
+//!
+//! ```toml
+//! [players.clinic]
+//! identity = "prv1-…"
+//! endpoint = "127.0.0.1:7701"
+//! ```
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::str::FromStr;
+
+use net::Identity;
+use serde::Deserialize;
+
+use crate::context;
+
+/// Where a worker listens: a host name or address, and a port.
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Endpoint {
+    host: String,
+    port: u16,
+}
+
+impl Endpoint {
+    /// The host name or address; an IPv6 address without brackets.
+    pub fn host(&self) -> &str {
+        &self.host
+    }
+
+    /// The port.
+    pub fn port(&self) -> u16 {
+        self.port
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.host.contains(':') {
+            write!(f, "[{}]:{}", self.host, self.port)
+        } else {
+            write!(f, "{}:{}", self.host, self.port)
+        }
+    }
+}
+
+impl FromStr for Endpoint {
+    type Err = RosterFault;
+
+    /// Reads `host:port` or `[address]:port`, and only what prints as the same text.
+    fn from_str(text: &str) -> Result<Endpoint, RosterFault> {
+        let bad = || RosterFault::Endpoint(text.chars().take(80).collect());
+        let (host, port) = text.rsplit_once(':').ok_or_else(bad)?;
+        let inner = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
+        let valid = match inner {
+            Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+            None => {
+                let letters = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-' || b == b'.';
+                !host.is_empty() && host.len() <= 253 && host.bytes().all(letters)
+            }
+        };
+        let port: u16 = port.parse().map_err(|_| bad())?;
+        let endpoint = Endpoint { host: inner.unwrap_or(host).to_owned(), port };
+        if valid && port != 0 && endpoint.to_string() == text { Ok(endpoint) } else { Err(bad()) }
+    }
+}
+
+/// One player's entry.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Member {
+    /// The fingerprint of its worker's long-term key.
+    pub identity: Identity,
+    /// Where its worker listens; `None` for a player that exists in one process only.
+    pub endpoint: Option<Endpoint>,
+}
+
+/// Players by name.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Roster {
+    members: BTreeMap<String, Member>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawRoster {
+    players: BTreeMap<String, RawMember>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMember {
+    #[serde(deserialize_with = "crate::id::as_text::deserialize")]
+    identity: Identity,
+    #[serde(deserialize_with = "crate::id::as_text::deserialize")]
+    endpoint: Endpoint,
+}
+
+impl Roster {
+    /// Reads a roster file.
+    ///
+    /// # Errors
+    /// If it cannot be read, or as [`parse`](Self::parse).
+    pub fn read(path: &Path) -> Result<Roster, RosterError> {
+        let in_file = |e: RosterError| RosterError { file: Some(path.to_owned()), ..e };
+        let text =
+            std::fs::read_to_string(path).map_err(|e| in_file(RosterFault::Unreadable(e.kind().to_string()).into()))?;
+        Roster::parse(&text).map_err(in_file)
+    }
+
+    /// Parses the text of a roster.
+    ///
+    /// # Errors
+    /// What is not TOML, unknown or missing fields, identities and endpoints that are none; with the line. No
+    /// players at all, or two identities at one endpoint.
+    pub fn parse(text: &str) -> Result<Roster, RosterError> {
+        let raw: RawRoster = toml::from_str(text).map_err(|error| {
+            let line = error.span().map(|s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() as u64 + 1);
+            let message = error.message().trim_end().replace('\n', "; ");
+            RosterError { file: None, line, fault: RosterFault::Toml(message) }
+        })?;
+        let members = raw
+            .players
+            .into_iter()
+            .map(|(name, raw)| (name, Member { identity: raw.identity, endpoint: Some(raw.endpoint) }));
+        Ok(Roster::new(members)?)
+    }
+
+    /// A roster of these players.
+    ///
+    /// # Errors
+    /// [`RosterFault::Empty`], [`RosterFault::NoEndpoint`], [`RosterFault::SharedEndpoint`].
+    pub fn new(members: impl IntoIterator<Item = (String, Member)>) -> Result<Roster, RosterFault> {
+        let roster = Roster { members: members.into_iter().collect() };
+        if roster.members.is_empty() {
+            return Err(RosterFault::Empty);
+        }
+        let without = roster.iter().find(|(_, m)| m.endpoint.is_none());
+        if let Some((player, _)) = without.filter(|_| !roster.is_in_process()) {
+            return Err(RosterFault::NoEndpoint(player.to_owned()));
+        }
+        let mut at: BTreeMap<&Endpoint, (&str, Identity)> = BTreeMap::new();
+        for (name, member) in &roster.members {
+            let Some(endpoint) = &member.endpoint else { continue };
+            if let Some((other, identity)) = at.insert(endpoint, (name, member.identity))
+                && identity != member.identity
+            {
+                let (first, second) = (other.to_owned(), name.clone());
+                return Err(RosterFault::SharedEndpoint { first, second, endpoint: endpoint.clone() });
+            }
+        }
+        Ok(roster)
+    }
+
+    /// The roster of players that exist in one process only, each with an identity that nobody has the key of.
+    pub fn in_process<'a>(players: impl IntoIterator<Item = &'a str>) -> Roster {
+        let member = |name: &str| {
+            let identity = Identity::from_bytes(blake3::derive_key(context::IN_PROCESS, name.as_bytes()));
+            (name.to_owned(), Member { identity, endpoint: None })
+        };
+        Roster { members: players.into_iter().map(member).collect() }
+    }
+
+    /// Whether its players exist in one process only.
+    pub fn is_in_process(&self) -> bool {
+        self.members.values().all(|m| m.endpoint.is_none())
+    }
+
+    /// A player's entry.
+    pub fn get(&self, player: &str) -> Option<&Member> {
+        self.members.get(player)
+    }
+
+    /// All players, by name.
+    pub fn iter(&self) -> impl Iterator<Item = (&str, &Member)> {
+        self.members.iter().map(|(name, member)| (name.as_str(), member))
+    }
+
+    /// The players of an identity.
+    pub fn players_of(&self, identity: Identity) -> impl Iterator<Item = &str> {
+        self.iter().filter(move |(_, m)| m.identity == identity).map(|(name, _)| name)
+    }
+
+    /// The same roster with only these players.
+    #[must_use]
+    pub fn only<'a>(&self, players: impl IntoIterator<Item = &'a str>) -> Roster {
+        let chosen = players.into_iter().filter_map(|p| Some((p.to_owned(), self.members.get(p)?.clone())));
+        Roster { members: chosen.collect() }
+    }
+}
+
+/// The text form, which parses as the same roster.
+impl fmt::Display for Roster {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (i, (name, member)) in self.iter().enumerate() {
+            let gap = if i == 0 { "" } else { "\n" };
+            writeln!(f, "{gap}[players.{}]\nidentity = \"{}\"", crate::text::key(name), member.identity)?;
+            if let Some(endpoint) = &member.endpoint {
+                writeln!(f, "endpoint = \"{endpoint}\"")?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// A roster that cannot be used.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct RosterError {
+    /// The file, if it came from one.
+    pub file: Option<PathBuf>,
+    /// The line, where known.
+    pub line: Option<u64>,
+    /// What is wrong.
+    pub fault: RosterFault,
+}
+
+/// What is wrong with a roster.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum RosterFault {
+    /// The file cannot be read.
+    #[error("cannot be read: {0}")]
+    Unreadable(String),
+    /// The text is no roster.
+    #[error("{0}")]
+    Toml(String),
+    /// An endpoint is none.
+    #[error("`{0}` is no endpoint")]
+    Endpoint(String),
+    /// A player has no endpoint, although others have.
+    #[error("{0} has no endpoint")]
+    NoEndpoint(String),
+    /// There are no players.
+    #[error("the roster has no players")]
+    Empty,
+    /// Two identities are said to be at one address.
+    #[error("{first} and {second} have different identities at one endpoint, {endpoint}")]
+    SharedEndpoint {
+        /// A player.
+        first: String,
+        /// Another.
+        second: String,
+        /// Their endpoint.
+        endpoint: Endpoint,
+    },
+}
+
+impl From<RosterFault> for RosterError {
+    fn from(fault: RosterFault) -> RosterError {
+        RosterError { file: None, line: None, fault }
+    }
+}
+
+impl RosterError {
+    /// A stable code for programs to match on.
+    pub fn code(&self) -> &'static str {
+        match self.fault {
+            RosterFault::Unreadable(_) => "roster.unreadable",
+            RosterFault::Toml(_) | RosterFault::Endpoint(_) => "roster.syntax",
+            RosterFault::NoEndpoint(_) => "roster.no-endpoint",
+            RosterFault::Empty => "roster.empty",
+            RosterFault::SharedEndpoint { .. } => "roster.shared-endpoint",
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> &'static str {
+        match self.fault {
+            RosterFault::Unreadable(_) => "check that the roster is where you say, and that you may read it",
+            RosterFault::Toml(_) | RosterFault::NoEndpoint(_) | RosterFault::Empty => {
+                "a player is `[players.name]` with `identity = \"prv1-…\"` and `endpoint = \"host:port\"`"
+            }
+            RosterFault::Endpoint(_) => "write host:port in lower case, as hospital.example:7700 or [2001:db8::1]:7700",
+            RosterFault::SharedEndpoint { .. } => "one worker listens at one address; correct one of the two entries",
+        }
+    }
+}
+
+impl fmt::Display for RosterError {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if let Some(file) = &self.file {
+            write!(f, "{}", file.display())?;
+            f.write_str(if self.line.is_some() { ", " } else { ": " })?;
+        }
+        if let Some(line) = self.line {
+            write!(f, "line {line}: ")?;
+        }
+        write!(f, "{}", self.fault)
+    }
+}
+
+impl std::error::Error for RosterError {}

@@ -1,0 +1,150 @@
+//! The text of an agreement: TOML in one canonical form.
+//!
+//! A text is accepted only if it is, byte for byte, what the parsed agreement prints as. So one agreement
+//! has one text, and a digest of the text is a digest of what it says.
+
+use std::collections::BTreeMap;
+use std::fmt::Write as _;
+
+use serde::Deserialize;
+
+use crate::agreement::Agreement;
+use crate::error::AgreementError;
+use crate::roster::{Endpoint, Member, Roster};
+
+/// The only version of the form so far.
+pub(crate) const VERSION: i64 = 1;
+
+/// What the text says, before any of it is believed.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Raw {
+    version: i64,
+    #[serde(default)]
+    pub(crate) dims: BTreeMap<String, u64>,
+    players: BTreeMap<String, RawMember>,
+    pub(crate) computation: RawComputation,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMember {
+    #[serde(deserialize_with = "crate::id::as_text::deserialize")]
+    identity: net::Identity,
+    endpoint: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawComputation {
+    #[serde(deserialize_with = "crate::id::as_text::deserialize")]
+    pub(crate) digest: ir::text::Digest,
+    pub(crate) text: String,
+}
+
+/// Only the version, to tell a newer form from a damaged one.
+#[derive(Deserialize)]
+struct AnyVersion {
+    version: i64,
+}
+
+/// Parses the text into its parts.
+pub(crate) fn parse(text: &str) -> Result<Raw, AgreementError> {
+    let syntax = |error: toml::de::Error| {
+        let line = error.span().map_or(0, |s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() + 1);
+        AgreementError::Syntax { line, message: error.message().trim_end().replace('\n', "; ") }
+    };
+    let AnyVersion { version } = toml::from_str(text).map_err(syntax)?;
+    if version != VERSION {
+        return Err(AgreementError::Version { found: version });
+    }
+    let raw: Raw = toml::from_str(text).map_err(syntax)?;
+    if raw.version == VERSION { Ok(raw) } else { Err(AgreementError::Version { found: raw.version }) }
+}
+
+impl Raw {
+    /// The roster in it.
+    pub(crate) fn roster(&self) -> Result<Roster, AgreementError> {
+        let mut members = Vec::new();
+        for (name, raw) in &self.players {
+            let endpoint = raw.endpoint.as_deref().map(str::parse::<Endpoint>).transpose()?;
+            members.push((name.clone(), Member { identity: raw.identity, endpoint }));
+        }
+        Ok(Roster::new(members)?)
+    }
+}
+
+/// Prints an agreement.
+pub(crate) fn print(a: &Agreement) -> String {
+    let mut out = format!(
+        "# Privity agreement on the computation `{}`: what its parties read and sign.\nversion = {VERSION}\n\n",
+        a.checked().computation().name
+    );
+    out += "# The length of each named dimension.\n[dims]\n";
+    for (name, n) in a.dims() {
+        let _ = writeln!(out, "{} = {n}", key(name));
+    }
+    let _ = write!(out, "\n# Who plays whom.\n{}", a.roster());
+    let text = a.checked().computation().to_string();
+    let _ = write!(out, "\n# What is computed.\n[computation]\ndigest = \"{}\"\ntext = ", a.computation_digest());
+    out += &multi_line(&text);
+    out.push('\n');
+    out
+}
+
+/// A TOML key: bare where TOML allows it.
+pub(crate) fn key(name: &str) -> String {
+    let bare = !name.is_empty() && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_' || b == b'-');
+    if bare { name.to_owned() } else { format!("\"{}\"", escaped(name, false)) }
+}
+
+/// A multi-line TOML string that keeps an ordinary program's text as it is.
+fn multi_line(text: &str) -> String {
+    format!("\"\"\"\n{}\"\"\"", escaped(text, true))
+}
+
+fn escaped(text: &str, multi_line: bool) -> String {
+    let mut out = String::with_capacity(text.len());
+    for c in text.chars() {
+        match c {
+            '\\' => out += "\\\\",
+            '\n' if multi_line => out.push('\n'),
+            // A single quotation mark may stand in a multi-line string, three in a row or one at its end may not.
+            '"' if multi_line && !out.ends_with('"') => out.push('"'),
+            '"' => out += "\\\"",
+            c if c.is_control() => {
+                let _ = write!(out, "\\u{:04X}", u32::from(c));
+            }
+            c => out.push(c),
+        }
+    }
+    if multi_line && out.ends_with('"') && !out.ends_with("\\\"") {
+        out.pop();
+        out += "\\\"";
+    }
+    out
+}
+
+/// The first line, from 1, in which two texts differ.
+pub(crate) fn first_difference(a: &str, b: &str) -> usize {
+    let same = a.lines().zip(b.lines()).take_while(|(x, y)| x == y).count();
+    same + 1
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    proptest! {
+        #[test]
+        fn escaped_strings_read_back(text in "[\"\\\\a\n\r\t\u{1}\u{7f}é ]{0,20}") {
+            #[derive(Deserialize)]
+            struct Both { one: String, many: String }
+            let toml = format!("one = \"{}\"\nmany = {}\n", escaped(&text, false), multi_line(&text));
+            let Both { one, many } = toml::from_str(&toml).unwrap();
+            prop_assert_eq!(one, text.clone());
+            prop_assert_eq!(many, text);
+        }
+    }
+}
