@@ -9,7 +9,7 @@
 use std::collections::BTreeMap;
 
 use crate::bytes::{Hex, Reader};
-use crate::claims::BootEvent;
+use crate::claims::{BootEvent, ClaimSet};
 use crate::error::{Error, Result};
 use crate::keys::Hash;
 
@@ -98,6 +98,17 @@ impl EventLog {
     pub(crate) fn boot_events(&self, bank: Hash, offset: u32) -> Vec<BootEvent> {
         self.events.iter().filter_map(|event| boot_event(event, bank, offset)).collect()
     }
+}
+
+/// Puts boot events into claims, and what they say about secure boot into the configuration.
+pub(crate) fn describe_boot(claims: &mut ClaimSet, boot: Vec<BootEvent>) {
+    let secure = boot.iter().find(|event| event.kind == "secure-boot").and_then(|event| event.text.as_deref());
+    let secure = secure.map(|text| ("secure-boot".to_owned(), text == "on"));
+    claims.configuration.flags.extend(secure);
+    claims.executables.boot = boot;
+    claims.limits.push(
+        "digests in the event log are covered by the quote; what kind of event each is, is the machine's word".into(),
+    );
 }
 
 /// The `TCG_EfiSpecIdEvent` at the head: which digests, of which size.

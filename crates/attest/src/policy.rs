@@ -145,8 +145,11 @@ impl Policy {
         Hex(Hash::Sha256.digest(&[self.to_toml().as_bytes()]))
     }
 
-    /// Whether it pins at least one measurement that says which code runs.
+    /// Whether it pins which code runs: a measurement of the code, or (SGX) who signed it together with the product.
     pub fn pins_code(&self, technology: Technology) -> bool {
-        self.measurements.keys().any(|name| technology.identifies_code(name))
+        let signer = technology == Technology::Sgx
+            && self.measurements.contains_key("mrsigner")
+            && self.require.contains_key("isv-prod-id");
+        signer || self.measurements.keys().any(|name| technology.identifies_code(name))
     }
 }

@@ -276,5 +276,5 @@ fn compare(check: &str, field_name: &str, field: &Hex, wanted: &[u8], out: &mut 
         false => format!("{field_name} is {field}, expected {}", Hex::from(wanted)),
     };
     out.require(check, holds, finding);
-    holds && wanted.len() >= LEAST_CHALLENGE && !is_zero(wanted)
+    holds && wanted.len() >= LEAST_CHALLENGE
 }

@@ -107,7 +107,7 @@ pub(crate) fn validate(evidence: &AzureEvidence, with: &Endorsements, roots: &Ro
     if let Some(log) = &evidence.event_log {
         let log = crate::eventlog::EventLog::parse(log)?;
         let boot = crate::tpm::replay(&log, &banks)?;
-        crate::tpm::describe_boot(&mut claims, boot);
+        crate::eventlog::describe_boot(&mut claims, boot);
         claims.verified.push(format!("the event log ({} events) replays to the quoted registers", log.events.len()));
     }
     Ok(claims)

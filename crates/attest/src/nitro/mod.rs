@@ -86,6 +86,11 @@ impl Document {
         })
     }
 
+    /// Whether the enclave was started for debugging: registers 0 to 2 are zero.
+    pub fn is_debug(&self) -> bool {
+        (0..3).all(|index| self.pcrs.get(&index).is_none_or(|pcr| is_zero(pcr)))
+    }
+
     fn verify_signature(&self) -> Result<()> {
         let key = self.certificate.public_key()?;
         self.envelope.verify_signature(&[], |signature, signed| match signature.split_at_checked(48) {
@@ -117,7 +122,7 @@ pub(crate) fn validate(evidence: &NitroEvidence, roots: &Roots, at: Time) -> Res
 }
 
 fn claims(document: &Document, root: Root, fingerprint: Hex, valid: crate::time::Window, at: Time) -> ClaimSet {
-    let debug = (0..3).all(|index| document.pcrs.get(&index).is_none_or(|pcr| is_zero(pcr)));
+    let debug = document.is_debug();
     let named = |(index, value): (&u8, &Vec<u8>)| (format!("pcr{index}"), Hex(value.clone()));
     let hex = |field: &Option<Vec<u8>>| field.clone().map(Hex);
     ClaimSet {

@@ -15,32 +15,26 @@ use crate::error::{Error, Result};
 use crate::time::Time;
 
 pub(super) fn from_quote(verified: &Verified, root: &QuoteRoot, at: Time) -> Result<ClaimSet> {
-    let claims = &verified.claims;
-    let (technology, configuration, measurements, report_data) = match &claims.report {
-        Report::SgxEnclave(report) => sgx(report)?,
-        Report::TD10(report) => tdx(report, None),
-        Report::TD15(report) => tdx(&report.base, Some(report)),
-        Report::TD15Ex(report) => tdx(&report.base.base, Some(&report.base)),
-    };
+    let parts = parts(&verified.claims.report)?;
     Ok(ClaimSet {
-        technology,
-        protects: technology.protects(),
+        technology: parts.technology,
+        protects: parts.technology.protects(),
         root: root.kind,
         root_fingerprint: root.fingerprint(),
         validated: at,
         valid: verified.valid,
         stale_since: verified.stale_since,
         hardware: hardware(verified)?,
-        configuration,
-        executables: Executables { tier: Tier::None, measurements, boot: Vec::new() },
-        freshness: Freshness { report_data: Hex(report_data), ..Freshness::default() },
+        configuration: parts.configuration,
+        executables: Executables { tier: Tier::None, measurements: parts.measurements, boot: Vec::new() },
+        freshness: Freshness { report_data: Hex(parts.report_data), ..Freshness::default() },
         verified: vec![
             "the quote is signed by the attestation key of Intel's quoting enclave".into(),
             "the quoting enclave is certified by the platform's PCK certificate and matches Intel's identity for it"
                 .into(),
             "TCB info, identity and CRLs are signed by Intel, and no certificate is revoked".into(),
         ],
-        limits: limits(technology),
+        limits: limits(parts.technology),
     })
 }
 
@@ -106,7 +100,23 @@ fn components(verified: &Verified) -> Vec<TcbComponent> {
     all
 }
 
-type Parts = (Technology, Configuration, BTreeMap<String, Hex>, Vec<u8>);
+/// What a report says, whoever signed it.
+pub(crate) struct Parts {
+    pub(crate) technology: Technology,
+    pub(crate) configuration: Configuration,
+    pub(crate) measurements: BTreeMap<String, Hex>,
+    pub(crate) report_data: Vec<u8>,
+}
+
+/// Reads a report.
+pub(crate) fn parts(report: &Report) -> Result<Parts> {
+    match report {
+        Report::SgxEnclave(report) => sgx(report),
+        Report::TD10(report) => Ok(tdx(report, None)),
+        Report::TD15(report) => Ok(tdx(&report.base, Some(report))),
+        Report::TD15Ex(report) => Ok(tdx(&report.base.base, Some(&report.base))),
+    }
+}
 
 fn names<const N: usize>(entries: [(&str, &[u8]); N]) -> BTreeMap<String, Hex> {
     entries.into_iter().map(|(name, value)| (name.to_owned(), Hex::from(value))).collect()
@@ -135,7 +145,12 @@ fn sgx(report: &EnclaveReport) -> Result<Parts> {
         ("isv-family-id", &report.reserved4[44..]),
         ("attributes", &report.attributes),
     ]);
-    Ok((Technology::Sgx, configuration(debug, &flags, &numbers), measurements, report.report_data.to_vec()))
+    Ok(Parts {
+        technology: Technology::Sgx,
+        configuration: configuration(debug, &flags, &numbers),
+        measurements,
+        report_data: report.report_data.to_vec(),
+    })
 }
 
 /// Attributes: Intel TDX Module ABI specification (348551), table 3.23.
@@ -168,7 +183,12 @@ fn tdx(report: &TDReport10, newer: Option<&TDReport15>) -> Parts {
     if let Some(newer) = newer {
         measurements.insert("mrservicetd".into(), Hex::from(newer.mr_service_td));
     }
-    (Technology::Tdx, configuration(debug, &flags, &[]), measurements, report.report_data.to_vec())
+    Parts {
+        technology: Technology::Tdx,
+        configuration: configuration(debug, &flags, &[]),
+        measurements,
+        report_data: report.report_data.to_vec(),
+    }
 }
 
 fn configuration(debug: bool, flags: &[(&str, bool)], numbers: &[(&str, u64)]) -> Configuration {

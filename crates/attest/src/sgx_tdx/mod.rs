@@ -18,10 +18,11 @@ use crate::bytes::{Hex, Reader, is_zero};
 use crate::claims::{ClaimSet, Root};
 use crate::endorse::{Endorsements, Roots};
 use crate::error::{Error, Result};
-use crate::eventlog::EventLog;
+use crate::eventlog::{EventLog, describe_boot};
 use crate::time::Time;
 use crate::x509::Certificate;
 
+pub(crate) use claims::parts;
 pub use collateral::Collateral;
 
 /// A quote as evidence, with the event log that led to its measurements if the machine keeps one.
@@ -85,7 +86,8 @@ pub(crate) fn validate(evidence: &QuoteEvidence, with: &Endorsements, roots: &Ro
     let mut claims = claims::from_quote(&verified, &root, at)?;
     if let Some(log) = &evidence.event_log {
         let log = EventLog::parse(log)?;
-        claims.executables.boot = replay(&log, &claims)?;
+        let boot = replay(&log, &claims)?;
+        describe_boot(&mut claims, boot);
         claims.verified.push(format!("the event log ({} events) replays to rtmr0 to rtmr3", log.events.len()));
     }
     Ok(claims)

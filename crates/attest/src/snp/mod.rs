@@ -79,7 +79,7 @@ fn claims(report: &Report, verified: &chain::Verified, at: Time) -> ClaimSet {
     }
 }
 
-fn configuration(report: &Report) -> Configuration {
+pub(crate) fn configuration(report: &Report) -> Configuration {
     let policy = |bit: u32| report.policy >> bit & 1 == 1;
     let platform = |bit: u32| report.platform_info >> bit & 1 == 1;
     let debug = policy(19);
@@ -109,7 +109,7 @@ fn configuration(report: &Report) -> Configuration {
     }
 }
 
-fn measurements(report: &Report) -> std::collections::BTreeMap<String, Hex> {
+pub(crate) fn measurements(report: &Report) -> std::collections::BTreeMap<String, Hex> {
     let fields: [(&str, &[u8]); 7] = [
         ("measurement", &report.measurement),
         ("host-data", &report.host_data),

@@ -73,7 +73,7 @@ pub(crate) fn validate(evidence: &TpmEvidence, with: &Endorsements, roots: &Root
     if let Some(log) = &evidence.event_log {
         let log = EventLog::parse(log)?;
         let boot = replay(&log, &banks)?;
-        describe_boot(&mut claims, boot);
+        crate::eventlog::describe_boot(&mut claims, boot);
         claims.verified.push(format!("the event log ({} events) replays to the quoted registers", log.events.len()));
     }
     Ok(claims)
@@ -186,14 +186,6 @@ pub(crate) fn replay(log: &EventLog, banks: &Banks) -> Result<Vec<BootEvent>> {
         boot = Some(events);
     }
     boot.ok_or_else(|| Error::mismatch("event log", "has no bank that is quoted"))
-}
-
-/// Puts boot events into claims, and what they say about secure boot into the configuration.
-pub(crate) fn describe_boot(claims: &mut ClaimSet, boot: Vec<BootEvent>) {
-    let secure = boot.iter().find(|event| event.kind == "secure-boot").and_then(|event| event.text.as_deref());
-    let secure = secure.map(|text| ("secure-boot".to_owned(), text == "on"));
-    claims.configuration.flags.extend(secure);
-    claims.executables.boot = boot;
 }
 
 /// The time of a claim that no certificate bounds.
