@@ -28,7 +28,8 @@ pub(crate) fn check_dims(c: &Computation, dims: &Dims) -> Result<(), SessionErro
         let mut problem = None;
         graph.visit(&mut |instr| {
             if instr.op == Op::Fold
-                && let Err(e) = batches(&graph.value(instr.args[0]).ty, instr.attrs.int("by"), instr.attrs.bool("drop"), dims)
+                && let Err(e) =
+                    batches(&graph.value(instr.args[0]).ty, instr.attrs.int("by"), instr.attrs.bool("drop"), dims)
             {
                 problem.get_or_insert(e);
             }
@@ -96,7 +97,13 @@ pub fn dims_of_data(c: &Computation, shapes: &BTreeMap<(PlayerId, String), Vec<u
 }
 
 /// Checks one input's shape against its type and the lengths agreed on.
-pub(crate) fn check_input(c: &Computation, input: ValueId, name: &str, shape: &[usize], dims: &Dims) -> Result<(), SessionError> {
+pub(crate) fn check_input(
+    c: &Computation,
+    input: ValueId,
+    name: &str,
+    shape: &[usize],
+    dims: &Dims,
+) -> Result<(), SessionError> {
     let value = c.graph.value(input);
     let wanted = concrete(&value.ty, dims)?;
     if shape == wanted {

@@ -118,7 +118,9 @@ impl SessionError {
     pub fn help(&self) -> String {
         match self {
             SessionError::NotRunnable { .. } => "`privity check` shows what the program needs".into(),
-            SessionError::DimUnbound { dim } => format!("give it, as `--dims {dim}=442`, or give data for an input that has it"),
+            SessionError::DimUnbound { dim } => {
+                format!("give it, as `--dims {dim}=442`, or give data for an input that has it")
+            }
             SessionError::DimMisfit { .. } => "compare the dims of the agreement with the program".into(),
             SessionError::InputMissing { player, input } => {
                 format!("name its file under [{player}.{input}] in the data file or the worker's configuration")

@@ -8,8 +8,8 @@ use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
 use ir::{Block, Graph, IndexItem, Instr, Op, PlacementId, ValueId};
-use net::Scope;
-use schemes::{Party, Plain, SchemeError, Value};
+use net::{NetError, Scope};
+use schemes::{Error as SchemeError, Party, Plain, Value};
 
 use crate::bind;
 use crate::error::SessionError;
@@ -88,7 +88,9 @@ impl<'a> Run<'a> {
         let given = match &step.act {
             Act::Input => vec![self.input(frame.graph, instr)?],
             Act::Compute => vec![self.compute(frame.graph, instr, scope, taken).await?],
-            Act::Transfer { from } => self.transfer(frame.graph, instr, *from, scope, taken).await?.into_iter().collect(),
+            Act::Transfer { from } => {
+                self.transfer(frame.graph, instr, *from, scope, taken).await?.into_iter().collect()
+            }
             Act::Deliver => {
                 self.deliver(frame.graph, instr, scope, taken).await?;
                 Vec::new()
@@ -117,7 +119,7 @@ impl<'a> Run<'a> {
         bind::check_input(c, id, name, plain.shape(), &self.plan.dims)?;
         let wanted = graph.value(id).ty.dtype;
         // Data files hold floats; what is declared as fixed point is encoded here, at its owner.
-        let plain = schemes::host::cast(&plain, wanted).map_err(|e| self.error(instr, e))?;
+        let plain = schemes::plain::cast(&plain, wanted).map_err(|e| self.error(instr, e))?;
         Ok((id, Arc::new(Held { value: Value::Plain(plain), depth: 0 })))
     }
 
@@ -190,12 +192,24 @@ impl<'a> Run<'a> {
         Ok(())
     }
 
-    async fn repeat(&'a self, graph: &'a Graph, instr: &'a Instr, part: &'a Part, scope: Scope, taken: Values) -> Result<Values> {
+    async fn repeat(
+        &'a self,
+        graph: &'a Graph,
+        instr: &'a Instr,
+        part: &'a Part,
+        scope: Scope,
+        taken: Values,
+    ) -> Result<Values> {
         let Some(block) = &instr.region else { return Err(internal("a loop without a region")) };
         let carried = block.results.len();
         let batches = instr.args.len() - carried;
         let times = match instr.op {
-            Op::Fold => bind::batches(&graph.value(instr.args[0]).ty, instr.attrs.int("by"), instr.attrs.bool("drop"), &self.plan.dims)?,
+            Op::Fold => bind::batches(
+                &graph.value(instr.args[0]).ty,
+                instr.attrs.int("by"),
+                instr.attrs.bool("drop"),
+                &self.plan.dims,
+            )?,
             _ => instr.attrs.int("times").and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
         };
         let by = instr.attrs.int("by").unwrap_or(0);
@@ -231,7 +245,14 @@ impl<'a> Run<'a> {
         Ok(held.copied().zip(state.into_iter().map(|(_, v)| v)).collect())
     }
 
-    async fn call(&'a self, graph: &'a Graph, instr: &'a Instr, function: usize, scope: Scope, taken: Values) -> Result<Values> {
+    async fn call(
+        &'a self,
+        graph: &'a Graph,
+        instr: &'a Instr,
+        function: usize,
+        scope: Scope,
+        taken: Values,
+    ) -> Result<Values> {
         let part = &self.plan.functions[function];
         let callee = &self.plan.computation().functions[function].graph;
         let params = callee.body.params.iter().filter(|v| self.holds(callee, **v));
@@ -256,9 +277,12 @@ impl<'a> Run<'a> {
     }
 
     fn error(&self, instr: &Instr, error: SchemeError) -> SessionError {
-        match error.into_net() {
-            Ok(net) => SessionError::Net(net),
-            Err(error) => SessionError::Kernel {
+        match error {
+            SchemeError::Net(net) => SessionError::Net(*net),
+            SchemeError::Misbehaved { player, kernel, what } => {
+                SessionError::Net(NetError::PeerMisbehaved { player, what: format!("in `{kernel}`, {what}") })
+            }
+            error => SessionError::Kernel {
                 op: instr.op.name(),
                 span: instr.span.clone(),
                 player: self.plan.computation().player(self.plan.player).name.clone(),

@@ -1,1 +1,33 @@
-//! One run of one plan: projection, execution, keys, progress.
+//! One run of one plan.
+//!
+//! Every worker [projects](Plan::project) its own plan from the computation that was ratified; [`run`] meets the
+//! other players over links, makes keys, compares rows, and executes the plan. [`run_local`] does the same for all
+//! players in one process.
+//!
+//! Invariants: a plan comes only from a checked computation; inputs are read only by the player that they belong to,
+//! outputs arrive only at their readers; no mask is used twice; whatever goes wrong ends the session for everyone.
+
+mod bind;
+mod drive;
+mod error;
+mod events;
+mod exec;
+mod held;
+mod local;
+mod matching;
+mod plan;
+mod reference;
+mod run;
+mod slots;
+mod stage;
+
+pub use bind::dims_of_data;
+pub use error::SessionError;
+pub use events::{Event, Observer, unobserved};
+pub use local::{Outcomes, PlayerData, run_local};
+pub use matching::{KeyColumns, owners};
+pub use plan::{Act, Dims, Part, Plan, Step};
+pub use reference::evaluate;
+pub use run::{Cost, Outcome, Start, run};
+pub use schemes::keys::Binding;
+pub use stage::Entropy;

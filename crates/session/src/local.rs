@@ -14,7 +14,8 @@ use crate::events::Observer;
 use crate::matching::KeyColumns;
 use crate::plan::{Dims, Plan};
 use crate::run::{Outcome, Start, run};
-use crate::stage::Binding;
+use crate::stage::Entropy;
+use schemes::keys::Binding;
 
 /// One player's data.
 #[derive(Default)]
@@ -38,6 +39,7 @@ pub async fn run_local(
     dims: &Dims,
     mut data: BTreeMap<PlayerId, PlayerData>,
     binding: &Binding,
+    mut entropy: impl FnMut() -> Entropy,
     observer: &Observer,
 ) -> Result<Outcomes, SessionError> {
     let c: &Computation = checked.computation();
@@ -48,7 +50,8 @@ pub async fn run_local(
         let data = data.remove(&player).unwrap_or_default();
         let start = Start {
             plan: Plan::project(checked, player, dims)?,
-            binding: binding.clone(),
+            binding: *binding,
+            entropy: entropy(),
             links: links.remove(&player).unwrap_or_default(),
             inputs: data.inputs,
             keys: data.keys,

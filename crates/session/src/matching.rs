@@ -20,9 +20,9 @@ pub type KeyColumns = BTreeMap<String, Vec<String>>;
 pub fn owners(c: &Computation) -> BTreeMap<String, BTreeSet<PlayerId>> {
     let mut owners: BTreeMap<String, BTreeSet<PlayerId>> = BTreeMap::new();
     for matched in &c.matched {
-        let along = c.inputs().filter(|(_, v)| {
-            c.graph.value(*v).ty.shape.first().is_some_and(|d| d.as_name() == Some(&matched.name))
-        });
+        let along = c
+            .inputs()
+            .filter(|(_, v)| c.graph.value(*v).ty.shape.first().is_some_and(|d| d.as_name() == Some(&matched.name)));
         owners.insert(matched.name.clone(), along.map(|(i, _)| c.placement(i.placement).players[0]).collect());
     }
     owners
@@ -32,7 +32,12 @@ pub fn owners(c: &Computation) -> BTreeMap<String, BTreeSet<PlayerId>> {
 ///
 /// # Errors
 /// If this player has no key column, or another one than some owner.
-pub(crate) async fn compare(stage: &Stage, plan: &Plan, keys: &KeyColumns, progress: &Progress) -> Result<(), SessionError> {
+pub(crate) async fn compare(
+    stage: &Stage,
+    plan: &Plan,
+    keys: &KeyColumns,
+    progress: &Progress,
+) -> Result<(), SessionError> {
     let c = plan.computation();
     let owners = owners(c);
     let name = |p: PlayerId| c.player(p).name.clone();
@@ -50,15 +55,17 @@ pub(crate) async fn compare(stage: &Stage, plan: &Plan, keys: &KeyColumns, progr
         };
         let scope = stage.scope().child("rows").child(&matched.name);
         let others: Vec<PlayerId> = along.iter().copied().filter(|p| *p != plan.player).collect();
+        let ours = |other: &PlayerId| stage.row_key(net::PlayerId(other.0)).map(|key| data::key_digest(key, column));
         for other in &others {
-            let digest = digest(&stage.pair_key(net::PlayerId(other.0), "rows")?, column);
-            stage.exchange().post(net::PlayerId(other.0), scope.step(0), 1, digest.as_bytes().to_vec().into());
+            if let Some(digest) = ours(other) {
+                stage.exchange().post(net::PlayerId(other.0), scope.step(0), 1, digest.to_vec().into());
+            }
         }
         for other in &others {
             let theirs = stage.exchange().take(net::PlayerId(other.0), scope.step(0)).await?;
-            let ours = digest(&stage.pair_key(net::PlayerId(other.0), "rows")?, column);
             // `blake3::Hash` compares in constant time.
-            if <[u8; 32]>::try_from(&theirs.payload[..]).map(blake3::Hash::from_bytes) != Ok(ours) {
+            let theirs = <[u8; 32]>::try_from(&theirs.payload[..]).ok().map(blake3::Hash::from_bytes);
+            if theirs.is_none() || theirs != ours(other).map(blake3::Hash::from_bytes) {
                 let (first, second) = (plan.player.min(*other), plan.player.max(*other));
                 return Err(SessionError::RowsDiffer {
                     first: name(first),
@@ -71,14 +78,4 @@ pub(crate) async fn compare(stage: &Stage, plan: &Plan, keys: &KeyColumns, progr
         progress.tell(Event::RowsMatch { dim: matched.name.clone() });
     }
     Ok(())
-}
-
-/// A keyed digest of a column: its length, then every entry with its length, in order.
-fn digest(key: &[u8; 32], column: &[String]) -> blake3::Hash {
-    let mut hasher = blake3::Hasher::new_keyed(key);
-    hasher.update(&(column.len() as u64).to_le_bytes());
-    for entry in column {
-        hasher.update(&(entry.len() as u64).to_le_bytes()).update(entry.as_bytes());
-    }
-    hasher.finalize()
 }

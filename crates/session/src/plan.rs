@@ -235,9 +235,16 @@ fn show(
             }
             Act::Deliver => {
                 let to = c.names(instr.attrs.players("to").unwrap_or_default()).join(", ");
-                writeln!(f, "output({}) to {to} as {:?}", list(&instr.args), instr.attrs.str("name").unwrap_or_default())?;
+                writeln!(
+                    f,
+                    "output({}) to {to} as {:?}",
+                    list(&instr.args),
+                    instr.attrs.str("name").unwrap_or_default()
+                )?;
             }
-            Act::Call { .. } => writeln!(f, "call {}({})", instr.attrs.str("function").unwrap_or_default(), list(&step.takes))?,
+            Act::Call { .. } => {
+                writeln!(f, "call {}({})", instr.attrs.str("function").unwrap_or_default(), list(&step.takes))?
+            }
             Act::Loop(inner) => {
                 let times = instr.attrs.int("times").map(|n| format!(" {n} times"));
                 writeln!(f, "{}{}", instr.op.name(), times.unwrap_or_default())?;

@@ -69,18 +69,23 @@ impl Reference<'_> {
         let shape = concrete(ty, self.dims)?;
         let args: Vec<&Plain> = instr.args.iter().map(|a| &values[a]).collect();
         let env = Env { dtype: real(ty.dtype), shape: &shape, dims: self.dims };
-        schemes::host::apply(instr.op, &instr.attrs, &args, &env).map_err(|e| error(instr, &e))
+        schemes::plain::apply(instr.op, &instr.attrs, &args, &env).map_err(|e| error(instr, &e))
     }
 
     fn cast(&self, instr: &Instr, x: &Plain, to: DType) -> Result<Plain> {
-        schemes::host::cast(x, to).map_err(|e| error(instr, &e))
+        schemes::plain::cast(x, to).map_err(|e| error(instr, &e))
     }
 
     fn repeat(&mut self, graph: &Graph, instr: &Instr, values: &mut Values) -> Result<Vec<Plain>> {
         let Some(block) = &instr.region else { return Ok(Vec::new()) };
         let batches = instr.args.len() - block.results.len();
         let times = match instr.op {
-            Op::Fold => bind::batches(&graph.value(instr.args[0]).ty, instr.attrs.int("by"), instr.attrs.bool("drop"), self.dims)?,
+            Op::Fold => bind::batches(
+                &graph.value(instr.args[0]).ty,
+                instr.attrs.int("by"),
+                instr.attrs.bool("drop"),
+                self.dims,
+            )?,
             _ => instr.attrs.int("times").and_then(|n| usize::try_from(n).ok()).unwrap_or(0),
         };
         let by = instr.attrs.int("by").unwrap_or(0);
@@ -116,7 +121,7 @@ fn real(dtype: DType) -> DType {
     if dtype.is_fixed() { DType::F64 } else { dtype }
 }
 
-fn error(instr: &Instr, error: &schemes::SchemeError) -> SessionError {
+fn error(instr: &Instr, error: &schemes::Error) -> SessionError {
     SessionError::Kernel {
         op: instr.op.name(),
         span: instr.span.clone(),

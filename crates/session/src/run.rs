@@ -14,7 +14,8 @@ use crate::events::{Event, Observer, Progress};
 use crate::exec::Run;
 use crate::matching::{self, KeyColumns};
 use crate::plan::Plan;
-use crate::stage::{Binding, Stage};
+use crate::stage::{Entropy, Stage};
+use schemes::keys::Binding;
 
 /// What one player brings to a session.
 pub struct Start {
@@ -22,6 +23,8 @@ pub struct Start {
     pub plan: Plan,
     /// What the session's keys are bound to.
     pub binding: Binding,
+    /// Its own fresh randomness.
+    pub entropy: Entropy,
     /// Links to all other players, greeted.
     pub links: Vec<(PlayerId, Link)>,
     /// Its inputs by name.
@@ -71,7 +74,7 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     let progress = Progress::new(c.player(me).name.clone(), start.observer);
 
     let work = async {
-        let stage = Stage::set_up(&exchange, &start.binding).await?;
+        let stage = Stage::set_up(&exchange, &start.binding, &start.entropy).await?;
         progress.tell(Event::Started { player: progress.player.clone(), steps: start.plan.len() });
         matching::compare(&stage, &start.plan, &start.keys, &progress).await?;
         let run = Run {

@@ -1,0 +1,55 @@
+# Everything a person or a machine does with this repository. Needs: a Rust toolchain, a C compiler, Python 3.11, make.
+
+PYTHON ?= python3
+VENV   ?= target/venv
+CARGO  ?= cargo
+
+.PHONY: help demo test test-rust test-python lint docs fuzz bench clean
+
+help:
+	@echo "make demo     the main job on real data: three owners, one analyst, on this machine"
+	@echo "make test     all tests: Rust, end to end over TLS, Python, documents"
+	@echo "make lint     formatting, clippy, documents, licences"
+	@echo "make docs     the book (target/book) and the crates' documents (target/doc)"
+	@echo "make fuzz     the fuzz targets for a while each (needs a nightly toolchain)"
+	@echo "make bench    the benchmarks"
+
+demo:
+	$(CARGO) build --release --quiet --package privity-cli
+	$${CARGO_TARGET_DIR:-target}/release/privity run examples/diabetes/diabetes.pv --local --data examples/diabetes/DATA.toml --compare --disclose
+
+test: test-rust test-python
+
+test-rust:
+	$(CARGO) test --workspace --exclude privity-python
+
+# A fresh environment, so that nothing that was installed by hand can help.
+test-python:
+	rm -rf $(VENV)
+	$(PYTHON) -m venv $(VENV)
+	MATURIN_PEP517_ARGS="--profile dev" $(VENV)/bin/pip install --quiet '.[test]'
+	$(VENV)/bin/python -m pytest --quiet python/tests
+
+lint:
+	$(CARGO) fmt --all --check
+	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude privity-python --no-deps --document-private-items
+	$(CARGO) xtask tidy
+	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; \
+	else echo "cargo-deny is not installed: licences were not checked (cargo install cargo-deny --locked)"; fi
+
+docs:
+	$(CARGO) doc --workspace --exclude privity-python --no-deps
+	@if command -v mdbook >/dev/null; then mdbook build book --dest-dir ../target/book; \
+	else echo "mdbook is not installed: the book was not built (cargo install mdbook --locked)"; fi
+
+FUZZ_SECONDS ?= 60
+fuzz:
+	cd fuzz && for target in $$($(CARGO) +nightly fuzz list); do \
+		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
+
+bench:
+	$(CARGO) bench --package privity-algebra
+
+clean:
+	$(CARGO) clean

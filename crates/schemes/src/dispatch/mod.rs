@@ -1,0 +1,46 @@
+//! From operators of the language to kernels: one exhaustive `match` for each scheme.
+
+mod replicated;
+mod transfer;
+
+use ir::{Attrs, Op, Scheme};
+
+use crate::error::{Error, Result};
+use crate::party::Party;
+use crate::plain::{self, Plain};
+use crate::value::{Env, Value};
+
+pub use transfer::{Route, transfer};
+
+/// Runs our side of an operator at a placement of a scheme. All operands are there.
+///
+/// # Errors
+/// If a message does not come or is not as the protocol has it; if a result in the clear does not fit its type; if the
+/// scheme does not have the operator, which the checker refuses beforehand.
+pub async fn apply(
+    party: &Party,
+    scheme: Scheme,
+    op: Op,
+    attrs: &Attrs,
+    args: &[&Value],
+    env: &Env<'_>,
+) -> Result<Value> {
+    match scheme {
+        Scheme::Host => {
+            let clear: Option<Vec<&Plain>> =
+                args.iter().map(|a| if let Value::Plain(p) = a { Some(p) } else { None }).collect();
+            let clear = clear.ok_or_else(|| Error::misuse("a shared value at a host"))?;
+            plain::apply(op, attrs, &clear, env).map(Value::Plain)
+        }
+        Scheme::Replicated => replicated::apply(party, op, attrs, args, env).await,
+        Scheme::Pond | Scheme::SecureNn | Scheme::Yao | Scheme::Paillier | Scheme::Enclave | Scheme::Each => {
+            Err(unsupported(op, args, scheme))
+        }
+    }
+}
+
+/// The error for what a scheme does not have.
+fn unsupported(op: Op, args: &[&Value], scheme: Scheme) -> Error {
+    let operands: Vec<String> = args.iter().map(|a| format!("{a:?}")).collect();
+    Error::Unsupported { op: op.name(), operands: operands.join(" and "), scheme: scheme.spec().name }
+}
