@@ -262,7 +262,9 @@ impl Exchange {
         let shared = self.shared();
         let end = Instant::now() + shared.options.linger;
         for peer in shared.peers.iter().flatten() {
-            if tokio::time::timeout_at(end, peer.outbox.finished()).await.is_err() {
+            let settled = tokio::time::timeout_at(end, peer.outbox.finished()).await;
+            // One who has said goodbye needs nothing more, whether or not it can still say so.
+            if settled.is_err() && !peer.inbox.has_left() {
                 shared.fail(NetError::PlayerMissing { player: peer.player.clone(), waited: shared.options.linger });
             }
         }

@@ -111,6 +111,11 @@ impl Part {
     pub fn is_whole(&self) -> bool {
         self.offset == 0 && self.payload.len() as u64 == self.total
     }
+
+    /// Whether the message ends with this piece.
+    pub fn is_last(&self) -> bool {
+        self.offset + self.payload.len() as u64 == self.total
+    }
 }
 
 /// Payloads are secret: only their sizes are shown.

@@ -9,6 +9,7 @@ use crate::frame::{Frame, FrameError};
 
 pub mod memory;
 pub mod resume;
+pub mod sim;
 pub mod stream;
 
 /// Bytes of payload per frame where frames are cut: large enough to cost nothing, small enough for

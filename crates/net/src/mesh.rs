@@ -46,10 +46,16 @@ struct State {
     ended: VecDeque<[u8; 16]>,
 }
 
+/// A connection whose hello was heard and not yet answered.
+type Arrival = (Link, Hello);
+/// By player: where its connections go.
+type Seats = HashMap<PlayerId, mpsc::Sender<Arrival>>;
+/// By player: where its connections come from.
+type Arrivals = HashMap<PlayerId, mpsc::Receiver<Arrival>>;
+
 struct Session {
     card: Card,
-    /// By player: where its connections go.
-    seats: HashMap<PlayerId, mpsc::Sender<(Link, Hello)>>,
+    seats: Seats,
 }
 
 impl Default for Switchboard {
@@ -109,7 +115,7 @@ impl Switchboard {
         }
     }
 
-    async fn find(&self, session: &[u8; 16]) -> Option<(Card, HashMap<PlayerId, mpsc::Sender<(Link, Hello)>>)> {
+    async fn find(&self, session: &[u8; 16]) -> Option<(Card, Seats)> {
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());
             changed.as_mut().enable();
@@ -127,7 +133,7 @@ impl Switchboard {
     }
 
     /// Opens a session here. It ends when what is returned is dropped.
-    fn enter(&self, card: &Card) -> Result<(Presence, HashMap<PlayerId, mpsc::Receiver<(Link, Hello)>>), NetError> {
+    fn enter(&self, card: &Card) -> Result<(Presence, Arrivals), NetError> {
         let mut state = self.shared.lock();
         if state.open.contains_key(&card.session) || state.ended.contains(&card.session) {
             return Err(NetError::Misuse { what: "a session was opened twice".into() });
@@ -232,8 +238,8 @@ impl Connect for Dial {
 struct Await {
     card: Arc<Card>,
     player: Player,
-    arrivals: mpsc::Receiver<(Link, Hello)>,
-    newest: Option<(Link, Hello)>,
+    arrivals: mpsc::Receiver<Arrival>,
+    newest: Option<Arrival>,
 }
 
 #[async_trait]

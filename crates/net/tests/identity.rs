@@ -25,6 +25,8 @@ fn the_text_form_is_stable() {
 }
 
 proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(128) })]
+
     #[test]
     fn every_identity_reads_back(bytes: [u8; 32]) {
         let identity = Identity::from_bytes(bytes);

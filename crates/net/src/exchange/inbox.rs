@@ -59,12 +59,6 @@ pub(super) enum Fault {
     Rule(&'static str),
 }
 
-/// A message that is complete.
-pub(super) struct Complete {
-    pub(super) bytes: u64,
-    pub(super) depth: u32,
-}
-
 impl Inbox {
     pub(super) fn new(limit: usize) -> Self {
         Inbox { limit, state: Mutex::default() }
@@ -102,7 +96,7 @@ impl Inbox {
     }
 
     /// Takes in a message or a piece of one.
-    pub(super) fn deliver(&self, part: Part) -> Result<Option<Complete>, Fault> {
+    pub(super) fn deliver(&self, part: Part) -> Result<(), Fault> {
         let mut state = self.lock();
         let step = part.step;
         if part.is_whole() {
@@ -110,7 +104,7 @@ impl Inbox {
                 return Err(Fault::Duplicate);
             }
             let message = Message { depth: part.depth, payload: part.payload };
-            return state.complete(step, message, self.limit, 0).map(Some);
+            return state.complete(step, message, self.limit, 0);
         }
         let awaited = state.waiting.contains_key(&step);
         if !awaited {
@@ -125,12 +119,12 @@ impl Inbox {
         }
         partial.content.extend_from_slice(&part.payload);
         if (partial.content.len() as u64) < partial.total {
-            return Ok(None);
+            return Ok(());
         }
-        let Some(whole) = state.partial.remove(&step) else { return Ok(None) };
+        let Some(whole) = state.partial.remove(&step) else { return Ok(()) };
         let charged = if awaited { 0 } else { whole.content.len() };
         let message = Message { depth: whole.depth, payload: whole.content.into() };
-        state.complete(step, message, self.limit, charged).map(Some)
+        state.complete(step, message, self.limit, charged)
     }
 
     /// The peer has sent its last message. Says whether someone waits for one that cannot come.
@@ -148,9 +142,11 @@ impl Inbox {
         self.lock().waiting.values().filter(|waiter| !waiter.is_closed()).count()
     }
 
-    /// Wakes everyone who waits, with the failure.
+    /// Wakes everyone who waits, with the failure; in an order that a simulation can replay.
     pub(super) fn fail(&self, error: &NetError) {
-        for (_, waiter) in self.lock().waiting.drain() {
+        let mut waiting: Vec<_> = self.lock().waiting.drain().collect();
+        waiting.sort_by_key(|(step, _)| *step);
+        for (_, waiter) in waiting {
             // One who no longer waits needs no error.
             let _ = waiter.send(Err(error.clone()));
         }
@@ -174,11 +170,10 @@ impl State {
     }
 
     /// `charged` bytes of the message already count as buffered.
-    fn complete(&mut self, step: Step, message: Message, limit: usize, charged: usize) -> Result<Complete, Fault> {
+    fn complete(&mut self, step: Step, message: Message, limit: usize, charged: usize) -> Result<(), Fault> {
         if self.is_known(step) {
             return Err(Fault::Duplicate);
         }
-        let done = Complete { bytes: message.payload.len() as u64, depth: message.depth };
         let unclaimed = match self.waiting.remove(&step) {
             Some(waiter) => waiter.send(Ok(message)).err().and_then(Result::ok),
             None => Some(message),
@@ -190,7 +185,7 @@ impl State {
                 self.arrived.insert(step, message);
             }
         }
-        Ok(done)
+        Ok(())
     }
 
     fn charge(&mut self, bytes: usize, limit: usize) -> Result<(), Fault> {

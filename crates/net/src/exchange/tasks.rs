@@ -123,9 +123,9 @@ impl Writer {
     async fn send(&mut self, frames: Vec<Frame>) -> Result<(), LinkError> {
         let bytes = frames.iter().map(Frame::encoded_len).sum();
         let with_messages = frames.iter().any(|frame| matches!(frame, Frame::Data { .. }));
-        self.sender.send(frames).await?;
+        // Counted first: whoever knows that a message arrived finds it counted.
         peer(&self.shared, self.id).tally.wrote(bytes, with_messages);
-        Ok(())
+        self.sender.send(frames).await
     }
 }
 
@@ -268,14 +268,11 @@ impl Reader {
 
     fn deliver(&self, part: Part) -> Result<(), NetError> {
         let step = part.step;
-        match self.peer().inbox.deliver(part) {
-            Ok(None) => Ok(()),
-            Ok(Some(complete)) => {
-                self.peer().tally.received(complete.bytes, complete.depth);
-                Ok(())
-            }
-            Err(fault) => Err(self.fault(fault, step)),
+        // Counted first: whoever has taken a message finds it counted.
+        if part.is_last() {
+            self.peer().tally.received(part.total, part.depth);
         }
+        self.peer().inbox.deliver(part).map_err(|fault| self.fault(fault, step))
     }
 
     fn fault(&self, fault: Fault, step: Step) -> NetError {

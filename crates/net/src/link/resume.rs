@@ -144,8 +144,10 @@ struct State {
     received: u64,
     /// An abort has no number, but must not be lost either.
     abort: Option<Frame>,
-    /// The peer said that nothing more will come.
+    /// The peer said that nothing more will come from it.
     farewell: bool,
+    /// The peer ended the session.
+    aborted: bool,
 }
 
 /// Why a connection is no longer used.
@@ -176,7 +178,7 @@ async fn run(
         drop(link);
         let reason = match end {
             End::Done => return,
-            End::Broken(reason) if keeper.is_over() || outgoing.is_closed() => {
+            End::Broken(reason) if keeper.lock().aborted || outgoing.is_closed() => {
                 tracing::debug!(%reason, "a connection ended together with its session");
                 return;
             }
@@ -199,6 +201,8 @@ async fn run(
         };
         match resumed {
             Ok(next) => link = next,
+            // It had said goodbye: all that was missing was our word that we heard it.
+            Err(_) if keeper.is_over() => return,
             Err(error) => {
                 let _ = inbound.send(Err(error)).await;
                 return;
@@ -302,7 +306,8 @@ impl Keeper {
                 state.let_go(*received);
                 self.acknowledged.notify_one();
             }
-            Frame::Goodbye { .. } | Frame::Abort(_) => state.farewell = true,
+            Frame::Goodbye { .. } => state.farewell = true,
+            Frame::Abort(_) => state.aborted = true,
             Frame::Data { .. } | Frame::Hello(_) => {}
         }
         match frame.number() {
@@ -325,8 +330,10 @@ impl Keeper {
         Ok(())
     }
 
+    /// Nothing that the computation needs can still come.
     fn is_over(&self) -> bool {
-        self.lock().farewell
+        let state = self.lock();
+        state.farewell || state.aborted
     }
 
     /// No code panics while it holds the lock, so a poisoned one still holds a whole state.
