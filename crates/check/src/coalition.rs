@@ -6,7 +6,7 @@ use ir::{Op, PlacementId, PlayerId};
 use serde::{Deserialize, Serialize};
 
 use crate::Checked;
-use crate::disclosure::{self, Event, Form, Given};
+use crate::disclosure::{self, Event, Form, Given, Matched};
 use crate::readers::list;
 use crate::sites;
 
@@ -23,7 +23,9 @@ pub struct Coalition {
     pub broken: Vec<Exposed>,
     /// The placements they take part in whose assumption still holds.
     pub intact: Vec<Form>,
-    /// Inputs of others that they learn nothing of, except lengths.
+    /// Key columns that they compare with others.
+    pub matched: Vec<Matched>,
+    /// Inputs of others that they learn nothing of, except lengths and whether keys match.
     pub safe: Vec<String>,
 }
 
@@ -54,6 +56,8 @@ pub fn if_corrupt(checked: &Checked, players: &[PlayerId]) -> Coalition {
     let (own, others) = (given(true), given(false));
     let reaches = |e: &&Event| e.learners.iter().any(|l| names.contains(l));
     let learned: Vec<Event> = checked.disclosure().events.iter().filter(reaches).cloned().collect();
+    let compares = |m: &&Matched| m.players.len() > 1 && m.players.iter().any(|p| names.contains(p));
+    let matched = checked.disclosure().matched.iter().filter(compares).cloned().collect();
     let (mut broken, mut intact) = (Vec::new(), Vec::new());
     for (i, place) in c.placements.iter().enumerate().skip(c.players.len()) {
         let roles: Vec<usize> = members.iter().filter_map(|m| place.role(*m)).collect();
@@ -70,7 +74,7 @@ pub fn if_corrupt(checked: &Checked, players: &[PlayerId]) -> Coalition {
             || g.label.is_empty()
     };
     let safe = others.iter().filter(|g| !told(g)).map(|g| g.name.clone()).collect();
-    Coalition { members: names, own, learned, broken, intact, safe }
+    Coalition { members: names, own, learned, broken, intact, matched, safe }
 }
 
 /// What is moved to a placement; all else there is computed from it.
@@ -85,9 +89,8 @@ fn exposed(checked: &Checked, id: PlacementId, members: &[String], others: &[Giv
         if site.instr.placement != id || from.placement == id || known {
             return;
         }
-        let name = site.trail.name(*arg);
-        let whole = fact.inputs.iter().count() == 1 && others.iter().any(|g| Some(g.name.as_str()) == name);
-        match others.iter().find(|g| whole && Some(g.name.as_str()) == name) {
+        let whole = site.trail.copy_of(*arg).and_then(|id| site.graph.value(id).name.as_ref());
+        match others.iter().find(|g| Some(&g.name) == whole) {
             Some(given) if !found.inputs.contains(given) => found.inputs.push(given.clone()),
             Some(_) => {}
             None => found.values.push(disclosure::event(c, &inputs, &site, *arg, &[])),
@@ -124,7 +127,13 @@ impl fmt::Display for Coalition {
             }
         }
         for form in &self.intact {
-            writeln!(f, "  {} holds: {}", form.placement, form.assumption)?;
+            writeln!(f, "  {} still holds: {}", form.placement, form.assumption)?;
+        }
+        for m in &self.matched {
+            let others: Vec<&String> = m.players.iter().filter(|p| !self.members.contains(p)).collect();
+            if !others.is_empty() {
+                writeln!(f, "  they learn     whether the `{}` columns of {} equal theirs", m.key, list(&others))?;
+            }
         }
         if !self.safe.is_empty() {
             writeln!(f, "  they learn nothing of {} but lengths", list(&self.safe))?;

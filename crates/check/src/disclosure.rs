@@ -92,6 +92,8 @@ pub struct Event {
     pub name: String,
     /// Whether it is an output of the computation.
     pub output: bool,
+    /// Whether it is brought to them; if not, a release allows it and nothing in the program does it.
+    pub delivered: bool,
     /// Its type.
     #[serde(rename = "type")]
     pub ty: String,
@@ -219,6 +221,7 @@ impl<'a> Tracer<'a> {
         let value = site.instr.results[0];
         let mut event = event(self.c, &self.inputs, site, value, site.instr.attrs.players("to").unwrap_or(&[]));
         event.reason = Reason::Release;
+        event.delivered = false;
         event.ratified_by = names(self.c, &site.fact(value).label.owners());
         self.events.push((Some(value), event));
     }
@@ -276,6 +279,7 @@ pub(crate) fn event(c: &Computation, inputs: &[Input<'_>], site: &Site<'_>, valu
         learners: names(c, to),
         name: site.trail.name(value).map_or_else(|| site.trail.describe(value), str::to_owned),
         output: false,
+        delivered: true,
         ty: ty.to_string(),
         amount: amount(ty),
         from: fact.inputs.iter().map(|i| inputs[i].name.to_owned()).collect(),

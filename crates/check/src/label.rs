@@ -118,9 +118,9 @@ impl Label {
         self.0.iter().map(|(owner, readers)| (*owner, readers))
     }
 
-    /// The first owner who does not allow a player, with those it allows.
-    pub fn refusal(&self, player: PlayerId) -> Option<(PlayerId, &PlayerSet)> {
-        self.policies().find(|(_, readers)| !readers.contains(player))
+    /// The owners who do not allow a player, each with those it allows.
+    pub fn refusals(&self, player: PlayerId) -> impl Iterator<Item = (PlayerId, &PlayerSet)> {
+        self.policies().filter(move |(_, readers)| !readers.contains(player))
     }
 
     /// Whether nobody owns it.

@@ -84,17 +84,16 @@ fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnost
     // The first operand decides, but what a choice is made between comes after the condition.
     let decisive = instr.args.get(usize::from(instr.op == Op::Select)).or(instr.results.first());
     let Some(decisive) = decisive.map(|v| &graph.value(*v).ty) else { return };
-    let held = instr.results.iter().map(|r| &graph.value(*r).ty).find(|t| !at.scheme.holds(t.dtype));
-    if let Some(ty) = held {
-        let text = format!("{at} cannot hold {ty}");
-        let help = "name a fixed-point type, as `fixed<64, 16>`";
-        out.push(Diagnostic::new("type.placement", instr.span.clone(), text).help(help));
-    } else if !at.scheme.brings(instr.op.family()) {
-        let others: Vec<&str> = Scheme::that_can(instr.op, decisive.dtype).iter().map(|s| s.spec().name).collect();
-        let text =
-            format!("`{}` of {decisive} cannot run on {at}, which is {}", instr.op.name(), at.scheme.spec().name);
-        let help = format!("these can: {}", others.join(", "));
+    let scheme = at.scheme.spec().name;
+    let names = |schemes: Vec<Scheme>| schemes.iter().map(|s| s.spec().name).collect::<Vec<_>>().join(", ");
+    if !at.scheme.brings(instr.op.family()) {
+        let text = format!("`{}` of {decisive} cannot run on {at}, which is {scheme}", instr.op.name());
+        let help = format!("these can: {}", names(Scheme::that_can(instr.op, decisive.dtype)));
         out.push(Diagnostic::new("placement.operator", instr.span.clone(), text).help(help));
+    } else if let Some(ty) = instr.results.iter().map(|r| &graph.value(*r).ty).find(|t| !at.scheme.holds(t.dtype)) {
+        let text = format!("{at} cannot hold {ty}, since it is {scheme}");
+        let help = format!("these can: {}", names(Scheme::that_can(Op::Move, ty.dtype)));
+        out.push(Diagnostic::new("type.placement", instr.span.clone(), text).help(help));
     }
     protected_move(c, graph, instr, out);
 }

@@ -92,7 +92,8 @@ impl Readers<'_> {
 
     fn refuse(&mut self, code: &'static str, id: ValueId, player: PlayerId, span: &Span, why: &str) {
         let fact = self.fact(id);
-        let Some((owner, allowed)) = fact.label.refusal(player) else { return };
+        let Some((owner, allowed)) = fact.label.refusals(player).next() else { return };
+        let refusing: Vec<PlayerId> = fact.label.refusals(player).map(|(owner, _)| owner).collect();
         let allowed: Vec<PlayerId> = allowed.iter().filter(|p| *p != owner).collect();
         let allows = match &self.c.names(&allowed)[..] {
             _ if self.c.player(owner).group.is_some() => "each of whom keeps its own".to_owned(),
@@ -102,14 +103,12 @@ impl Readers<'_> {
         let (name, owner_name) = (&self.c.player(player).name, &self.c.player(owner).name);
         let subject = self.trail.describe(id);
         let mut text = format!("{name} may not read {subject} (owned by {owner_name}, {allows}): {why}");
-        let path = self.trail.back(self.facts, id, player);
+        let path = self.trail.back(self.facts, id, owner, player);
         if path.len() > 1 {
             text += &format!("; it comes from {}", path.join(" → "));
         }
-        let help = format!(
-            "keep it on a protected placement, or let {} release it to {name}",
-            list(&self.c.names(&fact.label.owners()))
-        );
+        let help =
+            format!("keep it on a protected placement, or let {} release it to {name}", list(&self.c.names(&refusing)));
         self.out.push(Diagnostic::new(code, span.clone(), text).help(help));
     }
 }
@@ -194,12 +193,26 @@ impl<'a> Trail<'a> {
         }
     }
 
-    /// The named values on a shortest way from the input (or `classify`) that forbids a player to a value.
-    fn back(&self, facts: &Facts, id: ValueId, player: PlayerId) -> Vec<String> {
+    /// The input that a value is a copy of, if it is one.
+    pub(crate) fn copy_of(&self, id: ValueId) -> Option<ValueId> {
+        let mut id = id;
+        loop {
+            match self.made_by(id)? {
+                i if i.op == Op::Input => return Some(id),
+                i if matches!(i.op, Op::Move | Op::Classify | Op::Release | Op::Cast) => id = *i.args.first()?,
+                _ => return None,
+            }
+        }
+    }
+
+    /// The named values on a shortest way from the input (or `classify`) by which an owner
+    /// forbids a player to a value.
+    fn back(&self, facts: &Facts, id: ValueId, owner: PlayerId, player: PlayerId) -> Vec<String> {
         let mut came: HashMap<ValueId, ValueId> = HashMap::from([(id, id)]);
         let mut queue = VecDeque::from([id]);
         while let Some(at) = queue.pop_front() {
-            let guilty = || self.before(at).iter().filter(|b| !facts[b.index()].label.permits(player));
+            let refuses = |v: &ValueId| facts[v.index()].label.refusals(player).any(|(o, _)| o == owner);
+            let guilty = || self.before(at).iter().filter(|v| refuses(v));
             if guilty().next().is_none() {
                 let mut names: Vec<String> = Vec::new();
                 let mut step = at;

@@ -18,7 +18,7 @@ pub mod limits {
     /// Inputs.
     pub const INPUTS: usize = 4096;
     /// Functions.
-    pub const FUNCTIONS: usize = 4096;
+    pub const FUNCTIONS: usize = 1024;
     /// Placements, those of players included.
     pub const PLACEMENTS: usize = 4096;
     /// Loops inside one another.
@@ -173,7 +173,7 @@ impl<'a> Scope<'a> {
     /// What is recorded of each value: placement, type, name.
     fn values(&mut self) {
         let here = Span::default();
-        let mut names = HashSet::new();
+        let mut names: HashSet<&str> = self.c.placements.iter().map(|p| p.name.as_str()).collect();
         for value in &self.graph.values {
             if value.placement.index() >= self.c.placements.len() {
                 self.error(&here, format!("a value is at a placement that does not exist: {}", value.placement.0));
@@ -182,7 +182,7 @@ impl<'a> Scope<'a> {
                 self.error(&here, problem);
             }
             let Some(name) = &value.name else { continue };
-            if !is_name(name) || !names.insert(name) || self.c.placement_named(name).is_some() {
+            if !is_name(name) || !names.insert(name) {
                 self.error(&here, format!("`{}` cannot name a value, or does so twice", shown(name)));
             }
         }
@@ -345,6 +345,7 @@ fn type_problem(ty: &Type) -> Option<&'static str> {
 /// Invariant 4, for attributes: bounded, finite, and naming players that exist.
 fn attr_problem(c: &Computation, attr: &Attr) -> Option<&'static str> {
     let exists = |p: &PlayerId| p.index() < c.players.len();
+    let increasing = |list: &[PlayerId]| list.windows(2).all(|w| w[0] < w[1]);
     let small = |i: &i64| i.unsigned_abs() <= limits::SIZE;
     let ok = match attr {
         Attr::Int(i) => small(i),
@@ -356,12 +357,11 @@ fn attr_problem(c: &Computation, attr: &Attr) -> Option<&'static str> {
         Attr::Shape(s) if s.len() > limits::RANK => return Some("has too many axes"),
         Attr::Shape(s) => return s.iter().find_map(dim_problem),
         Attr::Index(items) => items.len() <= limits::RANK && items.iter().all(|item| index_is_small(item, small)),
-        Attr::Players(list) => !list.is_empty() && list.iter().all(exists) && list.windows(2).all(|w| w[0] < w[1]),
+        Attr::Players(list) => !list.is_empty() && increasing(list) && list.iter().all(exists),
         Attr::Label(policies) => {
-            policies.len() <= MAX_PLAYERS
-                && policies
-                    .iter()
-                    .all(|p| p.readers.len() <= 2 * MAX_PLAYERS && exists(&p.owner) && p.readers.iter().all(exists))
+            let ordered = policies.windows(2).all(|w| w[0].owner < w[1].owner);
+            let own = policies.iter().all(|p| p.readers.contains(&p.owner) && exists(&p.owner));
+            ordered && own && policies.iter().all(|p| increasing(&p.readers) && p.readers.iter().all(exists))
         }
         Attr::Literal(l) => {
             let count = l.shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d));
@@ -373,7 +373,7 @@ fn attr_problem(c: &Computation, attr: &Attr) -> Option<&'static str> {
                 && finite
         }
     };
-    (!ok).then_some("is out of range, or names a player that does not exist")
+    (!ok).then_some("is out of range or order, or names a player that does not exist")
 }
 
 fn index_is_small(item: &IndexItem, small: impl Fn(&i64) -> bool) -> bool {

@@ -1,6 +1,6 @@
 //! Types and shapes (invariant 5): every type is inferred again and compared with what is recorded.
 
-use std::collections::BTreeSet;
+use std::collections::BTreeMap;
 
 use ir::{Attr, Block, Computation, DType, Diagnostic, Dim, Graph, Instr, Literal, Number, Op, Problem, Span, Type};
 use ir::{ValueId, canonical_attrs, infer};
@@ -161,14 +161,26 @@ fn fits(literal: &Literal, dtype: DType) -> bool {
 
 /// Invariant 6: every dimension that is named anywhere is the length of some input's axis.
 fn dims(c: &Computation, out: &mut Vec<Diagnostic>) {
-    let bound: BTreeSet<String> = c.dims().into_iter().filter(|(_, input)| input.is_some()).map(|(n, _)| n).collect();
-    let mut named: BTreeSet<String> = c.matched.iter().map(|m| m.name.clone()).collect();
+    let mut named: BTreeMap<String, Span> = c.matched.iter().map(|m| (m.name.clone(), Span::default())).collect();
     for graph in c.functions.iter().map(|f| &f.graph).chain([&c.graph]) {
-        named.extend(graph.values.iter().flat_map(|v| &v.ty.shape).flat_map(Dim::names).map(str::to_owned));
-        graph.visit(&mut |i| named.extend(i.attrs.str("dim").map(str::to_owned)));
+        let params = graph.body.params.iter().map(|p| (*p, Span::default()));
+        let mut values: Vec<(ValueId, Span)> = params.collect();
+        graph.visit(&mut |instr| {
+            let inner = instr.region.iter().flat_map(|r| &r.params);
+            values.extend(instr.results.iter().chain(inner).map(|v| (*v, instr.span.clone())));
+            if let Some(dim) = instr.attrs.str("dim") {
+                named.entry(dim.to_owned()).or_insert_with(|| instr.span.clone());
+            }
+        });
+        for (value, span) in values {
+            for name in graph.value(value).ty.shape.iter().flat_map(Dim::names) {
+                named.entry(name.to_owned()).or_insert_with(|| span.clone());
+            }
+        }
     }
-    for name in named.difference(&bound) {
+    let bound = c.dims();
+    for (name, span) in named.into_iter().filter(|(name, _)| bound.get(name).is_none_or(Option::is_none)) {
         let text = format!("nothing says how long `{name}` is: no input has an axis of just that length");
-        out.push(Diagnostic::new("dim.unbound", Span::default(), text));
+        out.push(Diagnostic::new("dim.unbound", span, text));
     }
 }

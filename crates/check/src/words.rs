@@ -39,8 +39,8 @@ impl fmt::Display for Disclosure {
 
 /// What one owner gives, and what becomes of it.
 fn section(d: &Disclosure, owner: &Owner) -> Vec<String> {
-    let mut lines = gives(owner);
-    let mine: Vec<&str> = owner.gives.iter().map(|g| g.name.as_str()).collect();
+    let mut lines = gives(d, owner);
+    let mine: Vec<&str> = owner.gives.iter().filter(|g| !g.label.is_empty()).map(|g| g.name.as_str()).collect();
     let concerns = |e: &&Event| {
         let own = e.learners == [owner.player.as_str()] && e.from.iter().all(|f| mine.contains(&f.as_str()));
         !own && e.from.iter().any(|f| mine.contains(&f.as_str()))
@@ -64,7 +64,7 @@ fn section(d: &Disclosure, owner: &Owner) -> Vec<String> {
 }
 
 /// Inputs that leave in the same forms stand together.
-fn gives(owner: &Owner) -> Vec<String> {
+fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
     let mut lines = Vec::new();
     let mut rest: Vec<&Given> = owner.gives.iter().collect();
     while let Some(first) = rest.first().copied() {
@@ -77,7 +77,9 @@ fn gives(owner: &Owner) -> Vec<String> {
             lines.push(format!("{:7}{}: {}{at}{public}", if i == 0 { "gives" } else { "" }, given.name, given.size));
         }
         if first.forms.is_empty() {
-            lines.push(format!("{:7}it is: nothing computed from it leaves {} unreleased", "as", first.at));
+            let told = d.events.iter().any(|e| alike.iter().any(|g| e.from.contains(&g.name)));
+            let how = if told { "what is released of it, and nothing else" } else { "it is; it stays there" };
+            lines.push(format!("{:7}{how}", "as"));
         }
         for (i, form) in first.forms.iter().enumerate() {
             let text = if form.in_the_clear {
@@ -97,7 +99,11 @@ fn quoted(event: &Event) -> String {
 }
 
 fn learn(event: &Event) -> &'static str {
-    if event.learners.len() == 1 { "learns" } else { "learn" }
+    match (event.delivered, event.learners.len()) {
+        (false, _) => "may learn",
+        (true, 1) => "learns",
+        (true, _) => "learn",
+    }
 }
 
 fn learns(event: &Event) -> String {
@@ -106,10 +112,10 @@ fn learns(event: &Event) -> String {
         Some(n) => format!(", {n} times"),
         None => ", once for every batch of rows".to_owned(),
     };
-    let may = match (event.reason, event.output) {
-        (Reason::Reader, _) => ", as the labels allow",
-        (Reason::Released, _) => ", from what was released before",
-        (Reason::Release, _) => "",
+    let may = match event.reason {
+        Reason::Reader => ", as the labels allow",
+        Reason::Released => ", from what was released before",
+        Reason::Release => "",
     };
     format!(
         "so that {} {} {} ({}{often}, computed from {}){may}",
