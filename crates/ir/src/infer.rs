@@ -59,6 +59,9 @@ pub fn canonical_attrs(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Attrs> {
 
 fn convert(spec: &OpSpec, name: &str, kind: AttrKind, value: &Attr) -> Result<Attr> {
     Ok(match (kind, value) {
+        (AttrKind::Real, Attr::Real(x)) if !x.is_finite() => {
+            return Err(problem("attribute.value", format!("`{name}` of `{}` must be finite", spec.name)));
+        }
         (AttrKind::Int, Attr::Int(_))
         | (AttrKind::Ints, Attr::Ints(_))
         | (AttrKind::Bool, Attr::Bool(_))
@@ -183,6 +186,9 @@ fn declared(op: Op, attrs: &Attrs) -> Result<Type> {
     }
     let shape: Shape = match op {
         Op::Const => attrs.literal("value").map(|l| l.shape.iter().map(|n| Dim::constant(*n)).collect()),
+        Op::Fill if attrs.literal("value").is_some_and(|l| l.as_number().is_none()) => {
+            return Err(problem("attribute.value", "`fill` takes a single number".to_owned()));
+        }
         Op::Fill => attrs.shape("shape").cloned(),
         Op::Eye => match attrs.int("n") {
             Some(n) if n > 0 => Some(vec![Dim::constant(n as u64); 2]),
@@ -356,7 +362,7 @@ pub(crate) fn range_length(item: &IndexItem, dim: &Dim) -> Option<Dim> {
         IndexItem::At(i) => {
             let n = dim.as_constant();
             let ok = match n {
-                Some(n) => *i < n as i64 && -*i <= n as i64,
+                Some(n) => (-i128::from(n)..i128::from(n)).contains(&i128::from(*i)),
                 // A named axis may be indexed near its ends; the worker checks it when the length is known.
                 None => true,
             };
@@ -364,9 +370,9 @@ pub(crate) fn range_length(item: &IndexItem, dim: &Dim) -> Option<Dim> {
         }
         IndexItem::Range { start: None, end: None, step: 1 } => Some(dim.clone()),
         IndexItem::Range { start, end, step } => {
-            let n = dim.as_constant()? as i64;
-            let at = |x: i64| if x < 0 { (x + n).max(0) } else { x.min(n) };
-            let (s, e) = (at(start.unwrap_or(0)), at(end.unwrap_or(n)));
+            let n = i128::from(dim.as_constant()?);
+            let at = |x: i128| if x < 0 { (x + n).max(0) } else { x.min(n) };
+            let (s, e) = (at(start.map_or(0, i128::from)), at(end.map_or(n, i128::from)));
             Some(Dim::constant(((e - s).max(0) as u64).div_ceil(*step)))
         }
     }

@@ -105,6 +105,9 @@ fn transpose(x: &Type, attrs: &Attrs) -> Result<Shape> {
 }
 
 fn index(x: &Type, at: &[IndexItem]) -> Result<Shape> {
+    if at.iter().any(|item| matches!(item, IndexItem::Range { step: 0, .. })) {
+        return Err(shape_problem("shape.index", "a range goes on by at least 1".to_owned()));
+    }
     if at.len() > x.rank() {
         return Err(shape_problem("shape.index", format!("{} positions for {x}", at.len())));
     }

@@ -177,6 +177,11 @@ impl Dim {
         self.as_constant() == Some(1)
     }
 
+    /// The part of the length that depends on no name.
+    pub fn constant_part(&self) -> u64 {
+        self.constant
+    }
+
     /// The names that the length depends on.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.keys().map(String::as_str)

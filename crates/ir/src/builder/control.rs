@@ -78,6 +78,7 @@ impl Builder {
                 format!("`{}` must carry at least one value", op.name()),
             ));
         }
+        super::limits::nesting(self.frame().open.len(), span)?;
         for arg in &args {
             self.visible(*arg, span)?;
         }
@@ -123,6 +124,7 @@ impl Builder {
         let params = block.block.params.clone();
         let checked = self.check_next(&pending, &params[params.len() - pending.carried..], next, span);
         let mut open = self.frame_mut().open.pop().expect("a loop is open");
+        self.abandoned |= checked.is_err();
         checked?;
         open.block.results = next.to_vec();
         let inits = pending.args[pending.args.len() - pending.carried..].to_vec();
@@ -169,6 +171,7 @@ impl Builder {
 
     /// Gives up the innermost loop or function after an error inside it.
     pub fn abandon(&mut self) {
+        self.abandoned = true;
         let frame = self.frame_mut();
         if frame.open.len() > 1 {
             frame.open.pop();
@@ -198,6 +201,10 @@ impl Builder {
                 format!("there is a function or operator `{name}` already"),
             ));
         }
+        super::limits::count("limit.functions", "functions", self.computation.functions.len(), span)?;
+        for (_, ty, _) in params {
+            super::limits::shape(&ty.shape, span)?;
+        }
         self.frames.push(Frame::new(name));
         let mut ids = Vec::new();
         for (name, ty, place) in params {
@@ -222,6 +229,8 @@ impl Builder {
         }
         let checked = results.iter().try_for_each(|v| self.visible(*v, span));
         let mut frame = self.frames.pop().expect("a function is open");
+        let whole = checked.is_ok() && frame.open.len() == 1 && !results.is_empty();
+        self.abandoned |= !whole;
         checked?;
         if frame.open.len() != 1 {
             return Err(Diagnostic::new("misuse", span.clone(), "a loop in the function is not closed"));
@@ -230,6 +239,7 @@ impl Builder {
             return Err(Diagnostic::new("function.result", span.clone(), "a function returns at least one value"));
         }
         frame.block().block.results = results.to_vec();
+        self.closed_names.extend(frame.names.keys().cloned());
         self.computation.functions.push(Function { name: frame.name.clone(), graph: close(frame) });
         Ok(())
     }
@@ -262,6 +272,7 @@ impl Builder {
                 ));
             }
         }
+        self.check_size(span)?;
         let placement = results[0].1;
         let attrs = Attrs::new().with("function", Attr::Str(name.to_owned()));
         let types = results.iter().map(|(ty, _)| ty.clone()).collect();

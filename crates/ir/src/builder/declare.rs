@@ -80,16 +80,16 @@ pub(super) fn identifier(name: &str, span: &Span) -> Built<()> {
 impl Builder {
     fn declare_place(&mut self, placement: Placement, span: &Span) -> Built<PlacementId> {
         identifier(&placement.name, span)?;
-        if self.computation.placement_named(&placement.name).is_some() {
+        let taken = [&self.frame().names, &self.frames[0].names].iter().any(|n| n.contains_key(&placement.name));
+        if taken || self.closed_names.contains(&placement.name) || self.places.contains(&placement.name) {
             return Err(Diagnostic::new(
                 "name.taken",
                 span.clone(),
                 format!("`{}` is already declared", placement.name),
             ));
         }
-        if self.computation.placements.len() >= usize::from(u16::MAX) {
-            return Err(Diagnostic::new("limit.placements", span.clone(), "too many players and placements"));
-        }
+        super::limits::count("limit.placements", "players and placements", self.computation.placements.len(), span)?;
+        self.places.insert(placement.name.clone());
         self.computation.placements.push(placement);
         Ok(PlacementId(self.computation.placements.len() as u16 - 1))
     }
@@ -208,6 +208,8 @@ impl Builder {
                 "inputs stand in the main program, outside of loops and functions",
             ));
         }
+        super::limits::shape(&ty.shape, span)?;
+        self.check_size(span)?;
         let label = merge(label);
         let attrs = Attrs::new().with("name", Attr::Str(name.to_owned())).with("label", Attr::Label(label));
         identifier(name, span)?;

@@ -6,9 +6,10 @@
 
 mod control;
 mod declare;
+mod limits;
 mod operands;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{HashMap, HashSet};
 
 use crate::attrs::{Attr, Attrs, Literal, OwnerPolicy};
 use crate::diag::{Diagnostic, Span};
@@ -20,6 +21,7 @@ use crate::types::{DType, Type};
 
 pub(crate) use declare::{RESERVED, is_identifier};
 pub use operands::Operand;
+pub(crate) use operands::shown;
 
 /// Result of a builder's step.
 pub(crate) type Built<T> = Result<T, Diagnostic>;
@@ -33,6 +35,14 @@ pub struct Builder {
     frames: Vec<Frame>,
     /// Where operators run: the `on` blocks that are open.
     context: Vec<Context>,
+    /// Names of players and placements.
+    places: HashSet<String>,
+    /// Names of values in functions that are closed.
+    closed_names: HashSet<String>,
+    /// Names of outputs.
+    outputs: HashSet<String>,
+    /// A loop or function was given up, so that nothing whole can come of this.
+    abandoned: bool,
 }
 
 /// Where operators run, and what floats become when they are moved there.
@@ -52,6 +62,8 @@ struct Frame {
     home: Vec<u32>,
     serial: u32,
     names: HashMap<String, ValueId>,
+    /// The dimensions that occur in its values.
+    dims: HashSet<String>,
 }
 
 /// A block under construction.
@@ -67,11 +79,24 @@ impl Frame {
     fn new(name: &str) -> Frame {
         let open = OpenBlock { serial: 0, block: Block::default(), moved: HashMap::new(), control: None };
         let graph = Graph::default();
-        Frame { name: name.to_owned(), graph, open: vec![open], home: Vec::new(), serial: 0, names: HashMap::new() }
+        Frame {
+            name: name.to_owned(),
+            graph,
+            open: vec![open],
+            home: Vec::new(),
+            serial: 0,
+            names: HashMap::new(),
+            dims: HashSet::new(),
+        }
     }
 
     fn define(&mut self, ty: Type, placement: PlacementId) -> ValueId {
         let id = ValueId(self.graph.values.len() as u32);
+        for name in ty.shape.iter().flat_map(|d| d.names()) {
+            if !self.dims.contains(name) {
+                self.dims.insert(name.to_owned());
+            }
+        }
         self.graph.values.push(ValueInfo { name: None, ty, placement });
         self.home.push(self.open.last().expect("a frame has a block").serial);
         id
@@ -90,7 +115,15 @@ impl Builder {
     pub fn new(name: &str, span: Span) -> Built<Builder> {
         declare::identifier(name, &span)?;
         let computation = Computation { name: name.to_owned(), ..Computation::default() };
-        Ok(Builder { computation, frames: vec![Frame::new("")], context: Vec::new() })
+        Ok(Builder {
+            computation,
+            frames: vec![Frame::new("")],
+            context: Vec::new(),
+            places: HashSet::new(),
+            closed_names: HashSet::new(),
+            outputs: HashSet::new(),
+            abandoned: false,
+        })
     }
 
     /// The computation so far: its players and placements.
@@ -160,6 +193,8 @@ impl Builder {
         let at = |p: Problem| Diagnostic { code: p.code, message: p.message, span: span.clone(), help: p.help };
         let attrs = canonical_attrs(op, &types, &attrs).map_err(at)?;
         let ty = infer(op, &types, &attrs).map_err(at)?;
+        limits::shape(&ty.shape, span)?;
+        self.check_size(span)?;
         self.check_held(&ty, placement, span)?;
         self.check_dims(&attrs, span)?;
         if let (Some(literal), Some(dtype)) = (attrs.literal("value"), attrs.dtype("type")) {
@@ -203,7 +238,7 @@ impl Builder {
     /// Refuses a name that is no identifier, or taken.
     pub(crate) fn check_name(&self, name: &str, span: &Span) -> Built<()> {
         declare::identifier(name, span)?;
-        if self.computation.placement_named(name).is_some() {
+        if self.places.contains(name) {
             return Err(Diagnostic::new(
                 "name.taken",
                 span.clone(),
@@ -219,7 +254,7 @@ impl Builder {
 
     /// Whether a name is free for a value of the graph under construction.
     pub fn is_free(&self, name: &str) -> bool {
-        !self.frame().names.contains_key(name) && self.computation.placement_named(name).is_none()
+        !self.frame().names.contains_key(name) && !self.places.contains(name)
     }
 
     /// Moves a value to a placement, as another element type if one is named.
@@ -281,9 +316,7 @@ impl Builder {
                 "an output needs a name without quotes and control characters",
             ));
         }
-        let taken =
-            self.frame().open[0].block.instrs.iter().any(|i| i.op == Op::Output && i.attrs.str("name") == Some(name));
-        if taken {
+        if !self.outputs.insert(name.to_owned()) {
             return Err(Diagnostic::new("name.taken", span.clone(), format!("there is an output \"{name}\" already")));
         }
         let attrs = Attrs::new().with("to", to).with("name", Attr::Str(name.to_owned()));
@@ -321,11 +354,15 @@ impl Builder {
     /// The finished computation.
     ///
     /// # Errors
-    /// If a block is still open, or nothing is computed.
+    /// If a block is still open, or one was given up after an error.
     pub fn finish(mut self) -> Built<Computation> {
         let frame = self.frames.pop().expect("there is a main program");
         if !self.frames.is_empty() || frame.open.len() != 1 {
             return Err(Diagnostic::new("misuse", Span::default(), "a function or loop is not closed"));
+        }
+        if self.abandoned {
+            let message = "a function or loop was given up after an error, so the program is not whole";
+            return Err(Diagnostic::new("misuse", Span::default(), message));
         }
         self.computation.graph = close(frame);
         crate::text::name_values(&mut self.computation);
@@ -351,9 +388,6 @@ fn signature(function: &Function) -> (Vec<Slot>, Vec<Slot>) {
     (of(&function.graph.body.params), of(&function.graph.body.results))
 }
 
-/// The names of dimensions, with how often each occurs; kept here so that every step can check them.
-type Names = BTreeMap<String, u64>;
-
 impl Builder {
     /// Dimensions that an attribute names must belong to some input, or nothing binds them.
     fn check_dims(&self, attrs: &Attrs, span: &Span) -> Built<()> {
@@ -362,23 +396,12 @@ impl Builder {
             (None, Some(dim)) => vec![dim],
             (None, None) => return Ok(()),
         };
-        let known = self.known_dims();
-        match named.iter().find(|n| !known.contains_key(**n)) {
+        match named.iter().find(|n| !self.frames.iter().any(|f| f.dims.contains(**n))) {
             None => Ok(()),
             Some(name) => {
                 Err(Diagnostic::new("dim.unknown", span.clone(), format!("no input has a dimension `{name}`")))
             }
         }
-    }
-
-    fn known_dims(&self) -> Names {
-        let mut names = Names::new();
-        for value in self.frames.iter().flat_map(|f| &f.graph.values) {
-            for name in value.ty.shape.iter().flat_map(|d| d.names()) {
-                *names.entry(name.to_owned()).or_default() += 1;
-            }
-        }
-        names
     }
 }
 

@@ -86,7 +86,7 @@ impl Builder {
                         return Err(Diagnostic::new(
                             "type.literal",
                             span.clone(),
-                            format!("the type of {literal} is not clear here"),
+                            format!("the type of {} is not clear here", shown(literal)),
                         )
                         .help("write `const(…, type=…)`"));
                     };
@@ -170,10 +170,18 @@ impl Builder {
     }
 }
 
+/// A constant as a message shows it.
+pub(crate) fn shown(literal: &Literal) -> String {
+    if literal.values.len() > 8 { "this constant".to_owned() } else { literal.to_string() }
+}
+
 /// Refuses constants that do not fit their type.
 pub(super) fn check_literal(literal: &Literal, dtype: DType, span: &Span) -> Built<()> {
-    let count: u64 = literal.shape.iter().product();
-    if count != literal.values.len() as u64 {
+    let count = literal.shape.iter().try_fold(1u64, |n, d| n.checked_mul(*d));
+    if count == Some(0) {
+        return Err(Diagnostic::new("literal.shape", span.clone(), "a constant has at least one number"));
+    }
+    if count != Some(literal.values.len() as u64) {
         return Err(Diagnostic::new(
             "literal.shape",
             span.clone(),

@@ -221,6 +221,9 @@ impl<'a> Lexer<'a> {
         match rest[1..].find('"') {
             Some(length) => {
                 let text = &rest[1..1 + length];
+                if text.chars().any(char::is_control) {
+                    self.error(Span::text(line, column as u32, 1), "a control character in a string", None);
+                }
                 self.push(Tok::Str, text, line, column, text.chars().count() + 2);
                 length + 2
             }

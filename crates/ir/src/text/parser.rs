@@ -118,7 +118,7 @@ impl<'a> Parser<'a> {
         let found = match found.tok {
             Tok::Newline | Tok::End => "the end of the line".to_owned(),
             Tok::Indent | Tok::Dedent => "another indentation".to_owned(),
-            Tok::Str => format!("\"{}\"", found.text),
+            Tok::Str => "a string".to_owned(),
             _ => format!("`{}`", found.text),
         };
         self.error_here(format!("expected {what}, found {found}"), "")

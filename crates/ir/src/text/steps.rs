@@ -5,7 +5,7 @@ use super::expr::nearest_operator;
 use super::lower::{Ends, Lower, Place, all};
 use super::parser::{Parsed, Reported};
 use crate::attrs::{Attr, Attrs};
-use crate::builder::Operand;
+use crate::builder::{Operand, shown};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::ValueId;
 use crate::ops::Op;
@@ -177,7 +177,7 @@ impl Lower {
                 self.builder.op(Op::Const, &[], attrs, &e.span)
             }
             (Operand::Literal(literal), _) => {
-                let message = format!("the type of {} is not clear here", shortened(&literal));
+                let message = format!("the type of {} is not clear here", shown(&literal));
                 let d = Diagnostic::new("type.literal", e.span.clone(), message);
                 Err(d.help("write `const(…, type=…)` in an `on …` block"))
             }
@@ -221,11 +221,6 @@ impl Lower {
             None => self.report(d),
         }
     }
-}
-
-/// A literal as an error shows it.
-fn shortened(literal: &crate::attrs::Literal) -> String {
-    if literal.values.len() > 8 { "this constant".to_owned() } else { literal.to_string() }
 }
 
 /// What a statement is called when it makes another number of values than there are names.
