@@ -1,1 +1,31 @@
 //! Protections: share types, their kernels, and the functions written once over them.
+//!
+//! | module | what it has |
+//! |---|---|
+//! | [`party`] | [`Party`]: one player's view of one operator instance; all that a kernel sees |
+//! | [`keys`] | [`SessionKeys`]: where all shared and private randomness comes from |
+//! | [`replicated`] | three players, honest majority, semi-honest |
+//!
+//! Kernels are `async fn`s of one player's view that read like their paper. They know nothing of operators of the
+//! language, of plans or of sockets.
+
+pub mod channel;
+pub mod dispatch;
+pub mod error;
+pub mod keys;
+pub mod party;
+pub mod plain;
+pub mod replicated;
+#[cfg(any(test, feature = "testing"))]
+pub mod testing;
+pub mod value;
+pub mod wire;
+
+pub use channel::Channel;
+pub use dispatch::{Route, apply, transfer};
+pub use error::{Error, Result};
+pub use keys::{PairSecret, SessionKeys};
+pub use party::{Context, Party};
+pub use plain::Plain;
+pub use value::{Env, Value};
+pub use wire::Wire;

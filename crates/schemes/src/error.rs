@@ -1,0 +1,113 @@
+//! What can go wrong in a kernel, split by whose fault it is.
+
+use algebra::{FixedError, ShapeError};
+use net::{NetError, Player};
+
+/// The result of a kernel.
+pub type Result<T, E = Error> = std::result::Result<T, E>;
+
+/// An error of a kernel. No variant carries a value or any part of one.
+#[derive(Clone, Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The exchange of messages failed.
+    #[error(transparent)]
+    Net(#[from] Box<NetError>),
+    /// A player sent what the protocol does not allow.
+    #[error("{player} broke the protocol of `{kernel}`: {what}")]
+    Misbehaved {
+        /// Who sent it.
+        player: Player,
+        /// In which kernel.
+        kernel: &'static str,
+        /// What was wrong.
+        what: String,
+    },
+    /// Operands whose shapes do not go together.
+    #[error(transparent)]
+    Shape(#[from] ShapeError),
+    /// An input that has no fixed-point encoding.
+    #[error(transparent)]
+    Fixed(#[from] FixedError),
+    /// A plaintext value that does not fit the type it is cast to.
+    #[error("element {index} does not fit {dtype}: {why}")]
+    Range {
+        /// Row-major position.
+        index: usize,
+        /// The type that was asked for.
+        dtype: String,
+        /// Why it does not fit.
+        why: &'static str,
+    },
+    /// An operator that a scheme does not have for these types.
+    #[error("`{op}` of {operands} cannot run on `{scheme}`")]
+    Unsupported {
+        /// The operator.
+        op: &'static str,
+        /// Its operands' types.
+        operands: String,
+        /// The scheme.
+        scheme: &'static str,
+    },
+    /// A kernel was called against its rules by our own code.
+    #[error("misuse of a kernel: {what}")]
+    Misuse {
+        /// Which rule.
+        what: String,
+    },
+}
+
+impl From<NetError> for Error {
+    fn from(error: NetError) -> Self {
+        Self::Net(Box::new(error))
+    }
+}
+
+impl Error {
+    /// Our own code called a kernel wrongly.
+    pub(crate) fn misuse(what: impl Into<String>) -> Self {
+        Self::Misuse { what: what.into() }
+    }
+
+    /// A stable code for programs.
+    #[must_use]
+    pub fn code(&self) -> &'static str {
+        match self {
+            Self::Net(error) => error.code(),
+            Self::Misbehaved { .. } => "scheme.peer-misbehaved",
+            Self::Shape(error) => error.code(),
+            Self::Fixed(error) => error.code(),
+            Self::Range { .. } => "value.range",
+            Self::Unsupported { .. } => "scheme.unsupported",
+            Self::Misuse { .. } => "scheme.misuse",
+        }
+    }
+
+    /// The player whom the error concerns.
+    #[must_use]
+    pub fn player(&self) -> Option<&Player> {
+        match self {
+            Self::Net(error) => error.player(),
+            Self::Misbehaved { player, .. } => Some(player),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    #[must_use]
+    pub fn help(&self) -> String {
+        match self {
+            Self::Net(error) => error.help(),
+            Self::Misbehaved { player, .. } => {
+                format!("compare the versions of both workers; if they agree, ask the operator of {player}")
+            }
+            Self::Shape(error) => error.help().to_owned(),
+            Self::Fixed(error) => error.help().to_owned(),
+            Self::Range { .. } => "clip or scale the values first, or choose a wider type".to_owned(),
+            Self::Unsupported { .. } => {
+                "cast to a type that the scheme has, or do this step at another placement".to_owned()
+            }
+            Self::Misuse { .. } => "this is a defect of privity: please report it with the program".to_owned(),
+        }
+    }
+}

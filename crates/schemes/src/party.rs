@@ -1,0 +1,221 @@
+//! One player's view of one operator instance: all that a kernel sees of the world.
+
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU32, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+
+use algebra::Prg;
+use bytes::Bytes;
+use futures::channel::oneshot;
+use net::{Label, PlayerId, Scope};
+
+use crate::channel::Channel;
+use crate::error::{Error, Result};
+use crate::keys::SessionKeys;
+use crate::wire::Wire;
+
+/// Elementary operations below which handing work to another thread costs more than it saves.
+const INLINE_BELOW: usize = 1 << 17;
+
+/// What all operators of one session share at one player.
+pub struct Context {
+    channel: Arc<dyn Channel>,
+    keys: SessionKeys,
+    threads: Option<Arc<rayon::ThreadPool>>,
+}
+
+impl Context {
+    /// A context over a channel, computing on the global thread pool.
+    #[must_use]
+    pub fn new(channel: Arc<dyn Channel>, keys: SessionKeys) -> Self {
+        Self { channel, keys, threads: None }
+    }
+
+    /// Computes on these threads instead.
+    #[must_use]
+    pub fn on_threads(mut self, pool: Arc<rayon::ThreadPool>) -> Self {
+        self.threads = Some(pool);
+        self
+    }
+
+    /// The session's keys.
+    #[must_use]
+    pub fn keys(&self) -> &SessionKeys {
+        &self.keys
+    }
+}
+
+/// One player's end of one operator instance.
+///
+/// Kernels that are awaited one after another may use the same party. Whatever runs concurrently, each on data
+/// that arrives in its own time, takes a party of its own with [`narrow`](Self::narrow), so that all players
+/// number its messages and masks alike.
+pub struct Party {
+    context: Arc<Context>,
+    roles: Arc<[PlayerId]>,
+    scope: Scope,
+    kernel: &'static str,
+    depth: Arc<AtomicU32>,
+    /// The depth of the party that this one was narrowed from, which depends on what happens here.
+    outer: Option<Arc<AtomicU32>>,
+    /// Kernels entered so far.
+    entered: AtomicU32,
+    /// Messages sent to, and taken from, each player so far.
+    counts: Mutex<BTreeMap<PlayerId, [u32; 2]>>,
+}
+
+impl Party {
+    /// The view of an operator at `scope`, on a placement whose roles are taken by `roles`, in order.
+    ///
+    /// `depth` is the causal depth of the operands: the greatest depth of a message that they depend on.
+    #[must_use]
+    pub fn new(context: Arc<Context>, roles: impl Into<Arc<[PlayerId]>>, scope: Scope, depth: u32) -> Self {
+        Self::build(context, roles.into(), scope, "operator", depth, None)
+    }
+
+    fn build(
+        context: Arc<Context>,
+        roles: Arc<[PlayerId]>,
+        scope: Scope,
+        kernel: &'static str,
+        depth: u32,
+        outer: Option<Arc<AtomicU32>>,
+    ) -> Self {
+        Self {
+            context,
+            roles,
+            scope,
+            kernel,
+            depth: Arc::new(AtomicU32::new(depth)),
+            outer,
+            entered: AtomicU32::new(0),
+            counts: Mutex::default(),
+        }
+    }
+
+    /// Who we are.
+    #[must_use]
+    pub fn me(&self) -> PlayerId {
+        self.context.channel.me()
+    }
+
+    /// Our role in the placement, if we have one.
+    #[must_use]
+    pub fn role(&self) -> Option<usize> {
+        let me = self.me();
+        self.roles.iter().position(|&player| player == me)
+    }
+
+    /// The players of the placement, by role.
+    #[must_use]
+    pub fn roles(&self) -> &[PlayerId] {
+        &self.roles
+    }
+
+    /// The causal depth of what was computed so far.
+    #[must_use]
+    pub fn depth(&self) -> u32 {
+        self.depth.load(Ordering::Relaxed)
+    }
+
+    /// A party for a named part that runs concurrently with others. What it learns deepens this one when it ends.
+    #[must_use]
+    pub fn narrow<'a>(&self, label: impl Into<Label<'a>>) -> Self {
+        self.child(self.scope.child("part").child(label), self.kernel)
+    }
+
+    /// A party for one run of a kernel, told apart from earlier runs by counting.
+    pub(crate) fn enter(&self, kernel: &'static str) -> Self {
+        let run = self.entered.fetch_add(1, Ordering::Relaxed);
+        self.child(self.scope.child(kernel).child(u64::from(run)), kernel)
+    }
+
+    fn child(&self, scope: Scope, kernel: &'static str) -> Self {
+        let (context, roles, outer) = (self.context.clone(), self.roles.clone(), Some(self.depth.clone()));
+        Self::build(context, roles, scope, kernel, self.depth(), outer)
+    }
+
+    /// The same part as seen on another placement.
+    #[must_use]
+    pub fn on(&self, roles: impl Into<Arc<[PlayerId]>>) -> Self {
+        let roles = roles.into();
+        let scope = roles.iter().fold(self.scope.child("on"), |s, p| s.child(u64::from(p.0)));
+        let outer = Some(self.depth.clone());
+        Self::build(self.context.clone(), roles, scope, self.kernel, self.depth(), outer)
+    }
+
+    /// Queues a message to a player; never blocks.
+    pub fn send<T: Wire>(&self, to: PlayerId, message: &T) {
+        let mut payload = Vec::new();
+        message.write(&mut payload);
+        let step = self.scope.step(self.count(to, 0));
+        self.context.channel.post(to, step, self.depth() + 1, Bytes::from(payload));
+    }
+
+    /// The next message from a player, which must have exactly this form.
+    pub async fn recv<T: Wire>(&self, from: PlayerId, form: T::Form) -> Result<T> {
+        let step = self.scope.step(self.count(from, 1));
+        let message = self.context.channel.take(from, step).await?;
+        self.depth.fetch_max(message.depth, Ordering::Relaxed);
+        T::read(&message.payload, &form).ok_or_else(|| Error::Misbehaved {
+            player: self.context.channel.player(from),
+            kernel: self.kernel,
+            what: format!("a message of {} bytes where {} were due", message.payload.len(), T::size(&form)),
+        })
+    }
+
+    /// The stream that we share with another player for one purpose of this kernel.
+    pub(crate) fn shared(&self, with: PlayerId, purpose: &'static str) -> Result<Prg> {
+        let stream = self.context.keys.shared(with, self.scope, purpose);
+        stream.ok_or_else(|| Error::misuse(format!("no shared secret with {}", self.context.channel.player(with))))
+    }
+
+    /// The stream that only we know for one purpose of this kernel.
+    pub(crate) fn private(&self, purpose: &'static str) -> Prg {
+        self.context.keys.private(self.scope, purpose)
+    }
+
+    /// Computes away from the thread that waits for messages, if `work` (elementary operations) is worth it.
+    pub async fn compute<T: Send + 'static>(&self, work: usize, f: impl FnOnce() -> T + Send + 'static) -> T {
+        if work < INLINE_BELOW {
+            return f();
+        }
+        let (done, result) = oneshot::channel();
+        let job = move || {
+            // Nobody waits any more if the session has ended meanwhile.
+            let _ = done.send(std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)));
+        };
+        match &self.context.threads {
+            Some(pool) => pool.spawn(job),
+            None => rayon::spawn(job),
+        }
+        match result.await {
+            Ok(Ok(value)) => value,
+            Ok(Err(panic)) => std::panic::resume_unwind(panic),
+            Err(oneshot::Canceled) => unreachable!("the job always answers"),
+        }
+    }
+
+    /// Counts a message to (0) or from (1) a player, and returns its number.
+    fn count(&self, player: PlayerId, direction: usize) -> u32 {
+        let mut counts = self.counts.lock().unwrap_or_else(PoisonError::into_inner);
+        let slot = &mut counts.entry(player).or_default()[direction];
+        let number = *slot;
+        *slot += 1;
+        number
+    }
+}
+
+impl Drop for Party {
+    fn drop(&mut self) {
+        if let Some(outer) = &self.outer {
+            outer.fetch_max(self.depth(), Ordering::Relaxed);
+        }
+    }
+}
+
+impl std::fmt::Debug for Party {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "Party({:?} in {} at {:?})", self.me(), self.kernel, self.scope)
+    }
+}

@@ -1,0 +1,189 @@
+//! A small world of players in one process: seeded keys, channels in memory, everything recorded.
+//!
+//! Messages arrive at once, so that no flush is needed; players take turns on one thread, so that a run is the same
+//! every time. An interceptor sees every message before it arrives and may change it.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Poll, Waker};
+
+use bytes::Bytes;
+use futures::future::{BoxFuture, join_all, poll_fn};
+use net::{Message, NetError, Player, PlayerId, Scope, Step};
+
+use crate::channel::Channel;
+use crate::keys::{Binding, PairSecret, SessionKeys};
+use crate::party::{Context, Party};
+
+/// A message as the world saw it.
+#[derive(Clone, Debug)]
+pub struct Sent {
+    /// Who sent it.
+    pub from: PlayerId,
+    /// Who gets it.
+    pub to: PlayerId,
+    /// Where in the computation.
+    pub step: Step,
+    /// Its causal depth.
+    pub depth: u32,
+    /// What it says.
+    pub payload: Bytes,
+}
+
+/// What an interceptor does with a message: changes its bytes, or leaves them.
+pub type Interceptor = Box<dyn FnMut(&Sent) -> Option<Bytes> + Send>;
+
+#[derive(Default)]
+struct Mail {
+    boxes: HashMap<(PlayerId, PlayerId, Step), Message>,
+    wakers: HashMap<(PlayerId, PlayerId, Step), Waker>,
+    sent: Vec<Sent>,
+    interceptor: Option<Interceptor>,
+}
+
+struct Desk {
+    me: PlayerId,
+    mail: Arc<Mutex<Mail>>,
+}
+
+impl Desk {
+    fn mail(&self) -> std::sync::MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Channel for Desk {
+    fn me(&self) -> PlayerId {
+        self.me
+    }
+
+    fn player(&self, id: PlayerId) -> Player {
+        Player { id, name: format!("P{}", id.0).into() }
+    }
+
+    fn post(&self, to: PlayerId, step: Step, depth: u32, payload: Bytes) {
+        let mut mail = self.mail();
+        let mut sent = Sent { from: self.me, to, step, depth, payload };
+        if let Some(changed) = mail.interceptor.as_mut().and_then(|f| f(&sent)) {
+            sent.payload = changed;
+        }
+        let key = (self.me, to, step);
+        let message = Message { depth, payload: sent.payload.clone() };
+        assert!(mail.boxes.insert(key, message).is_none(), "two messages at one address: {sent:?}");
+        mail.sent.push(sent);
+        if let Some(waker) = mail.wakers.remove(&key) {
+            waker.wake();
+        }
+    }
+
+    fn take(&self, from: PlayerId, step: Step) -> BoxFuture<'_, Result<Message, NetError>> {
+        let key = (from, self.me, step);
+        Box::pin(poll_fn(move |context| {
+            let mut mail = self.mail();
+            match mail.boxes.remove(&key) {
+                Some(message) => Poll::Ready(Ok(message)),
+                None => {
+                    mail.wakers.insert(key, context.waker().clone());
+                    Poll::Pending
+                }
+            }
+        }))
+    }
+}
+
+/// Players in one process. The first three are the roles of the placement; more may stand outside it.
+pub struct World {
+    contexts: Vec<Arc<Context>>,
+    mail: Arc<Mutex<Mail>>,
+    roles: Arc<[PlayerId]>,
+    seed: u64,
+    runs: u64,
+}
+
+impl World {
+    /// Three players.
+    #[must_use]
+    pub fn with_seed(seed: u64) -> Self {
+        Self::with_players(seed, 3)
+    }
+
+    /// Any number of players, the first three of whom share values.
+    #[must_use]
+    pub fn with_players(seed: u64, count: u16) -> Self {
+        let mail = Arc::<Mutex<Mail>>::default();
+        let fresh = |kind: &str, a: u16, b: u16| {
+            blake3::derive_key("privity test world", format!("{seed} {kind} {a} {b}").as_bytes())
+        };
+        let binding = Binding { agreement: [1; 32], session: fresh("session", 0, 0), attempt: 0 };
+        let context = |me: u16| {
+            let pairs = (0..count).filter(|&peer| peer != me).map(|peer| {
+                let (mine, theirs) = (fresh("pair", me, peer), fresh("pair", peer, me));
+                let (me, peer) = (PlayerId(me), PlayerId(peer));
+                (peer, PairSecret::derive((me, &mine), (peer, &theirs), &binding))
+            });
+            let keys = SessionKeys::new(PlayerId(me), pairs, &fresh("own", me, me), &binding);
+            Arc::new(Context::new(Arc::new(Desk { me: PlayerId(me), mail: mail.clone() }), keys))
+        };
+        let contexts = (0..count).map(context).collect();
+        Self { contexts, mail, roles: (0..3).map(PlayerId).collect(), seed, runs: 0 }
+    }
+
+    /// Lets an interceptor see, and change, every message from now on.
+    pub fn intercept(&mut self, f: impl FnMut(&Sent) -> Option<Bytes> + Send + 'static) {
+        self.mail().interceptor = Some(Box::new(f));
+    }
+
+    /// Runs one operator at all players, in a scope of its own, and returns what each got.
+    ///
+    /// # Panics
+    /// If a player waits for a message that never comes.
+    pub fn run<T>(&mut self, f: impl AsyncFn(Party) -> T) -> Vec<T> {
+        self.runs += 1;
+        let scope = Scope::root(&self.seed.to_le_bytes()).child(self.runs);
+        self.mail().sent.clear();
+        let _shown = ShowSeed(self.seed);
+        let parties = self.contexts.iter().map(|c| f(Party::new(c.clone(), self.roles.clone(), scope, 0)));
+        futures::executor::block_on(join_all(parties))
+    }
+
+    /// The messages of the last run.
+    #[must_use]
+    pub fn sent(&self) -> Vec<Sent> {
+        self.mail().sent.clone()
+    }
+
+    /// The greatest causal depth of the last run.
+    #[must_use]
+    pub fn rounds(&self) -> u32 {
+        self.mail().sent.iter().map(|s| s.depth).max().unwrap_or(0)
+    }
+
+    /// Bytes sent by each player in the last run.
+    #[must_use]
+    pub fn bytes(&self) -> Vec<usize> {
+        let mut bytes = vec![0; self.contexts.len()];
+        self.mail().sent.iter().for_each(|s| bytes[s.from.index()] += s.payload.len());
+        bytes
+    }
+
+    /// A player's context.
+    #[must_use]
+    pub fn context(&self, player: usize) -> &Arc<Context> {
+        &self.contexts[player]
+    }
+
+    fn mail(&self) -> std::sync::MutexGuard<'_, Mail> {
+        self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Prints the world's seed if a test fails inside it.
+struct ShowSeed(u64);
+
+impl Drop for ShowSeed {
+    fn drop(&mut self) {
+        if std::thread::panicking() {
+            eprintln!("World::with_seed({})", self.0);
+        }
+    }
+}

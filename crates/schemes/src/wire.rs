@@ -1,0 +1,145 @@
+//! What kernels send: encodings whose length both ends know beforehand.
+
+use algebra::{Bits, Ring, Seed, Tensor};
+
+/// A message. Little-endian, without headers: its size follows from its form, which is public.
+pub trait Wire: Sized {
+    /// What both ends know of it before it is sent: a length, a shape.
+    type Form;
+
+    /// Appends the encoding.
+    fn write(&self, out: &mut Vec<u8>);
+
+    /// The number of bytes of a message of this form; saturates where no message could be so long.
+    fn size(form: &Self::Form) -> usize;
+
+    /// Reads exactly one message of this form; `None` if there are too few or too many bytes.
+    fn read(bytes: &[u8], form: &Self::Form) -> Option<Self>;
+}
+
+impl<R: Ring> Wire for Vec<R> {
+    type Form = usize;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        R::write_le(self, out);
+    }
+
+    fn size(count: &usize) -> usize {
+        count.saturating_mul(R::BYTES)
+    }
+
+    fn read(bytes: &[u8], count: &usize) -> Option<Self> {
+        R::read_le(bytes).filter(|elements| elements.len() == *count)
+    }
+}
+
+impl<R: Ring> Wire for Tensor<R> {
+    type Form = Vec<usize>;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        R::write_le(self.data(), out);
+    }
+
+    fn size(shape: &Vec<usize>) -> usize {
+        shape.iter().fold(R::BYTES, |bytes, d| bytes.saturating_mul(*d))
+    }
+
+    fn read(bytes: &[u8], shape: &Vec<usize>) -> Option<Self> {
+        Tensor::new(shape.clone(), R::read_le(bytes)?).ok()
+    }
+}
+
+impl Wire for Bits {
+    type Form = usize;
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.write_bytes(out);
+    }
+
+    fn size(len: &usize) -> usize {
+        len.div_ceil(8)
+    }
+
+    fn read(bytes: &[u8], len: &usize) -> Option<Self> {
+        Bits::from_bytes(*len, bytes)
+    }
+}
+
+impl Wire for Seed {
+    type Form = ();
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.extend_from_slice(&self.0);
+    }
+
+    fn size((): &()) -> usize {
+        16
+    }
+
+    fn read(bytes: &[u8], (): &()) -> Option<Self> {
+        bytes.try_into().ok().map(Seed)
+    }
+}
+
+impl<A: Wire, B: Wire> Wire for (A, B) {
+    type Form = (A::Form, B::Form);
+
+    fn write(&self, out: &mut Vec<u8>) {
+        self.0.write(out);
+        self.1.write(out);
+    }
+
+    fn size((a, b): &Self::Form) -> usize {
+        A::size(a).saturating_add(B::size(b))
+    }
+
+    fn read(bytes: &[u8], (a, b): &Self::Form) -> Option<Self> {
+        let (first, second) = bytes.split_at_checked(A::size(a))?;
+        Some((A::read(first, a)?, B::read(second, b)?))
+    }
+}
+
+/// The low `width` bytes of each element.
+///
+/// For numbers that matter modulo a small power of two only, such as the carry of a truncation.
+pub struct Narrow<R> {
+    /// Bytes of each element that are sent.
+    pub width: usize,
+    /// The elements.
+    pub elements: Vec<R>,
+}
+
+impl<R: Ring> Wire for Narrow<R> {
+    /// Bytes of each element, and the number of elements.
+    type Form = (usize, usize);
+
+    fn write(&self, out: &mut Vec<u8>) {
+        out.reserve(self.width * self.elements.len());
+        for element in &self.elements {
+            let low = element.low_u64().to_le_bytes();
+            let high = element.high_u64().to_le_bytes();
+            out.extend(low.iter().chain(&high).take(self.width));
+        }
+    }
+
+    fn size((width, count): &Self::Form) -> usize {
+        width.saturating_mul(*count)
+    }
+
+    fn read(bytes: &[u8], (width, count): &Self::Form) -> Option<Self> {
+        if bytes.len() != Self::size(&(*width, *count)) || *width > R::BYTES {
+            return None;
+        }
+        let element = |chunk: &[u8]| {
+            let mut whole = [0u8; 16];
+            whole[..chunk.len()].copy_from_slice(chunk);
+            let whole = u128::from_le_bytes(whole);
+            R::from_halves(whole as u64, (whole >> 64) as u64)
+        };
+        let elements = match *width {
+            0 => vec![R::ZERO; *count],
+            width => bytes.chunks_exact(width).map(element).collect(),
+        };
+        Some(Self { width: *width, elements })
+    }
+}
