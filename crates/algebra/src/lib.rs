@@ -23,7 +23,7 @@ mod simd;
 pub mod slices;
 pub mod tensor;
 
-pub use bits::{BitPlanes, Bits, compose, decompose};
+pub use bits::{BitPlanes, Bits, bit_plane, compose, decompose};
 pub use conv::{Window, conv1d, conv2d, conv2d_add2, fold, unfold};
 pub use fixed::FixedError;
 pub use matmul::{matmul, matmul_add2};

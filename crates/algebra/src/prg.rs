@@ -5,9 +5,9 @@
 
 use std::fmt;
 
-use aes::Aes128;
-use aes::cipher::{InnerIvInit, KeyInit, StreamCipher};
-use ctr::{Ctr128LE, CtrCore};
+use aes::Aes128Enc;
+use aes::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
+use ctr::Ctr128LE;
 use rayon::prelude::*;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
@@ -34,7 +34,8 @@ impl fmt::Debug for Seed {
 ///
 /// The key is wiped when dropped. There is no `Clone`: two copies would produce one stream twice.
 pub struct Prg {
-    cipher: Aes128,
+    seed: Seed,
+    stream: Ctr128LE<Aes128Enc>,
     block: u128,
 }
 
@@ -48,7 +49,7 @@ impl Prg {
     /// The stream of `seed`, from its start.
     #[must_use]
     pub fn new(seed: Seed) -> Self {
-        Self { cipher: Aes128::new(&seed.0.into()), block: 0 }
+        Self { stream: stream(&seed, 0), seed, block: 0 }
     }
 
     /// Moves to the `block`-th 16-byte block of the stream.
@@ -58,16 +59,16 @@ impl Prg {
 
     /// Fills `out` with uniform elements.
     pub fn fill<R: Ring>(&mut self, out: &mut [R]) {
-        let start = self.advance(out.len() * R::BYTES);
-        let per_piece = PIECE / R::BYTES;
-        let piece = |(i, out): (usize, &mut [R])| {
-            let mut stream = self.stream(start + (i * PIECE / BLOCK) as u128);
-            R::fill_le(out, |bytes| stream.write_keystream(bytes));
-        };
-        if out.len() > 2 * per_piece && rayon::current_num_threads() > 1 {
-            out.par_chunks_mut(per_piece).enumerate().for_each(piece);
+        let bytes = out.len() * R::BYTES;
+        let start = self.advance(bytes);
+        if bytes <= 2 * PIECE || rayon::current_num_threads() == 1 {
+            R::fill_le(out, |bytes| self.stream.write_keystream(bytes));
         } else {
-            out.chunks_mut(per_piece).enumerate().for_each(piece);
+            let pieces = out.par_chunks_mut(PIECE / R::BYTES).enumerate();
+            pieces.for_each(|(i, out)| {
+                let mut stream = stream(&self.seed, start + (i * PIECE / BLOCK) as u128);
+                R::fill_le(out, |bytes| stream.write_keystream(bytes));
+            });
         }
     }
 
@@ -95,8 +96,8 @@ impl Prg {
 
     /// Fills `out` with uniform bytes.
     pub fn bytes(&mut self, out: &mut [u8]) {
-        let start = self.advance(out.len());
-        self.stream(start).write_keystream(out);
+        self.advance(out.len());
+        self.stream.write_keystream(out);
     }
 
     /// A fresh seed, drawn from this stream.
@@ -107,17 +108,20 @@ impl Prg {
         seed
     }
 
-    /// Reserves the blocks of a draw and returns its first.
+    /// Reserves the blocks of a draw, moves the stream there, and returns the first.
     fn advance(&mut self, bytes: usize) -> u128 {
         let start = self.block;
+        self.stream.seek(start * BLOCK as u128);
         self.block += bytes.div_ceil(BLOCK) as u128;
         start
     }
+}
 
-    fn stream(&self, block: u128) -> Ctr128LE<Aes128> {
-        // The initial vector is the counter's first value.
-        Ctr128LE::from_core(CtrCore::inner_iv_init(self.cipher.clone(), &block.to_le_bytes().into()))
-    }
+/// The key stream of `seed` from a block on.
+fn stream(seed: &Seed, block: u128) -> Ctr128LE<Aes128Enc> {
+    let mut stream = Ctr128LE::<Aes128Enc>::new(&seed.0.into(), &[0; BLOCK].into());
+    stream.seek(block * BLOCK as u128);
+    stream
 }
 
 #[cfg(test)]

@@ -1,13 +1,14 @@
 //! Packed bits: 64 to a word.
 
 mod planes;
-mod transpose;
+pub(crate) mod transpose;
 
 use std::fmt;
 
 use zeroize::Zeroize;
 
-pub use planes::{BitPlanes, compose, decompose};
+pub use planes::BitPlanes;
+pub use transpose::{bit_plane, compose, decompose};
 
 /// A vector of `len` bits, bit `i` in bit `i % 64` of word `i / 64`.
 ///

@@ -5,8 +5,6 @@ use std::fmt;
 use zeroize::Zeroize;
 
 use super::Bits;
-use super::transpose::transpose64;
-use crate::ring::Ring;
 
 /// `lanes` elements as planes: plane `j` holds bit `j` of each element.
 ///
@@ -114,54 +112,4 @@ impl Zeroize for BitPlanes {
     fn zeroize(&mut self) {
         self.planes.iter_mut().zeroize();
     }
-}
-
-/// The lowest `width` bits of every element, as planes.
-///
-/// # Panics
-/// If `width` exceeds the ring's bits.
-#[must_use]
-pub fn decompose<R: Ring>(elements: &[R], width: usize) -> BitPlanes {
-    assert!(width <= R::BITS as usize, "{width} bits of a ring of {}", R::BITS);
-    let blocks = elements.len().div_ceil(64);
-    let mut planes = vec![vec![0u64; blocks]; width];
-    let halves: [fn(R) -> u64; 2] = [R::low_u64, R::high_u64];
-    for (at, chunk) in elements.chunks(64).enumerate() {
-        for (half, group) in halves.iter().zip(planes.chunks_mut(64)) {
-            let mut block = [0u64; 64];
-            for (word, &element) in block.iter_mut().zip(chunk) {
-                *word = half(element);
-            }
-            transpose64(&mut block);
-            for (plane, word) in group.iter_mut().zip(block) {
-                plane[at] = word;
-            }
-        }
-    }
-    let planes = planes.into_iter().map(|words| Bits { len: elements.len(), words }).collect();
-    BitPlanes { lanes: elements.len(), planes }
-}
-
-/// The elements whose bits are the planes; absent high planes are zero.
-///
-/// # Panics
-/// If there are more planes than the ring has bits.
-#[must_use]
-pub fn compose<R: Ring>(planes: &BitPlanes) -> Vec<R> {
-    assert!(planes.width() <= R::BITS as usize, "{} bits in a ring of {}", planes.width(), R::BITS);
-    let mut out = vec![R::ZERO; planes.lanes];
-    for (at, chunk) in out.chunks_mut(64).enumerate() {
-        let mut halves = [[0u64; 64]; 2];
-        for (block, group) in halves.iter_mut().zip(planes.planes.chunks(64)) {
-            for (word, plane) in block.iter_mut().zip(group) {
-                *word = plane.words[at];
-            }
-            transpose64(block);
-        }
-        let [low, high] = halves;
-        for ((element, low), high) in chunk.iter_mut().zip(low).zip(high) {
-            *element = R::from_halves(low, high);
-        }
-    }
-    out
 }

@@ -101,39 +101,3 @@ fn tile_split<const MR: usize, const NR: usize>(k: usize, a: &[u64], b: &[u64], 
         }
     }
 }
-
-/// The inner product.
-#[inline(always)]
-pub(crate) fn dot<T: Element>(x: &[T], y: &[T]) -> T {
-    const LANES: usize = 32;
-    let ((xs, x_rest), (ys, y_rest)) = (x.as_chunks::<LANES>(), y.as_chunks::<LANES>());
-    let mut sums = [T::ZERO; LANES];
-    for (x, y) in xs.iter().zip(ys) {
-        for i in 0..LANES {
-            sums[i] = sums[i].plus(x[i].times(y[i]));
-        }
-    }
-    let rest = x_rest.iter().zip(y_rest).fold(T::ZERO, |sum, (&x, &y)| sum.plus(x.times(y)));
-    sums.iter().fold(rest, |sum, &x| sum.plus(x))
-}
-
-/// `c += Σ x[i] · rows[i]`, for up to four rows at a time.
-#[inline(always)]
-pub(crate) fn combine_rows<T: Element>(x: &[T], rows: &[T], c: &mut [T]) {
-    let n = c.len();
-    let (fours, rest) = x.as_chunks::<4>();
-    let (quads, tail) = rows.split_at(fours.len() * 4 * n);
-    for (x, quad) in fours.iter().zip(quads.chunks_exact(4 * n)) {
-        let (r0, r1, r2, r3) = (&quad[..n], &quad[n..2 * n], &quad[2 * n..3 * n], &quad[3 * n..]);
-        for j in 0..n {
-            let left = x[0].times(r0[j]).plus(x[1].times(r1[j]));
-            let right = x[2].times(r2[j]).plus(x[3].times(r3[j]));
-            c[j] = c[j].plus(left.plus(right));
-        }
-    }
-    for (&x, row) in rest.iter().zip(tail.chunks_exact(n)) {
-        for (c, &y) in c.iter_mut().zip(row) {
-            *c = c.plus(x.times(y));
-        }
-    }
-}

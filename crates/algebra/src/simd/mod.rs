@@ -5,18 +5,21 @@
 //!   tokens are made by detection alone.
 //! - Pointers are derived from slices whose lengths are asserted in the same function.
 //!
-//! Every kernel equals its portable counterpart in `matmul::portable`; tests compare them on random sizes.
+//! Every kernel equals its portable counterpart; tests compare them on random sizes.
 #![allow(unsafe_code, reason = "vector kernels; see above")]
 
 #[cfg(target_arch = "x86_64")]
 mod avx2;
 #[cfg(target_arch = "x86_64")]
 mod avx512;
+#[cfg(target_arch = "x86_64")]
+mod bits512;
 pub(crate) mod cast;
 pub(crate) mod float;
 
-use crate::matmul::portable;
+use crate::bits::transpose::{self, Planes, Words};
 use crate::ring::Element;
+use crate::slices::portable as slices;
 
 /// Proof that AVX-512 F, DQ, BW and VL are there.
 #[cfg(target_arch = "x86_64")]
@@ -75,18 +78,18 @@ pub(crate) fn level() -> Level {
 
 /// Compiles a portable function once more for each instruction set, and dispatches.
 macro_rules! multiversion {
-    ($(#[$doc:meta])* fn $name:ident<$t:ident: Element>($($arg:ident: $ty:ty),*) $(-> $ret:ty)? = $portable:path) => {
+    ($(#[$doc:meta])* fn $name:ident$(<$t:ident: $bound:ident>)?($($arg:ident: $ty:ty),*) $(-> $ret:ty)? = $portable:path) => {
         $(#[$doc])*
         #[inline]
-        pub(crate) fn $name<$t: Element>($($arg: $ty),*) $(-> $ret)? {
+        pub(crate) fn $name$(<$t: $bound>)?($($arg: $ty),*) $(-> $ret)? {
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx512f,avx512dq,avx512bw,avx512vl,bmi2")]
-            fn with_avx512<$t: Element>($($arg: $ty),*) $(-> $ret)? {
+            fn with_avx512$(<$t: $bound>)?($($arg: $ty),*) $(-> $ret)? {
                 $portable($($arg),*)
             }
             #[cfg(target_arch = "x86_64")]
             #[target_feature(enable = "avx2,bmi2")]
-            fn with_avx2<$t: Element>($($arg: $ty),*) $(-> $ret)? {
+            fn with_avx2$(<$t: $bound>)?($($arg: $ty),*) $(-> $ret)? {
                 $portable($($arg),*)
             }
             match level() {
@@ -104,9 +107,47 @@ macro_rules! multiversion {
 
 multiversion! {
     /// The inner product.
-    fn dot<T: Element>(x: &[T], y: &[T]) -> T = portable::dot
+    fn dot<T: Element>(x: &[T], y: &[T]) -> T = slices::dot
 }
 multiversion! {
     /// `c += Σ x[i] · rows[i]`, the rows being as long as `c`.
-    fn combine_rows<T: Element>(x: &[T], rows: &[T], c: &mut [T]) = portable::combine_rows
+    fn combine_rows<T: Element>(x: &[T], rows: &[T], c: &mut [T]) = slices::combine_rows
+}
+multiversion! {
+    /// `out = x ∘ y`.
+    fn mul<T: Element>(x: &[T], y: &[T], out: &mut [T]) = slices::mul
+}
+multiversion! {
+    /// `x ∘= y`.
+    fn mul_assign<T: Element>(x: &mut [T], y: &[T]) = slices::mul_assign
+}
+multiversion! {
+    /// `out = x · factor`.
+    fn scale<T: Element>(x: &[T], factor: T, out: &mut [T]) = slices::scale
+}
+multiversion! {
+    /// `out = x0 ∘ y0 + x1 ∘ y1`.
+    fn mul_add2<T: Element>(x0: &[T], y0: &[T], x1: &[T], y1: &[T], out: &mut [T]) = slices::mul_add2
+}
+
+/// Transposes eight blocks of 64×64 bits.
+pub(crate) fn to_planes(words: &Words, planes: &mut Planes) {
+    match level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512(token) => token.to_planes(words, planes),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(_) => transpose::to_planes(words, planes),
+        Level::Portable => transpose::to_planes(words, planes),
+    }
+}
+
+/// The inverse of [`to_planes`].
+pub(crate) fn from_planes(planes: &Planes, words: &mut Words) {
+    match level() {
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx512(token) => token.from_planes(planes, words),
+        #[cfg(target_arch = "x86_64")]
+        Level::Avx2(_) => transpose::from_planes(planes, words),
+        Level::Portable => transpose::from_planes(planes, words),
+    }
 }

@@ -30,7 +30,7 @@ impl<T: Element> Tensor<T> {
     /// `self · factor`, each element times the same factor.
     #[must_use]
     pub fn scale(&self, factor: T) -> Self {
-        Self::from_parts(self.shape.clone(), slices::map(&self.data, |x| x.times(factor)))
+        Self::from_parts(self.shape.clone(), slices::scale(&self.data, factor))
     }
 
     /// `self += other`; `other` is broadcast to `self`.

@@ -142,10 +142,20 @@ impl<T> Tensor<T> {
             return Ok(Tensor { shape: self.shape.clone(), data });
         }
         let shape = broadcast_shapes(&self.shape, &other.shape)?;
-        let mut data = Vec::with_capacity(element_count(&shape)?);
+        let count = element_count(&shape)?;
+        let mut data = Vec::with_capacity(count);
+        if count == 0 {
+            return Ok(Tensor { shape, data });
+        }
         let steps = [broadcast_strides(&self.shape, &shape), broadcast_strides(&other.shape, &shape)];
-        for_each_row(&shape, steps, |count, [a, b], [step_a, step_b]| {
-            data.extend((0..count).map(|i| f(&self.data[a + i * step_a], &other.data[b + i * step_b])));
+        for_each_row(&shape, steps, |count, [a, b], steps| match steps {
+            [0, 0] => data.extend((0..count).map(|_| f(&self.data[a], &other.data[b]))),
+            [0, _] => data.extend(other.data[b..][..count].iter().map(|y| f(&self.data[a], y))),
+            [_, 0] => data.extend(self.data[a..][..count].iter().map(|x| f(x, &other.data[b]))),
+            _ => {
+                let pairs = self.data[a..][..count].iter().zip(&other.data[b..][..count]);
+                data.extend(pairs.map(|(x, y)| f(x, y)));
+            }
         });
         Ok(Tensor { shape, data })
     }

@@ -1,8 +1,11 @@
 //! Arithmetic on slices of equal length. Long slices are cut into pieces for the threads of the current pool.
 
+pub(crate) mod portable;
+
 use rayon::prelude::*;
 
 use crate::ring::Element;
+use crate::simd;
 
 /// Below this many elements a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 16;
@@ -57,7 +60,14 @@ pub fn sub<T: Element>(x: &[T], y: &[T]) -> Vec<T> {
 /// `x ∘ y`.
 #[must_use]
 pub fn mul<T: Element>(x: &[T], y: &[T]) -> Vec<T> {
-    zip(x, y, T::times)
+    assert_eq!(x.len(), y.len(), "slices of different lengths");
+    collect(x.len(), |at, out| simd::mul(&x[at..][..out.len()], &y[at..][..out.len()], out))
+}
+
+/// `x · factor`.
+#[must_use]
+pub fn scale<T: Element>(x: &[T], factor: T) -> Vec<T> {
+    collect(x.len(), |at, out| simd::scale(&x[at..][..out.len()], factor, out))
 }
 
 /// `x += y`.
@@ -72,7 +82,12 @@ pub fn sub_assign<T: Element>(x: &mut [T], y: &[T]) {
 
 /// `x ∘= y`.
 pub fn mul_assign<T: Element>(x: &mut [T], y: &[T]) {
-    zip_assign(x, y, T::times);
+    assert_eq!(x.len(), y.len(), "slices of different lengths");
+    if worthwhile(x.len()) {
+        x.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE)).for_each(|(x, y)| simd::mul_assign(x, y));
+    } else {
+        simd::mul_assign(x, y);
+    }
 }
 
 /// `x = -x`.
@@ -85,12 +100,21 @@ pub fn neg_assign<T: Element>(x: &mut [T]) {
 pub fn mul_add2<T: Element>(x0: &[T], y0: &[T], x1: &[T], y1: &[T]) -> Vec<T> {
     let len = x0.len();
     assert!(y0.len() == len && x1.len() == len && y1.len() == len, "slices of different lengths");
-    let term = |i: usize| x0[i].times(y0[i]).plus(x1[i].times(y1[i]));
+    collect(len, |at, out| {
+        let end = at + out.len();
+        simd::mul_add2(&x0[at..end], &y0[at..end], &x1[at..end], &y1[at..end], out);
+    })
+}
+
+/// A vector of which `f(at, piece)` writes every piece, `at` being where the piece starts.
+fn collect<T: Element>(len: usize, f: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
+    let mut out = vec![T::ZERO; len];
     if worthwhile(len) {
-        (0..len).into_par_iter().with_min_len(PIECE).map(term).collect()
+        out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| f(i * PIECE, out));
     } else {
-        (0..len).map(term).collect()
+        f(0, &mut out);
     }
+    out
 }
 
 /// The sum of all elements.
