@@ -64,6 +64,7 @@ impl PublicKey {
 }
 
 /// A long-term signing key. Wiped when dropped; it has no `Debug`.
+#[derive(Clone)]
 pub struct Signer(SigningKey);
 
 impl Signer {

@@ -6,6 +6,7 @@
 //! | protocol | client's messages | who must be honest |
 //! |---|---|---|
 //! | [`committee`] (the default) | one | one of n aggregators, or all but t − 1 of them |
+//! | [`pairwise`] | five | a bounded share of each client's neighbours; see [`pairwise::Server`] |
 //!
 //! All are bound to a [`Task`]: agreement, round, ring, length and minimum size. Whoever contributes signs with a
 //! long-term key whose fingerprint, its [`Identity`], the enroller admitted.
@@ -15,9 +16,11 @@ mod domain;
 mod error;
 mod identity;
 mod mask;
+pub mod pairwise;
 mod seal;
+mod shamir;
 mod task;
-#[cfg(feature = "testing")]
+#[cfg(any(test, feature = "testing"))]
 pub mod testing;
 mod vector;
 mod wire;

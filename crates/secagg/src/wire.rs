@@ -43,6 +43,10 @@ pub(crate) struct Reader<'a> {
 }
 
 impl<'a> Reader<'a> {
+    pub(crate) fn new(bytes: &'a [u8], message: &'static str) -> Self {
+        Self { bytes, message }
+    }
+
     pub(crate) fn malformed(&self, what: &'static str) -> Error {
         Error::Malformed { message: self.message, what }
     }
@@ -67,10 +71,6 @@ impl<'a> Reader<'a> {
 
     pub(crate) fn u8(&mut self) -> Result<u8, Error> {
         Ok(self.array::<1>()?[0])
-    }
-
-    pub(crate) fn u16(&mut self) -> Result<u16, Error> {
-        Ok(u16::from_le_bytes(self.array()?))
     }
 
     pub(crate) fn u32(&mut self) -> Result<u32, Error> {

@@ -5,10 +5,12 @@
 
 mod committee;
 mod network;
+mod pairwise;
 mod rng;
 
 pub use committee::{CommitteeOutcome, CommitteeRound};
 pub use network::{Chaos, Faultless, Network, Stage};
+pub use pairwise::PairwiseOutcome;
 pub use rng::SeededRng;
 
 use std::collections::BTreeSet;
