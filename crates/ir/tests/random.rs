@@ -123,7 +123,8 @@ impl World<'_> {
 
     /// Operators that apply more often than one drawn at random.
     fn arithmetic(&mut self) {
-        let op = self.draw.of(&[Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Less, Op::Neg, Op::Sum, Op::Select, Op::Square]);
+        let op =
+            self.draw.of(&[Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Less, Op::Neg, Op::Sum, Op::Select, Op::Square]);
         let arity = match op {
             Op::Neg | Op::Sum | Op::Square => 1,
             Op::Select => 3,
@@ -132,6 +133,57 @@ impl World<'_> {
         let operands: Vec<Operand> = (0..arity).map(|_| self.operand()).collect();
         let made = self.builder.op(op, &operands, Attrs::new(), &nowhere());
         self.keep(made);
+    }
+
+    /// An expression whose parts are used once, so that it is printed in place; parts are at times made
+    /// in another order than they are used in.
+    fn tree(&mut self, depth: usize) -> Operand {
+        if depth == 0 || self.draw.is_empty() {
+            return match self.draw.below(4) {
+                0 => Operand::from(0.5),
+                1 => Operand::from(3i64),
+                _ => self.values[0].into(),
+            };
+        }
+        let op =
+            self.draw.of(&[Op::Add, Op::Sub, Op::Mul, Op::Div, Op::Neg, Op::Square, Op::Select, Op::Mean, Op::Concat]);
+        let mut attrs = Attrs::new();
+        let operands = match op {
+            Op::Neg | Op::Square | Op::Mean => vec![self.tree(depth - 1)],
+            Op::Select => {
+                let (x, y) = (self.tree(depth - 1), self.tree(depth - 1));
+                let condition = self.builder.op(Op::Less, &[x, y], Attrs::new(), &nowhere());
+                let (x, y) = (self.tree(depth - 1), self.tree(depth - 1));
+                let Ok(condition) = condition else { return x };
+                vec![condition.into(), x, y]
+            }
+            _ => vec![self.tree(depth - 1), self.tree(depth - 1)],
+        };
+        if op == Op::Mean {
+            attrs.set("axis", Attr::Int(1));
+            attrs.set("keepdims", Attr::Bool(true));
+        }
+        let mut operands = operands;
+        if self.draw.below(6) == 0 && op != Op::Select {
+            operands.reverse();
+        }
+        match self.builder.op(op, &operands, attrs, &nowhere()) {
+            Ok(value) => value.into(),
+            Err(_) => operands.swap_remove(0),
+        }
+    }
+
+    fn grow(&mut self) {
+        let place = self.draw.of(&self.places.clone());
+        let dtype = self.draw.of(&[FIXED[0], FIXED[1], DType::F64]);
+        let opened = self.builder.on(place, Some(dtype), &nowhere()).is_ok();
+        let depth = 1 + self.draw.below(4);
+        if let Operand::Value(value) = self.tree(depth) {
+            self.keep(Ok(value));
+        }
+        if opened {
+            self.builder.end_on();
+        }
     }
 
     fn repeat(&mut self, depth: usize) {
@@ -159,7 +211,7 @@ impl World<'_> {
         while self.draw.0.len() > floor && !self.draw.is_empty() {
             let place = self.draw.of(&self.places.clone());
             let dtype = self.draw.of(&FIXED);
-            match self.draw.below(14) {
+            match self.draw.below(18) {
                 0..=5 => self.arithmetic(),
                 6..=7 => self.operator(),
                 8 if depth < 3 => self.repeat(depth),
@@ -186,7 +238,8 @@ impl World<'_> {
                     let made = self.builder.classify(x, vec![OwnerPolicy { owner, readers: vec![] }], &nowhere());
                     self.keep(made);
                 }
-                12 if on > 0 => {
+                12..=15 => self.grow(),
+                16 if on > 0 => {
                     self.builder.end_on();
                     on -= 1;
                 }
@@ -270,10 +323,68 @@ fn read_and_check(text: &str) {
 }
 
 const WORDS: &[&str] = &[
-    " ", "\n", "\n  ", "\n    ", "\n      ", "x", "y", " = ", "(", ")", "[", "]", ",", ":", "+", "-", "*", "@", "<",
-    "==", " and ", " not ", "1", "0.5", "1e9", "-2", "true", "\"s\"", "\"", "on a", "on b as f64", "fixed<64, 16>", "f64",
-    "i64[n]", "repeat 3 with ", "fold ", " of ", " by ", "next ", "return ", "function f(", "call f(", "move x to b",
-    "release x to b as ", "output x to a as ", "classify x owner a", "input z : ", " at a", "placement p = replicated(",
-    "player d", "group g of at least 2", "dim n by key", "sum(", "axis=", "type=", "shape=", "#", "é", "\t", "const(",
-    "99999999999999999999999999999999999999999999", "concat(x, x, axis=1)", "x[0:2:0]", "x[-9223372036854775808]",
+    " ",
+    "\n",
+    "\n  ",
+    "\n    ",
+    "\n      ",
+    "x",
+    "y",
+    " = ",
+    "(",
+    ")",
+    "[",
+    "]",
+    ",",
+    ":",
+    "+",
+    "-",
+    "*",
+    "@",
+    "<",
+    "==",
+    " and ",
+    " not ",
+    "1",
+    "0.5",
+    "1e9",
+    "-2",
+    "true",
+    "\"s\"",
+    "\"",
+    "on a",
+    "on b as f64",
+    "fixed<64, 16>",
+    "f64",
+    "i64[n]",
+    "repeat 3 with ",
+    "fold ",
+    " of ",
+    " by ",
+    "next ",
+    "return ",
+    "function f(",
+    "call f(",
+    "move x to b",
+    "release x to b as ",
+    "output x to a as ",
+    "classify x owner a",
+    "input z : ",
+    " at a",
+    "placement p = replicated(",
+    "player d",
+    "group g of at least 2",
+    "dim n by key",
+    "sum(",
+    "axis=",
+    "type=",
+    "shape=",
+    "#",
+    "é",
+    "\t",
+    "const(",
+    "99999999999999999999999999999999999999999999",
+    "concat(x, x, axis=1)",
+    "x[0:2:0]",
+    "x[-9223372036854775808]",
 ];
