@@ -8,7 +8,7 @@ use crate::ring::Element;
 use crate::simd::{self, Level};
 
 /// Below this many multiplications packing costs more than it saves.
-const PACK_FROM: usize = 1 << 12;
+const PACK_FROM: usize = 1 << 13;
 /// Left operands with fewer rows are not packed: every element of B would be moved to be used so few times.
 const PACK_ROWS: usize = 4;
 /// Multiplications of a matrix-vector product that pay for waking another thread.
@@ -93,6 +93,10 @@ impl Gemm for u128 {
     fn gemm(pairs: &[Pair<'_, Self>], c: &mut [Self]) {
         if !check(pairs, c) || small(pairs, c) {
             return;
+        }
+        #[cfg(target_arch = "x86_64")]
+        if let Some(kernel) = simd::Ifma::detect() {
+            return blocked::gemm(kernel, pairs, c);
         }
         match simd::level() {
             #[cfg(target_arch = "x86_64")]

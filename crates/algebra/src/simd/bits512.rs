@@ -120,13 +120,13 @@ fn from_planes(planes: &Planes, words: &mut Words) {
 
 impl Avx512 {
     /// Transposes eight blocks.
-    pub(super) fn to_planes(self, words: &Words, planes: &mut Planes) {
+    pub(super) fn split_planes(self, words: &Words, planes: &mut Planes) {
         // SAFETY: the token proves AVX-512 F.
         unsafe { to_planes(words, planes) }
     }
 
-    /// The inverse of `to_planes`.
-    pub(super) fn from_planes(self, planes: &Planes, words: &mut Words) {
+    /// The inverse of `split_planes`.
+    pub(super) fn join_planes(self, planes: &Planes, words: &mut Words) {
         // SAFETY: the token proves AVX-512 F.
         unsafe { from_planes(planes, words) }
     }

@@ -16,6 +16,8 @@ mod avx512;
 mod bits512;
 pub(crate) mod cast;
 pub(crate) mod float;
+#[cfg(target_arch = "x86_64")]
+mod ifma;
 
 use crate::bits::transpose::{self, Planes, Words};
 use crate::ring::Element;
@@ -25,6 +27,11 @@ use crate::slices::portable as slices;
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
+
+/// Proof that AVX-512 F and IFMA are there.
+#[cfg(target_arch = "x86_64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Ifma(());
 
 /// Proof that AVX2 and BMI2 are there.
 #[cfg(target_arch = "x86_64")]
@@ -49,6 +56,14 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512bw")
             && is_x86_feature_detected!("avx512vl");
+        found.then_some(Self(()))
+    }
+}
+
+#[cfg(target_arch = "x86_64")]
+impl Ifma {
+    pub(crate) fn detect() -> Option<Self> {
+        let found = !cfg!(miri) && is_x86_feature_detected!("avx512f") && is_x86_feature_detected!("avx512ifma");
         found.then_some(Self(()))
     }
 }
@@ -134,7 +149,7 @@ multiversion! {
 pub(crate) fn to_planes(words: &Words, planes: &mut Planes) {
     match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512(token) => token.to_planes(words, planes),
+        Level::Avx512(token) => token.split_planes(words, planes),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(_) => transpose::to_planes(words, planes),
         Level::Portable => transpose::to_planes(words, planes),
@@ -145,7 +160,7 @@ pub(crate) fn to_planes(words: &Words, planes: &mut Planes) {
 pub(crate) fn from_planes(planes: &Planes, words: &mut Words) {
     match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512(token) => token.from_planes(planes, words),
+        Level::Avx512(token) => token.join_planes(planes, words),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(_) => transpose::from_planes(planes, words),
         Level::Portable => transpose::from_planes(planes, words),
