@@ -202,8 +202,9 @@ impl Builder {
             ));
         }
         super::limits::count("limit.functions", "functions", self.computation.functions.len(), span)?;
-        for (_, ty, _) in params {
+        for (_, ty, place) in params {
             super::limits::shape(&ty.shape, span)?;
+            self.check_held(ty, *place, span)?;
         }
         self.frames.push(Frame::new(name));
         let mut ids = Vec::new();

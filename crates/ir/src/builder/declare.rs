@@ -41,8 +41,6 @@ pub(crate) const RESERVED: &[&str] = &[
     "not",
     "true",
     "false",
-    "members",
-    "least",
     "drop",
     "call",
 ];

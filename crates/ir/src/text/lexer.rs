@@ -111,8 +111,10 @@ impl<'a> Lexer<'a> {
         if let Some(at) = text[..indent].find('\t') {
             self.error(Span::text(number, at as u32 + 1, 1), "a tab in the indentation", Some("indent with spaces"));
         }
-        // A line that continues an open bracket stands deeper than the statement; otherwise the bracket was forgotten.
-        if !self.open.is_empty() && indent <= self.statement_indent {
+        // A line that continues an open bracket stands deeper than the statement, or closes the bracket;
+        // otherwise the bracket was forgotten.
+        let deepest = if content.starts_with([')', ']']) { self.statement_indent } else { self.statement_indent + 1 };
+        if !self.open.is_empty() && indent < deepest {
             self.close_brackets();
         }
         if self.open.is_empty() {

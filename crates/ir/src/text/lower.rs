@@ -39,7 +39,7 @@ pub(super) struct Lower {
     pub(super) scopes: Vec<Scope>,
     pub(super) context: Vec<Place>,
     /// Functions and placements that failed.
-    failed: HashSet<String>,
+    pub(super) failed: HashSet<String>,
 }
 
 /// The computation that a program describes; errors are added to those found before.
@@ -73,6 +73,8 @@ pub(super) enum Ends {
     Loop,
     /// With `return`.
     Function,
+    /// It is the block of a line that could not be read.
+    Unknown,
 }
 
 impl Lower {
@@ -219,6 +221,7 @@ impl Lower {
                 (StatementKind::Next(values), Ends::Loop) | (StatementKind::Return(values), Ends::Function) => {
                     end = Some((values.as_slice(), &statement.span));
                 }
+                (StatementKind::Next(_) | StatementKind::Return(_), Ends::Unknown) => {}
                 (StatementKind::Next(_), _) => {
                     let message = "`next` stands at the end of a `repeat` or `fold`";
                     self.report(Diagnostic::new("syntax", statement.span.clone(), message));
@@ -271,8 +274,7 @@ impl Lower {
                     self.failed.insert(word.clone());
                 }
                 self.context.push(Place::Unknown);
-                let ends = Ends::Loop;
-                self.block(body, ends);
+                let _ = self.block(body, Ends::Unknown);
                 self.context.pop();
             }
             // Only the end of a block is one of these, and `block` took it.

@@ -32,6 +32,7 @@ impl<'a> Parser<'a> {
 
     /// The program as far as it can be read, and all errors.
     pub(super) fn program(mut self) -> (Program, Vec<Diagnostic>) {
+        let has_header = self.peek().is("computation");
         let name = self.header();
         let mut body = Vec::new();
         // Statements beside the header are reported, and read all the same.
@@ -43,7 +44,7 @@ impl<'a> Parser<'a> {
                 Tok::Dedent => level = level.saturating_sub(1),
                 Tok::Newline => {}
                 _ => {
-                    if level == 0 {
+                    if level == 0 && has_header {
                         let _ = self.error_here("this stands outside of the computation", "indent it");
                     }
                     let statement = self.statement();

@@ -1,6 +1,6 @@
 //! From the graph to its canonical text: declarations, inputs, and paragraphs of the body in order.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap};
 
 use super::inline::{Form, Forms, decide, is_expression, releases_as};
 use super::show::Shower;
@@ -8,7 +8,7 @@ use crate::attrs::OwnerPolicy;
 use crate::graph::{Block, Computation, Function, Graph, Instr, ValueId};
 use crate::ops::Op;
 use crate::place::{PlacementId, Scheme};
-use crate::types::DType;
+use crate::types::{DType, Dim};
 
 /// The canonical text of a computation.
 pub(super) fn print(computation: &Computation) -> String {
@@ -72,29 +72,26 @@ fn paragraphs(body: &[Paragraph], text: &mut String) {
     }
 }
 
-/// The functions to print before each instruction of the main program: as late as possible, so that
-/// everything that a function needs to know is said before it.
+/// The functions to print before each instruction of the main program: behind the inputs that it starts
+/// with, and behind those whose dimensions a function names.
 fn functions_before(computation: &Computation) -> BTreeMap<usize, Vec<&Function>> {
-    fn calls<'a>(instr: &'a Instr, names: &mut Vec<&'a str>) {
-        names.extend(instr.attrs.str("function").filter(|_| instr.op == Op::Call));
-        for inner in instr.region.iter().flat_map(|r| &r.instrs) {
-            calls(inner, names);
-        }
-    }
     let instrs = &computation.graph.body.instrs;
-    let mut first: BTreeMap<&str, usize> = BTreeMap::new();
-    for (i, instr) in instrs.iter().enumerate() {
-        let mut names = Vec::new();
-        calls(instr, &mut names);
-        for name in names {
-            first.entry(name).or_insert(i);
+    let mut first: HashMap<&str, usize> = HashMap::new();
+    for (i, instr) in instrs.iter().enumerate().filter(|(_, instr)| instr.op == Op::Input) {
+        let shapes = instr.results.iter().flat_map(|r| &computation.graph.value(*r).ty.shape);
+        for name in shapes.flat_map(Dim::names) {
+            first.entry(name).or_insert(i + 1);
         }
     }
     let mut before: BTreeMap<usize, Vec<&Function>> = BTreeMap::new();
-    let mut at = instrs.len();
-    for function in computation.functions.iter().rev() {
-        at = at.min(first.get(function.name.as_str()).copied().unwrap_or(at));
-        before.entry(at).or_default().insert(0, function);
+    let mut at = instrs.iter().take_while(|instr| instr.op == Op::Input).count();
+    for function in &computation.functions {
+        function.graph.visit(&mut |instr| {
+            let shape = instr.attrs.shape("shape").into_iter().flatten().flat_map(Dim::names);
+            let named = shape.chain(instr.attrs.str("dim"));
+            at = named.filter_map(|name| first.get(name).copied()).fold(at, usize::max);
+        });
+        before.entry(at).or_default().push(function);
     }
     before
 }

@@ -211,6 +211,9 @@ impl Lower {
             let d = Diagnostic::new("syntax", span.clone(), format!("`{name}` is a function of this program"));
             return self.report(d.help(format!("call it in a statement of its own: `y = call {name}(…)`")));
         }
+        if self.failed.contains(name) {
+            return Reported;
+        }
         if Op::parse(name).is_some() {
             let d = Diagnostic::new("syntax", span.clone(), format!("`{name}` is a statement, not an operator"));
             return self.report(d.help(format!("write `y = {name} x …` in a line of its own")));
