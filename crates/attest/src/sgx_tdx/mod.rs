@@ -10,7 +10,7 @@ mod claims;
 mod collateral;
 
 use dcap_qvl::configs::RustCryptoConfig;
-use dcap_qvl::quote::Quote;
+use dcap_qvl::quote::{AuthData, CertificationData, Quote};
 use dcap_qvl::verify::QuoteVerifier;
 use dcap_qvl::{QuoteClaims, QuotePolicy};
 
@@ -47,7 +47,29 @@ pub fn parse_quote(bytes: &[u8]) -> Result<Quote> {
     if !is_zero(padding) {
         return Err(Error::malformed("quote", format!("{} bytes follow it", padding.len())));
     }
-    Quote::parse(quote).map_err(|e| Error::malformed("quote", format!("{e:#}")))
+    let parsed = Quote::parse(quote).map_err(|e| Error::malformed("quote", format!("{e:#}")))?;
+    check_lengths(&parsed, quote.len())?;
+    Ok(parsed)
+}
+
+/// Every length field says what is there, and version 4's outer certification data is a report of the quoting
+/// enclave: the library reads past what a length leaves over.
+fn check_lengths(quote: &Quote, length: usize) -> Result<()> {
+    let inner =
+        |auth: usize, certification: &CertificationData| 384 + 64 + 2 + auth + 6 + certification.body.data.len();
+    let (signature, consistent) = match &quote.auth_data {
+        AuthData::V3(data) => (128 + inner(data.qe_auth_data.data.len(), &data.certification_data), true),
+        AuthData::V4(data) => {
+            let outer = &data.certification_data;
+            let report = &data.qe_report_data;
+            let nested = inner(report.qe_auth_data.data.len(), &report.certification_data);
+            (128 + 6 + outer.body.data.len(), outer.cert_type == 6 && outer.body.data.len() == nested)
+        }
+    };
+    if consistent && quote.signed_length() + 4 + signature == length {
+        return Ok(());
+    }
+    Err(Error::malformed("quote", "its length fields contradict each other"))
 }
 
 /// Whether the bytes begin like a quote of a known version, of Intel's quoting enclave.
