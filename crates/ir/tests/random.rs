@@ -48,8 +48,7 @@ impl World<'_> {
         let trio = builder.placement("trio", Scheme::Replicated, &players[..3], &nowhere()).unwrap();
         let places = vec![PlacementId(0), PlacementId(1), trio, trio];
         let mut world = World { builder, draw: Draw(draws.iter()), places, players, values: Vec::new(), names: 0 };
-        for i in 0..4 {
-            let dtype = TYPES[i];
+        for (i, dtype) in TYPES.into_iter().enumerate() {
             let shape = match i {
                 0 => vec![Dim::named("n"), Dim::constant(2)],
                 _ => vec![Dim::constant(2); world.draw.below(3)],
