@@ -6,6 +6,9 @@ use super::{Shape, ShapeError, Tensor, broadcast_shapes};
 impl<T: Clone> Tensor<T> {
     /// Copies a strided view: element `index` comes from `start + Σ index[a]·steps[a]`.
     fn strided(&self, shape: Shape, mut steps: Vec<isize>, start: usize) -> Self {
+        if let (Some(axis), Some(2..)) = (steps.iter().position(|&s| s == 1), steps.last()) {
+            return self.transposing(shape, steps, axis, start);
+        }
         let mut data = Vec::with_capacity(element_count(&shape).unwrap_or(0));
         let Some((&count, outer)) = shape.split_last() else {
             return Self::scalar(self.data[start].clone());
@@ -17,6 +20,36 @@ impl<T: Clone> Tensor<T> {
                 1 => data.extend_from_slice(&self.data[at..at + count]),
                 0 => data.extend(std::iter::repeat_n(&self.data[at], count).cloned()),
                 _ => data.extend((0..count.cast_signed()).map(|i| self.data[at.wrapping_add_signed(i * step)].clone())),
+            }
+        }
+        Self::from_parts(shape, data)
+    }
+
+    /// Copies a strided view in which `axis` and not the last axis runs along memory, square by square, so that
+    /// both sides are read and written in whole cache lines.
+    fn transposing(&self, shape: Shape, steps: Vec<isize>, axis: usize, start: usize) -> Self {
+        const SIDE: usize = 16;
+        let count = element_count(&shape).unwrap_or(0);
+        if count == 0 {
+            return Self::from_parts(shape, vec![]);
+        }
+        let last = shape.len() - 1;
+        let own = strides(&shape);
+        let across = (own[axis].cast_unsigned(), steps[last].cast_unsigned());
+        let mut data = vec![self.data[start].clone(); count];
+        // All axes but these two, then squares of these two.
+        let keep = |v: &[isize]| -> Vec<isize> { (0..last).filter(|&a| a != axis).map(|a| v[a]).collect() };
+        let outer: Shape = (0..last).filter(|&a| a != axis).map(|a| shape[a]).collect();
+        let corners: Vec<(usize, usize)> =
+            (0..shape[axis]).step_by(SIDE).flat_map(|i| (0..shape[last]).step_by(SIDE).map(move |j| (i, j))).collect();
+        for [from, to] in Odometer::new(&outer, [keep(&steps), keep(&own)], [start, 0]) {
+            for &(i0, j0) in &corners {
+                for i in i0..shape[axis].min(i0 + SIDE) {
+                    let row = &mut data[to + i * across.0..][..shape[last]];
+                    for (j, out) in row.iter_mut().enumerate().skip(j0).take(SIDE) {
+                        out.clone_from(&self.data[from + i + j * across.1]);
+                    }
+                }
             }
         }
         Self::from_parts(shape, data)
