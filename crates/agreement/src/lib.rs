@@ -25,7 +25,7 @@ pub use commitment::{Commitment, Opening};
 pub use error::AgreementError;
 pub use id::{Digest, HexError, SessionId};
 pub use ratify::{Basis, Ratification, Ratified};
-pub use receipt::{Cost, Receipt, ReceiptError, SignedReceipt, Seen};
+pub use receipt::{Cost, Receipt, ReceiptError, Seen, SignedReceipt};
 pub use roster::{Endpoint, Member, Roster, RosterError, RosterFault};
 
 /// Every context that something is hashed or signed in, in one place, so that none can stand for another.

@@ -4,6 +4,7 @@ use std::path::{Path, PathBuf};
 
 use data::{Columns, DataError, Fault, Source, Values, load};
 use ir::{DType, Dim, RingBits, Type};
+use proptest::prelude::*;
 use tempfile::TempDir;
 
 struct Files(TempDir);
@@ -211,4 +212,51 @@ fn faults_can_be_matched_on() {
     let error = error.of_input("clinic", "vitals");
     assert_eq!(error.player(), Some("clinic"));
     assert!(error.to_string().starts_with("clinic.vitals: "));
+}
+
+/// One cell as a writer of CSV might leave it.
+fn cell() -> impl Strategy<Value = f64> {
+    prop_oneof![any::<i32>().prop_map(f64::from), any::<f64>().prop_filter("finite", |x| x.is_finite())]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(60))]
+
+    #[test]
+    fn a_written_table_reads_back(
+        rows in prop::collection::vec((cell(), cell()), 1..20),
+        crlf in any::<bool>(),
+        quoted in any::<bool>(),
+    ) {
+        let (end, quote) = (if crlf { "\r\n" } else { "\n" }, if quoted { "\"" } else { "" });
+        let mut text = format!("id,a,b{end}");
+        for (i, (a, b)) in rows.iter().enumerate() {
+            text += &format!("p{i},{quote}{a:?}{quote},{b:e}{end}");
+        }
+        let files = Files::new();
+        let path = files.write("t.csv", text);
+        let columns = Columns::Many(vec!["a".into(), "b".into()]);
+        let source = Source::Csv { path, columns, key: Some("id".into()), delimiter: b',' };
+        let loaded = load(&source, &matrix(DType::F64, 2)).unwrap();
+        let Values::F64(tensor) = &loaded.values else { panic!() };
+        prop_assert_eq!(tensor.data(), rows.iter().flat_map(|(a, b)| [*a, *b]).collect::<Vec<_>>());
+        prop_assert_eq!(loaded.keys.as_ref().map(Vec::len), Some(rows.len()));
+    }
+
+    #[test]
+    fn no_bytes_make_it_panic_or_show_a_cell(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in prop::bool::weighted(0.2),
+    ) {
+        let mut bytes = b"id,x\nkey-one,12345.5\nkey-two,67890.25\n".to_vec();
+        let at = at.index(bytes.len());
+        if cut { bytes.truncate(at) } else { bytes[at] = byte }
+        let files = Files::new();
+        let source = column(&files.write("t.csv", bytes), "x", Some("id"));
+        if let Err(error) = load(&source, &vector(DType::F64)) {
+            let shown = format!("{error} {} {error:?}", error.help());
+            prop_assert!(!["key-", "345", "890"].iter().any(|secret| shown.contains(secret)), "{}", shown);
+        }
+    }
 }

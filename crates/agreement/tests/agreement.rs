@@ -1,0 +1,197 @@
+//! Agreements: what binds and what does not, one text for one agreement, and no way in for anything unchecked.
+
+mod common;
+
+use std::collections::BTreeMap;
+
+use agreement::{Agreement, AgreementError, Roster};
+use common::{PLAYERS, SLOPE, agreement, checked, key, member, roster, rows};
+use proptest::prelude::*;
+
+fn refused(roster: &Roster, dims: BTreeMap<String, u64>) -> AgreementError {
+    let error = Agreement::bind(checked(SLOPE), roster, dims).unwrap_err();
+    assert!(!error.help().is_empty());
+    error
+}
+
+#[test]
+fn the_text_reads_back_as_the_same_agreement() {
+    let agreement = agreement();
+    let again = Agreement::from_text(agreement.text()).unwrap();
+    assert_eq!((&again, again.digest()), (&agreement, agreement.digest()));
+    assert_eq!(again.checked().computation(), agreement.checked().computation());
+    assert_eq!((again.roster(), again.dims()), (&roster(), &rows(442)));
+    assert_eq!(again.signers().len(), 4);
+}
+
+#[test]
+fn what_is_not_the_computations_is_left_out_of_the_roster() {
+    let others = roster().iter().map(|(n, m)| (n.to_owned(), m.clone())).collect::<BTreeMap<_, _>>();
+    let more = Roster::new(others.into_iter().chain([("stranger".to_owned(), member(&key(9), 9999))])).unwrap();
+    let bound = Agreement::bind(checked(SLOPE), &more, rows(442)).unwrap();
+    assert_eq!(bound, agreement());
+}
+
+#[test]
+fn every_part_changes_the_digest() {
+    let base = agreement();
+    let other_rows = Agreement::bind(checked(SLOPE), &roster(), rows(441)).unwrap();
+    let other_program = Agreement::bind(checked(&SLOPE.replace("16>", "20>")), &roster(), rows(442)).unwrap();
+    let members = roster().iter().map(|(n, m)| (n.to_owned(), m.clone())).collect::<BTreeMap<_, _>>();
+    let mut other = members.clone();
+    other.insert("analyst".into(), member(&key(7), 7703));
+    let other_identity = Agreement::bind(checked(SLOPE), &Roster::new(other).unwrap(), rows(442)).unwrap();
+    let mut other = members;
+    other.insert("analyst".into(), member(&key(3), 7709));
+    let other_endpoint = Agreement::bind(checked(SLOPE), &Roster::new(other).unwrap(), rows(442)).unwrap();
+    for changed in [other_rows, other_program, other_identity, other_endpoint] {
+        assert_ne!(changed.digest(), base.digest());
+    }
+}
+
+#[test]
+fn a_missing_player_is_named() {
+    let error = refused(&roster().only(["clinic", "registry", "analyst"]), rows(1));
+    assert_eq!((error.code(), error.player()), ("agreement.missing-player", Some("laboratory")));
+    assert_eq!(error.to_string(), "the roster has no player laboratory; it has: analyst, clinic, registry");
+}
+
+#[test]
+fn one_identity_cannot_hold_two_parts_of_a_secret() {
+    let with = |first: u8, second: u8| {
+        let keys = [0, first, second, 3];
+        let members = PLAYERS.iter().zip(keys).map(|(n, k)| ((*n).to_owned(), member(&key(k), 7700 + u16::from(k))));
+        Roster::new(members).unwrap()
+    };
+    let error = refused(&with(0, 2), rows(1));
+    assert_eq!(error.code(), "agreement.one-identity");
+    assert_eq!(
+        error.to_string(),
+        "clinic and laboratory have one identity, but share the protected placement committee"
+    );
+    // The analyst holds no share, so it may be one of the three. It then signs once, for both.
+    let members =
+        PLAYERS.iter().zip([0, 1, 2, 2]).map(|(n, k)| ((*n).to_owned(), member(&key(k), 7700 + u16::from(k))));
+    let agreement = Agreement::bind(checked(SLOPE), &Roster::new(members).unwrap(), rows(1)).unwrap();
+    assert_eq!(agreement.signers()[&key(2).identity()], ["analyst", "registry"]);
+}
+
+#[test]
+fn dimensions_are_complete_and_positive() {
+    assert_eq!(refused(&roster(), BTreeMap::new()).code(), "agreement.dim-unbound");
+    assert_eq!(refused(&roster(), rows(0)).code(), "agreement.dim-length");
+    assert_eq!(refused(&roster(), rows(u64::MAX)).code(), "agreement.dim-length");
+    let unknown = BTreeMap::from([("n".to_owned(), 1), ("m".to_owned(), 1)]);
+    assert_eq!(refused(&roster(), unknown).code(), "agreement.unknown-dim");
+}
+
+#[test]
+fn what_cannot_run_cannot_be_agreed_on() {
+    let source = r#"
+computation sum
+  player a, b, c
+  placement p = enclave(c)
+  input x : f64[n] at a
+  on p
+    s = sum(x)
+  release s to b as "sum"
+"#;
+    let members = (0u8..).zip(["a", "b", "c"]).map(|(i, n)| (n.to_owned(), member(&key(i), 7700 + u16::from(i))));
+    let error = Agreement::bind(checked(source), &Roster::new(members).unwrap(), rows(3)).unwrap_err();
+    assert_eq!(error.code(), "agreement.not-runnable");
+}
+
+/// The text of an agreement, changed by hand.
+fn changed(from: &str, to: &str) -> AgreementError {
+    let text = agreement().text().to_owned();
+    assert!(text.contains(from), "{from}");
+    Agreement::from_text(&text.replacen(from, to, 1)).unwrap_err()
+}
+
+#[test]
+fn a_text_changed_by_hand_is_refused() {
+    let digest = agreement().computation_digest().to_string();
+    let analyst = key(3).identity().to_string();
+    let cases = [
+        ("to analyst", "to clinic", "agreement.computation-digest"),
+        ("n = 442", "n = 0442", "agreement.syntax"),
+        ("n = 442", "n = 442 ", "agreement.not-canonical"),
+        ("n = 442", "n = 442\nm = 3", "agreement.unknown-dim"),
+        ("n = 442", "n = -1", "agreement.syntax"),
+        ("version = 1", "version = 2", "agreement.version"),
+        ("version = 1", "version = 1\nuses = 3", "agreement.syntax"),
+        ("# Who plays whom.", "# Who plays whom?", "agreement.not-canonical"),
+        ("players.analyst", "players.unknown", "agreement.unknown-player"),
+        ("127.0.0.1:7703", "127.0.0.1:07703", "roster.syntax"),
+        ("127.0.0.1:7703", "127.0.0.1:7702", "roster.shared-endpoint"),
+        (&analyst, &key(0).identity().to_string(), "agreement.ok"),
+        (&analyst, "prv1-x", "agreement.syntax"),
+        (&digest, &"0".repeat(64), "agreement.computation-digest"),
+        (&digest, &digest.to_uppercase(), "agreement.syntax"),
+        ("computation slope", "computation", "agreement.computation"),
+    ];
+    for (from, to, code) in cases {
+        if code == "agreement.ok" {
+            // Another identity makes another, valid agreement, with another digest: nobody has ratified it.
+            let other = Agreement::from_text(&agreement().text().replacen(from, to, 1)).unwrap();
+            assert_ne!(other.digest(), agreement().digest());
+            continue;
+        }
+        assert_eq!(changed(from, to).code(), code, "{from} became {to}");
+    }
+}
+
+#[test]
+fn a_computation_that_does_not_check_has_no_way_in() {
+    // The analyst is no reader: the program parses, and its digest is right.
+    let leak = r#"computation leak
+  player clinic, laboratory, registry, analyst
+
+  input bmi : f64[n, 2] at clinic owner clinic
+
+  output bmi to analyst as "bmi"
+"#;
+    let parsed = ir::text::parse(leak).unwrap();
+    assert!(check::check(parsed.clone()).is_err());
+    let text = agreement().text().to_owned();
+    let at = text.find("[computation]").unwrap();
+    let forged =
+        format!("{}[computation]\ndigest = \"{}\"\ntext = \"\"\"\n{parsed}\"\"\"\n", &text[..at], parsed.digest());
+    let error = Agreement::from_text(&forged).unwrap_err();
+    assert_eq!(error.code(), "agreement.computation");
+    assert!(error.to_string().contains("label.") || error.to_string().contains("reader"), "{error}");
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(150))]
+
+    #[test]
+    fn a_mutated_text_is_refused_or_another_agreement(
+        at in any::<prop::sample::Index>(),
+        byte in any::<u8>(),
+        cut in prop::bool::weighted(0.2),
+    ) {
+        let base = agreement();
+        let mut bytes = base.text().as_bytes().to_vec();
+        let at = at.index(bytes.len());
+        if cut { bytes.truncate(at) } else { bytes[at] = byte }
+        if let Ok(Ok(other)) = String::from_utf8(bytes).map(|t| Agreement::from_text(&t)) {
+            prop_assert_eq!(other == base, other.digest() == base.digest());
+            prop_assert_eq!(&Agreement::from_text(other.text()).unwrap(), &other);
+        }
+    }
+
+    #[test]
+    fn any_roster_and_length_read_back(seeds in prop::collection::btree_set(any::<[u8; 32]>(), 4), n in 1u64..1 << 62) {
+        let members = PLAYERS.iter().zip(&seeds).enumerate().map(|(i, (name, seed))| {
+            ((*name).to_owned(), member(&net::KeyPair::from_seed(seed), 1000 + i as u16))
+        });
+        let agreement = Agreement::bind(checked(SLOPE), &Roster::new(members).unwrap(), rows(n)).unwrap();
+        prop_assert_eq!(&Agreement::from_text(agreement.text()).unwrap(), &agreement);
+    }
+
+    #[test]
+    fn no_text_makes_it_panic(text in "(version = 1\n)?[\\[\\]a-z.=\"\\n 0-9]{0,120}") {
+        prop_assert!(Agreement::from_text(&text).is_err());
+    }
+}
