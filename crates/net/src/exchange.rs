@@ -124,7 +124,10 @@ struct Peer {
 
 impl Exchange {
     /// Starts exchanging over the given links, as player `me` of those named. Links must have been
-    /// greeted already. Spawns two tasks per link: call it inside a tokio runtime.
+    /// greeted already.
+    ///
+    /// Spawns two tasks per link: call it inside a tokio runtime. Computing must not hold all of that
+    /// runtime's threads for as long as the deadline, or the peers hear no heartbeat.
     pub fn new<N: AsRef<str>>(
         me: PlayerId,
         names: &[N],

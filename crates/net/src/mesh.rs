@@ -9,13 +9,14 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{Notify, Semaphore, mpsc};
+use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 
 use crate::error::NetError;
 use crate::frame::Hello;
 use crate::greet::{self, Card};
+use crate::identity::Identity;
 use crate::link::resume::{self, Connect, ResumeOptions};
 use crate::link::{Link, stream};
 use crate::player::{Player, PlayerId};
@@ -23,8 +24,10 @@ use crate::tls::{Alpn, Dialer, Secured};
 
 /// How long a connection may wait for its session to be known here: players do not start together.
 const SESSION_TIME: Duration = Duration::from_secs(10);
-/// Connections that may wait so, in all.
-const STRANGERS: usize = 256;
+/// Connections that may wait so, in all, and of one identity: beyond it they are dropped, and who
+/// dialled tries again.
+const WAITING: usize = 512;
+const WAITING_PER_IDENTITY: usize = 64;
 /// Sessions that are remembered after they ended, so that late connections are refused at once.
 const ENDED: usize = 1024;
 
@@ -37,7 +40,7 @@ pub struct Switchboard {
 struct Shared {
     state: Mutex<State>,
     changed: Notify,
-    strangers: Semaphore,
+    waiting: Mutex<HashMap<Identity, usize>>,
 }
 
 #[derive(Default)]
@@ -68,24 +71,15 @@ impl Switchboard {
     /// A switchboard without sessions.
     pub fn new() -> Switchboard {
         Switchboard {
-            shared: Arc::new(Shared {
-                state: Mutex::default(),
-                changed: Notify::new(),
-                strangers: Semaphore::new(STRANGERS),
-            }),
+            shared: Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), waiting: Mutex::default() }),
         }
     }
 
     /// Takes over a data connection: hears its hello and hands it to its session, or refuses it.
     /// Returns why it was refused, for the log.
     pub async fn serve(&self, secured: Secured) -> Result<(), NetError> {
-        let Ok(_place) = self.shared.strangers.try_acquire() else {
-            return Err(NetError::Handshake {
-                player: None,
-                reason: "too many connections wait for their session".into(),
-            });
-        };
         let identity = secured.identity;
+        let _place = Place::take(&self.shared, identity)?;
         let mut link = stream::over(secured.stream);
         let hello = greet::hear(&mut link, None).await?;
         let found = timeout(SESSION_TIME, self.find(&hello.session)).await.unwrap_or(None);
@@ -158,6 +152,38 @@ impl Shared {
     }
 }
 
+/// One connection that waits for its session.
+struct Place {
+    shared: Arc<Shared>,
+    identity: Identity,
+}
+
+impl Place {
+    fn take(shared: &Arc<Shared>, identity: Identity) -> Result<Place, NetError> {
+        let mut waiting = shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        let total: usize = waiting.values().sum();
+        let count = waiting.get(&identity).copied().unwrap_or_default();
+        if total >= WAITING || count >= WAITING_PER_IDENTITY {
+            let reason = format!("too many connections wait for their session, {count} of them of {identity}");
+            return Err(NetError::Handshake { player: None, reason });
+        }
+        waiting.insert(identity, count + 1);
+        Ok(Place { shared: Arc::clone(shared), identity })
+    }
+}
+
+impl Drop for Place {
+    fn drop(&mut self) {
+        let mut waiting = self.shared.waiting.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(count) = waiting.get_mut(&self.identity) {
+            *count -= 1;
+            if *count == 0 {
+                waiting.remove(&self.identity);
+            }
+        }
+    }
+}
+
 /// A session being open at a switchboard. Keep it for as long as the session runs.
 pub struct Presence {
     shared: Arc<Shared>,
@@ -215,7 +241,7 @@ pub async fn connect(
 struct Dial {
     card: Arc<Card>,
     player: Player,
-    identity: crate::identity::Identity,
+    identity: Identity,
     endpoint: String,
     dialer: Dialer,
 }

@@ -8,12 +8,13 @@ use rustls::pki_types::UnixTime;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::verify::{Allowed, Pinned, inspect};
-use super::{Alpn, Credentials, HANDSHAKE_TIME, Secured, provider, reason};
+use super::{Alpn, Credentials, HANDSHAKE_TIME, READ, Secured, provider, reason};
 use crate::error::NetError;
 use crate::identity::Identity;
 
@@ -54,7 +55,7 @@ impl Acceptor {
     pub async fn accept(&self, stream: TcpStream) -> Result<Secured, NetError> {
         let failed = |reason: String| NetError::Handshake { player: None, reason };
         stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
-        let stream = match timeout(HANDSHAKE_TIME, self.tls.accept(stream)).await {
+        let stream = match timeout(HANDSHAKE_TIME, self.tls.accept(BufReader::with_capacity(READ, stream))).await {
             Ok(Ok(stream)) => stream,
             Ok(Err(error)) => return Err(reason::handshake(&error, None)),
             Err(_) => return Err(failed(format!("it did not finish within {HANDSHAKE_TIME:?}"))),

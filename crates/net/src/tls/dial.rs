@@ -7,12 +7,13 @@ use rustls::client::{ResolvesClientCert, Resumption};
 use rustls::pki_types::ServerName;
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
+use tokio::io::BufReader;
 use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::verify::Pinned;
-use super::{Alpn, Credentials, HANDSHAKE_TIME, Secured, provider, reason};
+use super::{Alpn, Credentials, HANDSHAKE_TIME, READ, Secured, provider, reason};
 use crate::error::NetError;
 use crate::identity::Identity;
 use crate::player::Player;
@@ -67,7 +68,7 @@ impl Dialer {
         let connector = TlsConnector::from(Arc::new(self.config(expected, alpn)?));
         // Names mean nothing here and are not sent; the interface asks for one.
         let name = ServerName::try_from("privity").map_err(|error| NetError::Misuse { what: error.to_string() })?;
-        match timeout(HANDSHAKE_TIME, connector.connect(name, stream)).await {
+        match timeout(HANDSHAKE_TIME, connector.connect(name, BufReader::with_capacity(READ, stream))).await {
             Ok(Ok(stream)) => Secured::new(expected, TlsStream::Client(stream)),
             Ok(Err(error)) => Err(reason::handshake(&error, Some(player))),
             Err(_) => Err(NetError::Handshake {
