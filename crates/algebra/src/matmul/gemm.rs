@@ -81,7 +81,7 @@ impl Gemm for u64 {
         }
         match simd::level() {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512(kernel) => blocked::gemm(kernel, pairs, c),
+            Level::Avx512(kernel, _) => blocked::gemm(kernel, pairs, c),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2(kernel) => blocked::gemm(kernel, pairs, c),
             Level::Portable => blocked::gemm(Portable, pairs, c),
@@ -94,13 +94,11 @@ impl Gemm for u128 {
         if !check(pairs, c) || small(pairs, c) {
             return;
         }
-        #[cfg(target_arch = "x86_64")]
-        if let Some(kernel) = simd::Ifma::detect() {
-            return blocked::gemm(kernel, pairs, c);
-        }
         match simd::level() {
             #[cfg(target_arch = "x86_64")]
-            Level::Avx512(kernel) => blocked::gemm(kernel, pairs, c),
+            Level::Avx512(_, Some(kernel)) => blocked::gemm(kernel, pairs, c),
+            #[cfg(target_arch = "x86_64")]
+            Level::Avx512(kernel, None) => blocked::gemm(kernel, pairs, c),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2(kernel) => blocked::gemm(kernel, pairs, c),
             Level::Portable => blocked::gemm(Portable, pairs, c),

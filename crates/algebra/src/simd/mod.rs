@@ -19,6 +19,8 @@ pub(crate) mod float;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 
+use std::sync::OnceLock;
+
 use crate::bits::transpose::{self, Planes, Words};
 use crate::ring::Element;
 use crate::slices::portable as slices;
@@ -38,13 +40,16 @@ pub(crate) struct Ifma(());
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
-/// The best instruction set of this machine.
+/// Instruction sets, as far as kernels tell them apart.
 #[derive(Clone, Copy)]
 pub(crate) enum Level {
+    /// AVX-512, perhaps with IFMA.
     #[cfg(target_arch = "x86_64")]
-    Avx512(Avx512),
+    Avx512(Avx512, Option<Ifma>),
+    /// AVX2.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
+    /// Whatever the target is sure to have (NEON on AArch64, SSE2 on x86-64), used by the compiler alone.
     Portable,
 }
 
@@ -76,19 +81,27 @@ impl Avx2 {
     }
 }
 
-/// Detects the instruction set. Cheap: the standard library caches what it finds.
+/// The best instruction set of this machine, detected once.
 #[inline]
 pub(crate) fn level() -> Level {
+    #[cfg(test)]
+    if let Some(level) = tests::forced() {
+        return level;
+    }
+    static BEST: OnceLock<Level> = OnceLock::new();
+    *BEST.get_or_init(|| available()[0])
+}
+
+/// What this machine has, best first.
+fn available() -> Vec<Level> {
+    let mut levels = vec![];
     #[cfg(target_arch = "x86_64")]
     {
-        if let Some(token) = Avx512::detect() {
-            return Level::Avx512(token);
-        }
-        if let Some(token) = Avx2::detect() {
-            return Level::Avx2(token);
-        }
+        levels.extend(Avx512::detect().map(|token| Level::Avx512(token, Ifma::detect())));
+        levels.extend(Avx2::detect().map(Level::Avx2));
     }
-    Level::Portable
+    levels.push(Level::Portable);
+    levels
 }
 
 /// Compiles a portable function once more for each instruction set, and dispatches.
@@ -110,7 +123,7 @@ macro_rules! multiversion {
             match level() {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the token proves that the instructions exist.
-                Level::Avx512(_) => unsafe { with_avx512($($arg),*) },
+                Level::Avx512(..) => unsafe { with_avx512($($arg),*) },
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the token proves that the instructions exist.
                 Level::Avx2(_) => unsafe { with_avx2($($arg),*) },
@@ -149,7 +162,7 @@ multiversion! {
 pub(crate) fn to_planes(words: &Words, planes: &mut Planes) {
     match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512(token) => token.split_planes(words, planes),
+        Level::Avx512(token, _) => token.split_planes(words, planes),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(_) => transpose::to_planes(words, planes),
         Level::Portable => transpose::to_planes(words, planes),
@@ -160,9 +173,12 @@ pub(crate) fn to_planes(words: &Words, planes: &mut Planes) {
 pub(crate) fn from_planes(planes: &Planes, words: &mut Words) {
     match level() {
         #[cfg(target_arch = "x86_64")]
-        Level::Avx512(token) => token.join_planes(planes, words),
+        Level::Avx512(token, _) => token.join_planes(planes, words),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(_) => transpose::from_planes(planes, words),
         Level::Portable => transpose::from_planes(planes, words),
     }
 }
+
+#[cfg(test)]
+mod tests;
