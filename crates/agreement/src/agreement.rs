@@ -139,10 +139,7 @@ fn check_players(computation: &Computation, roster: &Roster) -> Result<(), Agree
         if player.group.is_some() {
             return Err(AgreementError::Group { player: player.name.clone() });
         }
-        if roster.get(&player.name).is_none() {
-            let known = roster.iter().map(|(name, _)| name.to_owned()).collect();
-            return Err(AgreementError::MissingPlayer { player: player.name.clone(), known });
-        }
+        roster.require(&player.name)?;
     }
     Ok(())
 }

@@ -15,6 +15,7 @@ use net::Identity;
 use serde::Deserialize;
 
 use crate::context;
+use crate::error::AgreementError;
 
 /// Where a worker listens: a host name or address, and a port.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -169,6 +170,17 @@ impl Roster {
     /// A player's entry.
     pub fn get(&self, player: &str) -> Option<&Member> {
         self.members.get(player)
+    }
+
+    /// A player's entry, which must be there.
+    ///
+    /// # Errors
+    /// [`AgreementError::MissingPlayer`].
+    pub fn require(&self, player: &str) -> Result<&Member, AgreementError> {
+        self.get(player).ok_or_else(|| AgreementError::MissingPlayer {
+            player: player.to_owned(),
+            known: self.members.keys().cloned().collect(),
+        })
     }
 
     /// All players, by name.
