@@ -148,6 +148,12 @@ pub enum Error {
         /// How many are needed.
         need: usize,
     },
+    /// A data owner's privacy budget does not allow another result.
+    #[error("the privacy budget of {owner} is spent")]
+    Budget {
+        /// Whose budget.
+        owner: Identity,
+    },
     /// The state machine was used against its rules.
     #[error("misuse: {what}")]
     Misuse {
@@ -177,6 +183,7 @@ impl Error {
             Error::AnswersDiffer { .. } => "secagg.answers-differ",
             Error::TooFew { .. } => "secagg.too-few",
             Error::Unrecoverable { .. } => "secagg.unrecoverable",
+            Error::Budget { .. } => "secagg.budget",
             Error::Misuse { .. } => "secagg.misuse",
         }
     }
@@ -184,7 +191,7 @@ impl Error {
     /// Whose fault it is.
     pub fn fault(&self) -> Fault {
         match self {
-            Error::Parameter { .. } | Error::Vector { .. } => Fault::Input,
+            Error::Parameter { .. } | Error::Vector { .. } | Error::Budget { .. } => Fault::Input,
             Error::Version { .. } => Fault::Incompatible,
             Error::TooFew { .. } | Error::Unrecoverable { .. } | Error::Late { .. } | Error::Unaccepted { .. } => {
                 Fault::Availability
@@ -213,7 +220,7 @@ impl Error {
             | Error::Late { culprit, .. }
             | Error::Sealed { culprit, .. }
             | Error::Broken { culprit, .. } => Some(*culprit),
-            Error::Unrecoverable { owner, .. } => Some(*owner),
+            Error::Unrecoverable { owner, .. } | Error::Budget { owner } => Some(*owner),
             _ => None,
         }
     }
@@ -236,6 +243,7 @@ impl Error {
             Error::Unaccepted { .. } => "propose the list without these contributions",
             Error::AnswersDiffer { .. } => "ask a third aggregator that knows the seeds, and the operators of both",
             Error::TooFew { .. } | Error::Unrecoverable { .. } => "nothing was revealed; run another round",
+            Error::Budget { .. } => "leave this owner out, add more noise, or agree on another budget",
             Error::Misuse { .. } => "this is a defect of the caller; please report it",
         }
     }

@@ -13,10 +13,12 @@
 
 pub mod committee;
 mod domain;
+pub mod dp;
 mod error;
 mod identity;
 mod mask;
 pub mod pairwise;
+pub mod quantise;
 mod seal;
 mod shamir;
 mod task;

@@ -91,19 +91,22 @@ impl AwaitNeighbours {
         let pair = Polynomial::new(&secrets.pair, threshold, rng);
         let own = Polynomial::new(&secrets.own, threshold, rng);
         let mut content = Vec::with_capacity(place.neighbours.len() * Share::BYTES);
+        let mut channels = BTreeMap::new();
         for (&holder, keys) in &place.neighbours {
             let shares = Zeroizing::new([pair.share(holder), own.share(holder)]);
-            let ends = (place.own, holder);
-            let sealed = keys::seal(&core.context, &secrets.channel, &keys.channel, ends, (&shares[0], &shares[1]))
-                .and_then(|sealed| sealed.try_into().ok())
+            let channel = keys::channel(&secrets.channel, &keys.channel)
                 .ok_or(Error::Broken { culprit: keys.identity(), what: "its key is of low order" })?;
+            let sealed = keys::seal(&core.context, &channel, (place.own, holder), (&shares[0], &shares[1]))
+                .and_then(|sealed| sealed.try_into().ok())
+                .ok_or(Error::Misuse { what: "sealed shares have one length" })?;
+            channels.insert(holder, channel);
             let commit = |which, share| keys::commitment(&core.context, place.own, holder, which, share);
             let share = Share { sealed, pair: commit(Secret::Pair, &shares[0]), own: commit(Secret::Own, &shares[1]) };
             share.write(&mut content);
         }
         let sender = Sender { context: &core.context, roster: &place.roster };
         let message = sender.encode(&SHARES, place.own, &core.signer, &content);
-        Ok((AwaitDelivered { core, secrets, place }, message))
+        Ok((AwaitDelivered { core, secrets, channels, place }, message))
     }
 }
 
@@ -140,6 +143,7 @@ impl Core {
 pub struct AwaitDelivered {
     core: Core,
     secrets: Secrets,
+    channels: BTreeMap<u32, keys::Channel>,
     place: Place,
 }
 
@@ -155,7 +159,7 @@ impl AwaitDelivered {
     /// [`Error::TooFew`] if fewer neighbours than the threshold shared; [`Error::Coordinator`] if somebody else's
     /// shares were delivered; [`Error::Vector`] if the input does not fit.
     pub fn delivered(self, message: &[u8], input: &Vector) -> Result<(AwaitSurvivors, Vec<u8>), Error> {
-        let Self { core, secrets, place } = self;
+        let Self { core, secrets, channels, place } = self;
         core.task.check_input(input)?;
         let delivered = decode_delivered(message, &core.context, &place.roster)?;
         let need = core.parameters.threshold as usize;
@@ -166,11 +170,12 @@ impl AwaitDelivered {
         let mut held = Held::new();
         let pair_key = keys::pair_key(&core.context, &secrets.pair);
         for (owner, sealed) in delivered {
-            let keys = place
+            let (keys, channel) = place
                 .neighbours
                 .get(&owner)
+                .zip(channels.get(&owner))
                 .ok_or(Error::Coordinator { what: "shares of somebody who is no neighbour" })?;
-            let shares = keys::open(&core.context, &secrets.channel, &keys.channel, (owner, place.own), &sealed);
+            let shares = keys::open(&core.context, channel, (owner, place.own), &sealed);
             held.insert(owner, shares.map(|(pair, own)| Zeroizing::new([pair, own])));
             let sign = if place.own < owner { Sign::Plus } else { Sign::Minus };
             keys::pair_seed(&core.context, &pair_key, &keys.pair, (place.own, owner))

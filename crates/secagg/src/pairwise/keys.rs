@@ -2,7 +2,9 @@
 
 use chacha20poly1305::aead::{Aead, KeyInit};
 use chacha20poly1305::{ChaCha20Poly1305, Nonce};
+use curve25519_dalek::montgomery::MontgomeryPoint;
 use curve25519_dalek::scalar::Scalar;
+use curve25519_dalek::traits::IsIdentity;
 use rand_core::CryptoRng;
 use x25519_dalek::{PublicKey as DhPublic, StaticSecret};
 use zeroize::{Zeroize, Zeroizing};
@@ -65,42 +67,48 @@ pub(crate) fn pair_seed(context: &Bytes32, key: &StaticSecret, other: &Bytes32, 
     shared.was_contributory().then(|| Seed(digest(domain::PAIR_MASK, &parts)))
 }
 
-/// Whether a public key is one that any two secrets agree on different values with.
+/// Whether a public key is of large order: eight times a point of low order is the neutral element.
 pub(crate) fn usable(key: &Bytes32) -> bool {
-    StaticSecret::from([1; 32]).diffie_hellman(&DhPublic::from(*key)).was_contributory()
+    !MontgomeryPoint(*key).mul_bits_be([true, false, false, false].into_iter()).is_identity()
 }
 
-/// The cipher from one client to another: its key serves for one message, so the nonce is fixed.
-fn channel(context: &Bytes32, key: &StaticSecret, other: &Bytes32, from: u32, to: u32) -> Option<ChaCha20Poly1305> {
+/// What two clients derive both directions of their channel from. Wiped when dropped.
+pub(crate) type Channel = Zeroizing<Bytes32>;
+
+/// Agrees on a channel; `None` if the other's key is of low order.
+pub(crate) fn channel(key: &StaticSecret, other: &Bytes32) -> Option<Channel> {
     let shared = key.diffie_hellman(&DhPublic::from(*other));
-    let parts: [&[u8]; 4] = [context, &from.to_le_bytes(), &to.to_le_bytes(), shared.as_bytes()];
-    let key = Zeroizing::new(digest(domain::PAIR_CHANNEL, &parts));
-    shared.was_contributory().then(|| ChaCha20Poly1305::new_from_slice(&*key).ok()).flatten()
+    shared.was_contributory().then(|| Zeroizing::new(shared.to_bytes()))
 }
 
-/// Encrypts a pair of shares; `None` if the other's key is of low order.
+/// The cipher of one direction: its key serves for one message, so the nonce is fixed.
+fn cipher(context: &Bytes32, channel: &Channel, from: u32, to: u32) -> Option<ChaCha20Poly1305> {
+    let parts: [&[u8]; 4] = [context, &from.to_le_bytes(), &to.to_le_bytes(), &channel[..]];
+    let key = Zeroizing::new(digest(domain::PAIR_CHANNEL, &parts));
+    ChaCha20Poly1305::new_from_slice(&*key).ok()
+}
+
+/// Encrypts a pair of shares. (`None` cannot happen: the lengths are fixed.)
 pub(crate) fn seal(
     context: &Bytes32,
-    key: &StaticSecret,
-    other: &Bytes32,
+    channel: &Channel,
     (from, to): (u32, u32),
     shares: (&Scalar, &Scalar),
 ) -> Option<Vec<u8>> {
     let mut content = Zeroizing::new([0; 64]);
     content[..32].copy_from_slice(shares.0.as_bytes());
     content[32..].copy_from_slice(shares.1.as_bytes());
-    channel(context, key, other, from, to)?.encrypt(&Nonce::default(), &content[..]).ok()
+    cipher(context, channel, from, to)?.encrypt(&Nonce::default(), &content[..]).ok()
 }
 
 /// Decrypts a pair of shares.
 pub(crate) fn open(
     context: &Bytes32,
-    key: &StaticSecret,
-    other: &Bytes32,
+    channel: &Channel,
     (from, to): (u32, u32),
     sealed: &[u8],
 ) -> Option<(Scalar, Scalar)> {
-    let content = Zeroizing::new(channel(context, key, other, from, to)?.decrypt(&Nonce::default(), sealed).ok()?);
+    let content = Zeroizing::new(cipher(context, channel, from, to)?.decrypt(&Nonce::default(), sealed).ok()?);
     let (pair, own) = content.split_at_checked(32)?;
     Some((shamir::decode(pair.try_into().ok()?)?, shamir::decode(own.try_into().ok()?)?))
 }
@@ -118,4 +126,35 @@ pub(crate) fn commitment(
     let mut out = [0; COMMITMENT];
     out.copy_from_slice(&full[..COMMITMENT]);
     out
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::testing::SeededRng;
+
+    #[test]
+    fn points_of_low_order_are_found() {
+        let mut rng = SeededRng::new(1);
+        for _ in 0..20 {
+            assert!(usable(&DhPublic::from(&StaticSecret::random_from_rng(&mut rng)).to_bytes()));
+        }
+        let hex = |text: &str| -> Bytes32 {
+            std::array::from_fn(|i| u8::from_str_radix(&text[2 * i..2 * i + 2], 16).unwrap())
+        };
+        let mut one = [0; 32];
+        one[0] = 1;
+        // 0, 1, p − 1, the two of order 8, and non-canonical 0.
+        for low in [
+            [0; 32],
+            one,
+            hex("ecffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+            hex("e0eb7a7c3b41b8ae1656e3faf19fc46ada098deb9c32b1fd866205165f49b800"),
+            hex("5f9c95bca3508c24b1d0b1559c83ef5b04445cc4581c8e86d8224eddd09f1157"),
+            hex("edffffffffffffffffffffffffffffffffffffffffffffffffffffffffffff7f"),
+        ] {
+            assert!(!usable(&low), "{low:02x?}");
+            assert!(channel(&StaticSecret::from([3; 32]), &low).is_none());
+        }
+    }
 }

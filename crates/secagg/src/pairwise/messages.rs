@@ -150,16 +150,16 @@ impl Sender<'_> {
         out
     }
 
-    /// The sender's place and the content, after its signature was verified.
-    pub(crate) fn decode<'m>(&self, form: &Form, bytes: &'m [u8], roster: &[Keys]) -> Result<(u32, &'m [u8]), Error> {
+    /// What a client sent, after its signature was verified.
+    pub(crate) fn decode<'m>(&self, form: &Form, bytes: &'m [u8], roster: &[Keys]) -> Result<Signed<'m>, Error> {
         let mut reader = open(bytes, form.kind, self.context, form.message)?;
         let place = reader.u32()?;
         let signature = reader.array()?;
         let keys = roster.get(place as usize).ok_or_else(|| reader.malformed("no such client"))?;
         let content = reader.rest();
-        let signed = self.signed(place, &digest(domain::BODY, &[content]));
-        keys.key.verify(form.domain, &signed, &signature, form.message)?;
-        Ok((place, content))
+        let digest = digest(domain::BODY, &[content]);
+        keys.key.verify(form.domain, &self.signed(place, &digest), &signature, form.message)?;
+        Ok(Signed { place, content, digest, signature })
     }
 
     /// Verifies a neighbour's signature over a survivor set.
@@ -175,6 +175,14 @@ impl Sender<'_> {
     }
 }
 
+/// A client's message whose signature was verified.
+pub(crate) struct Signed<'m> {
+    pub(crate) place: u32,
+    pub(crate) content: &'m [u8],
+    pub(crate) digest: Bytes32,
+    pub(crate) signature: [u8; 64],
+}
+
 /// The format of a client's signed message.
 pub(crate) struct Form {
     pub(crate) kind: Kind,
@@ -186,11 +194,6 @@ pub(crate) const SHARES: Form = Form { kind: Kind::Shares, domain: domain::SIGN_
 pub(crate) const MASKED: Form = Form { kind: Kind::Masked, domain: domain::SIGN_MASKED, message: "masked vector" };
 pub(crate) const AGREED: Form = Form { kind: Kind::Agreed, domain: domain::SIGN_SURVIVORS, message: "agreement" };
 pub(crate) const REVEAL: Form = Form { kind: Kind::Reveal, domain: domain::SIGN_REVEAL, message: "revealed shares" };
-
-/// The signature in a client's signed message, which starts with version, kind, context and place.
-pub(crate) fn signature_of(bytes: &[u8]) -> Option<[u8; 64]> {
-    bytes.get(38..102)?.try_into().ok()
-}
 
 /// What one client made for one neighbour: its two shares, encrypted, and commitments to them.
 pub(crate) struct Share {
@@ -288,7 +291,7 @@ impl Survivors {
         let padding = reader.malformed("its padding is not zero");
         reader.finish()?;
         match bits.last() {
-            Some(last) if clients % 8 != 0 && last >> (clients % 8) != 0 => Err(padding),
+            Some(last) if !clients.is_multiple_of(8) && last >> (clients % 8) != 0 => Err(padding),
             _ => Ok(Self { clients, bits }),
         }
     }

@@ -12,8 +12,8 @@ use super::Pairwise;
 use super::graph::Topology;
 use super::keys;
 use super::messages::{
-    AGREED, Form, Keys, MASKED, Neighbours, SHARES, Sender, Share, Survivors, encode_agreements, encode_delivered,
-    roster_digest, signature_of,
+    AGREED, Form, Keys, MASKED, Neighbours, SHARES, Sender, Share, Signed, Survivors, encode_agreements,
+    encode_delivered, roster_digest,
 };
 use super::unmask::CollectReveals;
 use crate::domain::Kind;
@@ -21,7 +21,7 @@ use crate::error::Error;
 use crate::identity::{Enrolment, Identity, PublicKey};
 use crate::task::Task;
 use crate::vector::Vector;
-use crate::wire::{Bytes32, digest};
+use crate::wire::Bytes32;
 
 /// Messages to clients.
 pub type Letters = Vec<(Identity, Vec<u8>)>;
@@ -121,7 +121,7 @@ impl Core {
     }
 
     /// Verifies a client's message; one of an earlier stage is late.
-    pub(super) fn receive<'m>(&self, form: &Form, message: &'m [u8]) -> Result<(u32, &'m [u8]), Error> {
+    pub(super) fn receive<'m>(&self, form: &Form, message: &'m [u8]) -> Result<Signed<'m>, Error> {
         if let Some(late) = self.late(form.kind, message) {
             return Err(late);
         }
@@ -157,20 +157,16 @@ pub(super) struct Once(BTreeMap<u32, Bytes32>);
 
 impl Once {
     /// Whether this is new; the very same again is not, and another one is refused.
-    pub(super) fn is_new(&self, core: &Core, form: &Form, place: u32, content: &[u8]) -> Result<bool, Error> {
-        match self.0.get(&place) {
+    pub(super) fn is_new(&self, core: &Core, form: &Form, signed: &Signed<'_>) -> Result<bool, Error> {
+        match self.0.get(&signed.place) {
             None => Ok(true),
-            Some(known) if *known == Self::digest(content) => Ok(false),
-            Some(_) => Err(Error::Second { message: form.message, culprit: core.identity(place) }),
+            Some(known) if *known == signed.digest => Ok(false),
+            Some(_) => Err(Error::Second { message: form.message, culprit: core.identity(signed.place) }),
         }
     }
 
-    pub(super) fn note(&mut self, place: u32, content: &[u8]) {
-        self.0.insert(place, Self::digest(content));
-    }
-
-    fn digest(content: &[u8]) -> Bytes32 {
-        digest(crate::domain::BODY, &[content])
+    pub(super) fn note(&mut self, signed: &Signed<'_>) {
+        self.0.insert(signed.place, signed.digest);
     }
 }
 
@@ -189,13 +185,13 @@ impl CollectShares {
     /// [`Error::Second`], [`Error::Late`] for keys, or what makes the message no shares of this round. The state is
     /// unchanged.
     pub fn shares(&mut self, message: &[u8]) -> Result<Identity, Error> {
-        let (place, content) = self.core.receive(&SHARES, message)?;
-        if self.once.is_new(&self.core, &SHARES, place, content)? {
-            let shares = Share::read_all(content, self.core.topology.neighbours(place).len())?;
-            self.once.note(place, content);
-            self.shares.insert(place, shares);
+        let signed = self.core.receive(&SHARES, message)?;
+        if self.once.is_new(&self.core, &SHARES, &signed)? {
+            let shares = Share::read_all(signed.content, self.core.topology.neighbours(signed.place).len())?;
+            self.once.note(&signed);
+            self.shares.insert(signed.place, shares);
         }
-        Ok(self.core.identity(place))
+        Ok(self.core.identity(signed.place))
     }
 
     /// Passes the shares on to those who shared. A client of which too few neighbours shared is left out: its secrets
@@ -258,14 +254,14 @@ impl CollectMasked {
     /// [`Error::Second`], [`Error::Late`] for what belongs to an earlier stage, [`Error::Broken`] of a client that did
     /// not share, or what makes the message no masked vector of this round. The state is unchanged.
     pub fn masked(&mut self, message: &[u8]) -> Result<Identity, Error> {
-        let (place, content) = self.core.receive(&MASKED, message)?;
-        let culprit = self.core.identity(place);
-        if !self.sharing.contains(&place) {
+        let signed = self.core.receive(&MASKED, message)?;
+        let culprit = self.core.identity(signed.place);
+        if !self.sharing.contains(&signed.place) {
             return Err(Error::Broken { culprit, what: "it sent a masked vector, but no shares in time" });
         }
-        if self.once.is_new(&self.core, &MASKED, place, content)? {
-            self.sum.add_packed(content)?;
-            self.once.note(place, content);
+        if self.once.is_new(&self.core, &MASKED, &signed)? {
+            self.sum.add_packed(signed.content)?;
+            self.once.note(&signed);
         }
         Ok(culprit)
     }
@@ -311,16 +307,15 @@ impl CollectAgreed {
     /// agreement of this round. The state is unchanged.
     pub fn agreed(&mut self, message: &[u8]) -> Result<Identity, Error> {
         let core = &self.tally.core;
-        let (place, content) = core.receive(&AGREED, message)?;
-        let culprit = core.identity(place);
-        if !self.tally.survivors.contains(place) {
+        let signed = core.receive(&AGREED, message)?;
+        let culprit = core.identity(signed.place);
+        if !self.tally.survivors.contains(signed.place) {
             return Err(Error::Broken { culprit, what: "it signed a survivor set that it is not in" });
         }
-        if content != self.tally.survivors.digest(&core.context, &core.digest) {
+        if signed.content != self.tally.survivors.digest(&core.context, &core.digest) {
             return Err(Error::Broken { culprit, what: "it signed another survivor set" });
         }
-        let signature = signature_of(message).ok_or(Error::Malformed { message: "agreement", what: "too short" })?;
-        self.signatures.insert(place, signature);
+        self.signatures.insert(signed.place, signed.signature);
         Ok(culprit)
     }
 

@@ -44,9 +44,10 @@ impl CollectReveals {
     /// message no revealed shares of this round. The state is unchanged.
     pub fn reveal(&mut self, message: &[u8]) -> Result<Vec<Identity>, Error> {
         let core = &self.tally.core;
-        let (holder, content) = core.receive(&REVEAL, message)?;
-        let revealed = Revealed::read_all(content)?;
-        if !self.once.is_new(core, &REVEAL, holder, content)? {
+        let signed = core.receive(&REVEAL, message)?;
+        let holder = signed.place;
+        let revealed = Revealed::read_all(signed.content)?;
+        if !self.once.is_new(core, &REVEAL, &signed)? {
             return Ok(vec![]);
         }
         let mut bad = vec![];
@@ -67,7 +68,7 @@ impl CollectReveals {
         for (owner, share) in good {
             self.shares.entry(owner).or_default().insert(holder, share);
         }
-        self.once.note(holder, content);
+        self.once.note(&signed);
         Ok(bad)
     }
 

@@ -1,13 +1,15 @@
 //! Whole rounds of the committee sum.
 
+use std::collections::BTreeSet;
+
 use rand_core::CryptoRng;
 
 use super::{Network, Stage, World};
 use crate::committee::{
-    Accepted, AwaitFrozen, Collecting, Collector, Combiner, Committee, Frozen, Member, Memory, contribute,
+    Accepted, AwaitFrozen, Closed, Collecting, Collector, Combiner, Committee, Frozen, Member, Memory, contribute,
 };
 use crate::error::Error;
-use crate::identity::Signer;
+use crate::identity::{Identity, Signer};
 use crate::seal::OpenKey;
 use crate::task::Task;
 use crate::vector::Vector;
@@ -69,7 +71,7 @@ impl CommitteeRound {
         i: usize,
         world: &'w World,
         memory: Memory,
-    ) -> Result<Collecting<&'w std::collections::BTreeSet<crate::Identity>>, Error> {
+    ) -> Result<Collecting<&'w BTreeSet<Identity>>, Error> {
         let (sign, open) = &self.secrets[i];
         let open = OpenKey::from_bytes(open).ok_or(Error::Misuse { what: "not a key" })?;
         Collecting::new(self.task, self.committee.clone(), Signer::from_bytes(sign), open, &world.enrolled, memory)
@@ -131,10 +133,10 @@ impl World {
     }
 
     /// Proposes, leaving out what an aggregator does not have, and lets all vote.
-    fn freeze<'w>(
+    fn freeze(
         &self,
-        mut closed: crate::committee::Closed,
-        aggregators: Vec<(usize, Collecting<&'w std::collections::BTreeSet<crate::Identity>>)>,
+        mut closed: Closed,
+        aggregators: Vec<(usize, Collecting<&BTreeSet<Identity>>)>,
         refused: &mut Vec<Error>,
     ) -> Result<(Frozen, Vec<AwaitFrozen>), Error> {
         for (_, aggregator) in &aggregators {
