@@ -17,6 +17,14 @@ pub enum AgreementError {
         /// What is wrong.
         message: String,
     },
+    /// The text is longer than any agreement.
+    #[error("an agreement has at most {most} bytes, not {bytes}")]
+    TooLong {
+        /// Its length.
+        bytes: usize,
+        /// The greatest length.
+        most: usize,
+    },
     /// The text is of another version.
     #[error("the agreement has version {found}; this program reads version 1")]
     Version {
@@ -145,6 +153,7 @@ impl AgreementError {
     pub fn code(&self) -> &'static str {
         match self {
             AgreementError::Syntax { .. } => "agreement.syntax",
+            AgreementError::TooLong { .. } => "agreement.too-long",
             AgreementError::Version { .. } => "agreement.version",
             AgreementError::NotCanonical { .. } => "agreement.not-canonical",
             AgreementError::Computation(_) => "agreement.computation",
@@ -186,6 +195,7 @@ impl AgreementError {
             AgreementError::Syntax { .. } | AgreementError::NotCanonical { .. } => {
                 "use the text as privity wrote it; every change needs a new agreement"
             }
+            AgreementError::TooLong { .. } => "give the text of an agreement, as privity wrote it",
             AgreementError::Version { .. } => "use the version of privity that wrote it",
             AgreementError::Computation(_) => "see `privity check` on the computation",
             AgreementError::ComputationDigest => "the text was changed after it was written; ask for the original",

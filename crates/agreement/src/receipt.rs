@@ -6,6 +6,7 @@ use net::Identity;
 use net::identity::{BadSignature, KeyPair, PublicKey};
 use serde::{Deserialize, Serialize};
 
+use crate::agreement::Agreement;
 use crate::commitment::Commitment;
 use crate::context;
 use crate::encode::Encoder;
@@ -129,6 +130,35 @@ impl SignedReceipt {
         key.verify(context::RECEIPT_SIGNATURE, &self.receipt.digest().0, &self.signature)?;
         Ok(&self.receipt)
     }
+
+    /// What is stated, if it is this player's account of this session of this agreement, between the identities of
+    /// its roster.
+    ///
+    /// # Errors
+    /// As [`verify`](Self::verify), and [`ReceiptError::OtherAgreement`], [`ReceiptError::OtherSession`] or
+    /// [`ReceiptError::Players`].
+    pub fn verify_for(
+        &self,
+        agreement: &Agreement,
+        session: SessionId,
+        player: &str,
+    ) -> Result<&Receipt, ReceiptError> {
+        let receipt = self.verify()?;
+        if receipt.player != player {
+            return Err(ReceiptError::Signer(player.to_owned()));
+        }
+        if receipt.agreement != agreement.digest() {
+            return Err(ReceiptError::OtherAgreement(receipt.agreement));
+        }
+        if receipt.session != session {
+            return Err(ReceiptError::OtherSession(receipt.session));
+        }
+        let agreed = agreement.roster().iter().map(|(name, member)| (name.to_owned(), Seen(member.identity)));
+        if receipt.players != agreed.collect() {
+            return Err(ReceiptError::Players);
+        }
+        Ok(receipt)
+    }
 }
 
 /// Why a receipt is not accepted.
@@ -143,6 +173,15 @@ pub enum ReceiptError {
     /// The run ends before it begins.
     #[error("the receipt's run ends before it begins")]
     Times,
+    /// The receipt is of another agreement.
+    #[error("the receipt is of another agreement, {0}")]
+    OtherAgreement(Digest),
+    /// The receipt is of another session.
+    #[error("the receipt is of another session, {0}")]
+    OtherSession(SessionId),
+    /// The receipt names other identities than the agreement's roster.
+    #[error("the receipt names other players than the agreement")]
+    Players,
     /// The signature does not hold: the receipt was changed, or never signed.
     #[error("the receipt's signature does not hold")]
     Signature,
@@ -161,6 +200,9 @@ impl ReceiptError {
             ReceiptError::Version(_) => "receipt.version",
             ReceiptError::Signer(_) => "receipt.signer",
             ReceiptError::Times => "receipt.times",
+            ReceiptError::OtherAgreement(_) => "receipt.other-agreement",
+            ReceiptError::OtherSession(_) => "receipt.other-session",
+            ReceiptError::Players => "receipt.players",
             ReceiptError::Signature => "receipt.signature",
         }
     }
@@ -171,6 +213,8 @@ impl ReceiptError {
             ReceiptError::Version(_) => "use the version of privity that wrote it",
             ReceiptError::Signer(_) => "ask the player's operator for the receipt that its own worker signed",
             ReceiptError::Times => "correct the worker's clock",
+            ReceiptError::OtherAgreement(_) | ReceiptError::OtherSession(_) => "ask for the receipt of this run",
+            ReceiptError::Players => "do not rely on the run: its worker talked to others than agreed",
             ReceiptError::Signature => "the receipt was damaged or changed; ask for the original",
         }
     }

@@ -15,6 +15,9 @@ use crate::roster::{Endpoint, Member, Roster};
 /// The only version of the form so far.
 pub(crate) const VERSION: i64 = 1;
 
+/// The longest text that is read, in bytes: the longest program, escaped, and a roster.
+const MAX_TEXT: usize = 12 << 20;
+
 /// What the text says, before any of it is believed.
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -50,6 +53,9 @@ struct AnyVersion {
 
 /// Parses the text into its parts.
 pub(crate) fn parse(text: &str) -> Result<Raw, AgreementError> {
+    if text.len() > MAX_TEXT {
+        return Err(AgreementError::TooLong { bytes: text.len(), most: MAX_TEXT });
+    }
     let syntax = |error: toml::de::Error| {
         let line = error.span().map_or(0, |s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() + 1);
         AgreementError::Syntax { line, message: error.message().trim_end().replace('\n', "; ") }

@@ -142,6 +142,14 @@ fn a_text_changed_by_hand_is_refused() {
 }
 
 #[test]
+fn a_text_of_any_length_is_answered() {
+    let long = "#".repeat(13 << 20);
+    assert_eq!(Agreement::from_text(&long).unwrap_err().code(), "agreement.too-long");
+    let nested = format!("version = {}", "[".repeat(100_000));
+    assert_eq!(Agreement::from_text(&nested).unwrap_err().code(), "agreement.syntax");
+}
+
+#[test]
 fn a_computation_that_does_not_check_has_no_way_in() {
     // The analyst is no reader: the program parses, and its digest is right.
     let leak = r#"computation leak

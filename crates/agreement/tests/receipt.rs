@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use agreement::{Basis, Commitment, Cost, Opening, Receipt, Seen, SessionId, SignedReceipt};
+use agreement::{Basis, Commitment, Cost, Digest, Opening, Receipt, Seen, SessionId, SignedReceipt};
 use common::{PLAYERS, agreement, key};
 use ir::DType;
 use proptest::prelude::*;
@@ -42,6 +42,25 @@ fn only_the_players_own_worker_signs() {
     assert_eq!(Receipt { player: "stranger".into(), ..receipt() }.sign(&key(0)).unwrap_err().code(), "receipt.signer");
     assert_eq!(Receipt { version: 2, ..receipt() }.sign(&key(0)).unwrap_err().code(), "receipt.version");
     assert_eq!(Receipt { ended_ms: 999, ..receipt() }.sign(&key(0)).unwrap_err().code(), "receipt.times");
+}
+
+#[test]
+fn a_receipt_speaks_of_one_session_of_one_agreement() {
+    let (agreement, session) = (agreement(), SessionId([9; 16]));
+    let verify = |receipt: Receipt| {
+        receipt.sign(&key(0)).unwrap().verify_for(&agreement, session, "clinic").map(|_| ()).map_err(|e| e.code())
+    };
+    assert_eq!(verify(receipt()), Ok(()));
+    let signed = receipt().sign(&key(0)).unwrap();
+    assert_eq!(signed.verify_for(&agreement, session, "registry").unwrap_err().code(), "receipt.signer");
+    assert_eq!(verify(Receipt { agreement: Digest([0; 32]), ..receipt() }), Err("receipt.other-agreement"));
+    assert_eq!(verify(Receipt { session: SessionId([8; 16]), ..receipt() }), Err("receipt.other-session"));
+    let mut players = receipt().players;
+    players.insert("analyst".into(), Seen(key(7).identity()));
+    assert_eq!(verify(Receipt { players, ..receipt() }), Err("receipt.players"));
+    let mut players = receipt().players;
+    players.insert("stranger".into(), Seen(key(7).identity()));
+    assert_eq!(verify(Receipt { players, ..receipt() }), Err("receipt.players"));
 }
 
 #[test]
