@@ -54,7 +54,7 @@ pub fn if_corrupt(checked: &Checked, players: &[PlayerId]) -> Coalition {
         all.filter(|g| names.contains(&g.at) == mine).cloned().collect::<Vec<Given>>()
     };
     let (own, others) = (given(true), given(false));
-    let reaches = |e: &&Event| e.learners.iter().any(|l| names.contains(l));
+    let reaches = |e: &&Event| e.delivered && e.learners.iter().any(|l| names.contains(l));
     let learned: Vec<Event> = checked.disclosure().events.iter().filter(reaches).cloned().collect();
     let compares = |m: &&Matched| m.players.len() > 1 && m.players.iter().any(|p| names.contains(p));
     let matched = checked.disclosure().matched.iter().filter(compares).cloned().collect();

@@ -275,6 +275,7 @@ impl<'a> Tracer<'a> {
 pub(crate) fn event(c: &Computation, inputs: &[Input<'_>], site: &Site<'_>, value: ValueId, to: &[PlayerId]) -> Event {
     let ty = &site.graph.value(value).ty;
     let fact = site.fact(value);
+    let secret = fact.unreleased.iter().any(|i| !inputs[i].label.is_public());
     Event {
         learners: names(c, to),
         name: site.trail.name(value).map_or_else(|| site.trail.describe(value), str::to_owned),
@@ -283,7 +284,7 @@ pub(crate) fn event(c: &Computation, inputs: &[Input<'_>], site: &Site<'_>, valu
         ty: ty.to_string(),
         amount: amount(ty),
         from: fact.inputs.iter().map(|i| inputs[i].name.to_owned()).collect(),
-        reason: if fact.unreleased.is_empty() { Reason::Released } else { Reason::Reader },
+        reason: if secret { Reason::Reader } else { Reason::Released },
         ratified_by: Vec::new(),
         times: site.times,
         line: Some(site.instr.span.line).filter(|l| *l > 0),

@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ir::{Block, Computation, Instr, Op, PlayerId, Span};
+use ir::{Computation, Instr, Op, PlayerId, Span};
 
 use crate::Checked;
 use crate::disclosure::inputs;
@@ -29,6 +29,7 @@ pub fn releases(checked: &Checked) -> Vec<Release> {
     let flow = Flow::new(c);
     let trail = Trail::new(&flow, &c.graph);
     let inputs = inputs(c);
+    let functions = of_functions(c);
     let mut found = Vec::new();
     c.graph.visit(&mut |instr| {
         if instr.op != Op::Release {
@@ -36,7 +37,13 @@ pub fn releases(checked: &Checked) -> Vec<Release> {
         }
         let fact = checked.fact(instr.results[0]);
         let before = before(&trail, instr);
-        let operators = fact.inputs.iter().map(|i| (inputs[i].name.to_owned(), count(checked, &before, i))).collect();
+        let count = |i: usize| {
+            let mut counts = Counts::new();
+            let reached = |instr: &&&Instr| instr.results.iter().any(|r| checked.fact(*r).inputs.contains(i));
+            before.iter().filter(|i| i.op != Op::Input).filter(reached).for_each(|i| add(&functions, i, &mut counts));
+            counts
+        };
+        let operators = fact.inputs.iter().map(|i| (inputs[i].name.to_owned(), count(i))).collect();
         found.push(Release {
             to: instr.attrs.players("to").unwrap_or(&[]).to_vec(),
             owners: fact.label.owners(),
@@ -61,26 +68,26 @@ fn before<'a>(trail: &Trail<'a>, release: &Instr) -> Vec<&'a Instr> {
     instrs
 }
 
-/// The operators among `instrs` that input `i` reaches.
-fn count(checked: &Checked, instrs: &[&Instr], i: usize) -> BTreeMap<Op, usize> {
-    let mut counts = BTreeMap::new();
-    let reached = instrs
-        .iter()
-        .filter(|instr| instr.op != Op::Input && instr.results.iter().any(|r| checked.fact(*r).inputs.contains(i)));
-    for instr in reached {
-        match instr.attrs.str("function").and_then(|name| checked.computation().function(name)) {
-            Some(function) => all(checked.computation(), &function.graph.body, &mut counts),
-            None => *counts.entry(instr.op).or_default() += 1,
-        }
+/// How many of each operator.
+type Counts = BTreeMap<Op, usize>;
+
+/// The operators of each function, those of the functions it calls included. Calls are earlier, so each is counted
+/// once and added as often as it is called.
+fn of_functions(c: &Computation) -> BTreeMap<&str, Counts> {
+    let mut all = BTreeMap::new();
+    for function in &c.functions {
+        let mut counts = Counts::new();
+        function.graph.visit(&mut |instr| add(&all, instr, &mut counts));
+        all.insert(function.name.as_str(), counts);
     }
-    counts
+    all
 }
 
-fn all(c: &Computation, block: &Block, counts: &mut BTreeMap<Op, usize>) {
-    for instr in &block.instrs {
-        *counts.entry(instr.op).or_default() += 1;
-        if let Some(region) = &instr.region {
-            all(c, region, counts);
-        }
+fn add(functions: &BTreeMap<&str, Counts>, instr: &Instr, counts: &mut Counts) {
+    let called = instr.attrs.str("function").filter(|_| instr.op == Op::Call).and_then(|name| functions.get(name));
+    let own = Counts::from([(instr.op, 1)]);
+    for (op, n) in called.unwrap_or(&own) {
+        let count = counts.entry(*op).or_default();
+        *count = count.saturating_add(*n);
     }
 }

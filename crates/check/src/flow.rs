@@ -101,7 +101,7 @@ impl Summary {
 
 /// The player or group that reads what is at a placement.
 pub(crate) fn reader(place: &Placement) -> Option<PlayerId> {
-    matches!(place.scheme, Scheme::Host | Scheme::Each).then(|| place.players[0])
+    place.players.first().copied().filter(|_| matches!(place.scheme, Scheme::Host | Scheme::Each))
 }
 
 /// Interprets the graphs of one computation.
@@ -213,8 +213,8 @@ impl<'a> Sweep<'a, '_> {
                 // What each member of a group holds for itself is not for the other members.
                 let from = instr.args.first().map(|a| self.flow.c.placement(self.graph.value(*a).placement));
                 let each = from.filter(|p| p.scheme == Scheme::Each && *p != self.flow.c.placement(instr.placement));
-                if let Some(group) = each {
-                    fact.label.join(&Label::apart(group.players[0]));
+                if let Some(group) = each.and_then(reader) {
+                    fact.label.join(&Label::apart(group));
                 }
             }
             _ => {}

@@ -111,28 +111,47 @@ impl Checked {
 /// Cost: close to linear in the number of instructions; nested loops are swept until labels no longer
 /// change, which in practice is twice a level.
 pub fn check(computation: Computation) -> Result<Checked, Vec<Diagnostic>> {
-    let mut found = Vec::new();
+    let mut found = Found::default();
     structure::check(&computation, &mut found);
     if !found.is_empty() {
-        return Err(sorted(found));
+        return Err(found.sorted());
     }
     types::check(&computation, &mut found);
     places::check(&computation, &mut found);
-    if found.iter().any(|d| d.code.starts_with("type.arity") || d.code.starts_with("placement.roles")) {
-        return Err(sorted(found));
-    }
     let facts = sites::labels(&computation, &mut found);
     if !found.is_empty() {
-        return Err(sorted(found));
+        return Err(found.sorted());
     }
     let not_runnable = places::not_runnable(&computation);
     let disclosure = disclosure::of(&computation, &facts);
     Ok(Checked { computation, facts, disclosure, not_runnable })
 }
 
-fn sorted(mut found: Vec<Diagnostic>) -> Vec<Diagnostic> {
-    let key = |d: &Diagnostic| (d.span.file.clone(), d.span.line, d.span.column, d.code, d.message.clone());
-    found.sort_by_cached_key(key);
-    found.dedup_by_key(|d| key(d));
-    found
+/// The problems found so far. Past [`limits::PROBLEMS`] they are no longer kept, so that a hostile program does
+/// not fill the memory with them.
+#[derive(Default)]
+struct Found(Vec<Diagnostic>);
+
+impl Found {
+    fn push(&mut self, diagnostic: Diagnostic) {
+        if !self.is_full() {
+            self.0.push(diagnostic);
+        }
+    }
+
+    fn is_full(&self) -> bool {
+        self.0.len() >= limits::PROBLEMS
+    }
+
+    fn is_empty(&self) -> bool {
+        self.0.is_empty()
+    }
+
+    /// In the order of the source, each once.
+    fn sorted(mut self) -> Vec<Diagnostic> {
+        let key = |d: &Diagnostic| (d.span.file.clone(), d.span.line, d.span.column, d.code, d.message.clone());
+        self.0.sort_by_cached_key(key);
+        self.0.dedup_by_key(|d| key(d));
+        self.0
+    }
 }

@@ -3,8 +3,10 @@
 
 use ir::{Block, Computation, Diagnostic, Graph, Instr, Op, Placement, Scheme, Span};
 
+use crate::Found;
+
 /// Checks the placements themselves, then every instruction.
-pub(crate) fn check(c: &Computation, out: &mut Vec<Diagnostic>) {
+pub(crate) fn check(c: &Computation, out: &mut Found) {
     for place in &c.placements[c.players.len()..] {
         declared(c, place, out);
     }
@@ -14,7 +16,7 @@ pub(crate) fn check(c: &Computation, out: &mut Vec<Diagnostic>) {
 }
 
 /// Invariant 7: the scheme's number of roles, distinct players, and groups only in `each`.
-fn declared(c: &Computation, place: &Placement, out: &mut Vec<Diagnostic>) {
+fn declared(c: &Computation, place: &Placement, out: &mut Found) {
     let spec = place.scheme.spec();
     let mut error = |code, text: String| out.push(Diagnostic::new(code, Span::default(), text));
     if matches!(place.scheme, Scheme::Host | Scheme::Each) {
@@ -39,7 +41,7 @@ fn declared(c: &Computation, place: &Placement, out: &mut Vec<Diagnostic>) {
     }
 }
 
-fn block(c: &Computation, graph: &Graph, b: &Block, out: &mut Vec<Diagnostic>) {
+fn block(c: &Computation, graph: &Graph, b: &Block, out: &mut Found) {
     for instr in &b.instrs {
         operands(c, graph, instr, out);
         capable(c, graph, instr, out);
@@ -50,7 +52,7 @@ fn block(c: &Computation, graph: &Graph, b: &Block, out: &mut Vec<Diagnostic>) {
 }
 
 /// Invariant 8: operands and results are where the operator runs; only a move crosses placements.
-fn operands(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnostic>) {
+fn operands(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
     let at = c.placement(instr.placement);
     let mut error = |text: String| {
         out.push(Diagnostic::new("placement.operand", instr.span.clone(), text).help("move it there first"));
@@ -76,7 +78,7 @@ fn operands(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnos
 }
 
 /// Invariant 9: the scheme holds the types and can run the operator.
-fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnostic>) {
+fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
     let at = c.placement(instr.placement);
     if matches!(instr.op, Op::Repeat | Op::Fold | Op::Call) {
         return;
@@ -99,7 +101,7 @@ fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnost
 }
 
 /// Between protected placements nobody sees the number, so nobody could encode it anew.
-fn protected_move(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Vec<Diagnostic>) {
+fn protected_move(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
     let (Op::Move, [arg], [result]) = (instr.op, &instr.args[..], &instr.results[..]) else { return };
     let (from, to) = (graph.value(*arg), graph.value(*result));
     let both = [from.placement, to.placement].iter().all(|p| !c.placement(*p).scheme.is_plaintext());

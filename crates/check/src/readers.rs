@@ -6,10 +6,11 @@ use std::collections::{HashMap, VecDeque};
 
 use ir::{Computation, Diagnostic, Graph, Instr, Op, PlayerId, Span, ValueId};
 
+use crate::Found;
 use crate::flow::{Fact, Facts, Flow, reader};
 
 /// Checks every value at a player and every output of one graph.
-pub(crate) fn check(flow: &Flow<'_>, graph: &Graph, facts: &Facts, out: &mut Vec<Diagnostic>) {
+pub(crate) fn check(flow: &Flow<'_>, graph: &Graph, facts: &Facts, out: &mut Found) {
     let trail = Trail::new(flow, graph);
     let mut readers = Readers { c: flow.c, graph, facts, trail: &trail, out };
     graph.visit(&mut |instr| match instr.op {
@@ -26,7 +27,7 @@ struct Readers<'a> {
     graph: &'a Graph,
     facts: &'a Facts,
     trail: &'a Trail<'a>,
-    out: &'a mut Vec<Diagnostic>,
+    out: &'a mut Found,
 }
 
 impl Readers<'_> {
@@ -91,6 +92,9 @@ impl Readers<'_> {
     }
 
     fn refuse(&mut self, code: &'static str, id: ValueId, player: PlayerId, span: &Span, why: &str) {
+        if self.out.is_full() {
+            return;
+        }
         let fact = self.fact(id);
         let Some((owner, allowed)) = fact.label.refusals(player).next() else { return };
         let refusing: Vec<PlayerId> = fact.label.refusals(player).map(|(owner, _)| owner).collect();

@@ -1,7 +1,8 @@
 //! Sites: every instruction of a computation with the facts that hold there, functions included.
 
-use ir::{Block, Computation, Diagnostic, Graph, Instr, Op, ValueId};
+use ir::{Block, Computation, Graph, Instr, Op, ValueId};
 
+use crate::Found;
 use crate::flow::{Fact, Facts, Flow};
 use crate::readers::{self, Trail};
 
@@ -9,7 +10,7 @@ use crate::readers::{self, Trail};
 ///
 /// Labels are checked exactly, call by call. The facts kept for a function are joined over its calls: what is
 /// disclosed there is told for all of them together.
-pub(crate) fn labels(c: &Computation, out: &mut Vec<Diagnostic>) -> Vec<Facts> {
+pub(crate) fn labels(c: &Computation, out: &mut Found) -> Vec<Facts> {
     let flow = Flow::new(c);
     let main = flow.facts(&c.graph, Vec::new());
     for function in &c.functions {

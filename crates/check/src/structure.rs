@@ -9,6 +9,7 @@ use std::collections::{BTreeMap, HashSet};
 use ir::{Attr, Block, Computation, DType, Diagnostic, Dim, Graph, IndexItem, Instr, Number, Op, Scheme, Span, Type};
 use ir::{PlayerId, ValueId};
 
+use crate::Found;
 use crate::label::MAX_PLAYERS;
 
 /// Limits on size (invariant 4): checking stays fast, and no arithmetic on sizes overflows.
@@ -33,12 +34,14 @@ pub mod limits {
     pub const DIM_TERMS: u64 = 256;
     /// Numbers in one constant.
     pub const LITERAL: usize = 1 << 20;
+    /// Problems that are told at once.
+    pub const PROBLEMS: usize = 500;
     /// Characters of a string.
     pub const STRING: usize = 256;
 }
 
 /// Checks tables, functions and the main program.
-pub(crate) fn check(c: &Computation, out: &mut Vec<Diagnostic>) {
+pub(crate) fn check(c: &Computation, out: &mut Found) {
     tables(c, out);
     if !out.is_empty() {
         return;
@@ -57,7 +60,7 @@ fn wrong(span: &Span, message: impl Into<String>) -> Diagnostic {
     Diagnostic::new("structure", span.clone(), message)
 }
 
-fn limit(what: &str, found: usize, most: usize, out: &mut Vec<Diagnostic>) {
+fn limit(what: &str, found: usize, most: usize, out: &mut Found) {
     if found > most {
         out.push(Diagnostic::new("limit", Span::default(), format!("{found} {what}; at most {most} are allowed")));
     }
@@ -80,7 +83,7 @@ fn is_text(text: &str) -> bool {
 }
 
 /// Players, placements, matched dimensions (invariant 1).
-fn tables(c: &Computation, out: &mut Vec<Diagnostic>) {
+fn tables(c: &Computation, out: &mut Found) {
     let here = Span::default();
     limit("players", c.players.len(), MAX_PLAYERS, out);
     limit("placements", c.placements.len(), limits::PLACEMENTS, out);
@@ -137,11 +140,11 @@ struct Scope<'a> {
     life: Vec<Life>,
     outputs: HashSet<&'a str>,
     inputs: usize,
-    out: &'a mut Vec<Diagnostic>,
+    out: &'a mut Found,
 }
 
 impl<'a> Scope<'a> {
-    fn check(c: &'a Computation, graph: &'a Graph, function: Option<usize>, out: &'a mut Vec<Diagnostic>) {
+    fn check(c: &'a Computation, graph: &'a Graph, function: Option<usize>, out: &'a mut Found) {
         limit("values", graph.values.len(), limits::VALUES, out);
         let life = vec![Life::Undefined; graph.values.len()];
         let mut scope = Scope { c, graph, function, life, outputs: HashSet::new(), inputs: 0, out };

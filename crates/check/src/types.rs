@@ -5,8 +5,10 @@ use std::collections::BTreeMap;
 use ir::{Attr, Block, Computation, DType, Diagnostic, Dim, Graph, Instr, Literal, Number, Op, Problem, Span, Type};
 use ir::{ValueId, canonical_attrs, infer};
 
+use crate::Found;
+
 /// Checks all graphs, and that every named dimension is bound by an input.
-pub(crate) fn check(c: &Computation, out: &mut Vec<Diagnostic>) {
+pub(crate) fn check(c: &Computation, out: &mut Found) {
     let mut types = Types { c, graph: &c.graph, out };
     for function in &c.functions {
         types.graph = &function.graph;
@@ -20,7 +22,7 @@ pub(crate) fn check(c: &Computation, out: &mut Vec<Diagnostic>) {
 struct Types<'a> {
     c: &'a Computation,
     graph: &'a Graph,
-    out: &'a mut Vec<Diagnostic>,
+    out: &'a mut Found,
 }
 
 impl<'a> Types<'a> {
@@ -160,7 +162,7 @@ fn fits(literal: &Literal, dtype: DType) -> bool {
 }
 
 /// Invariant 6: every dimension that is named anywhere is the length of some input's axis.
-fn dims(c: &Computation, out: &mut Vec<Diagnostic>) {
+fn dims(c: &Computation, out: &mut Found) {
     let mut named: BTreeMap<String, Span> = c.matched.iter().map(|m| (m.name.clone(), Span::default())).collect();
     for graph in c.functions.iter().map(|f| &f.graph).chain([&c.graph]) {
         let params = graph.body.params.iter().map(|p| (*p, Span::default()));

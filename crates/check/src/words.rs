@@ -77,7 +77,8 @@ fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
             lines.push(format!("{:7}{}: {}{at}{public}", if i == 0 { "gives" } else { "" }, given.name, given.size));
         }
         if first.forms.is_empty() {
-            let told = d.events.iter().any(|e| alike.iter().any(|g| e.from.contains(&g.name)));
+            let away = |e: &&Event| e.learners.iter().any(|l| *l != first.at);
+            let told = d.events.iter().filter(away).any(|e| alike.iter().any(|g| e.from.contains(&g.name)));
             let how = if told { "what is released of it, and nothing else" } else { "it is; it stays there" };
             lines.push(format!("{:7}{how}", "as"));
         }
