@@ -84,6 +84,19 @@ fn batches_need_equal_rows() {
 }
 
 #[test]
+fn outputs_have_names_that_can_be_read() {
+    let (mut b, x) = begun();
+    for bad in ["", "a\"b", "a\\b", "a\nb", "a\u{202e}b", "a\u{200b}b"] {
+        assert_eq!(code(b.output(x, &[PlayerId(0)], bad, &at())), "name.invalid", "{bad:?}");
+    }
+    b.output(x, &[PlayerId(0)], "größe, in cm", &at()).unwrap();
+    assert_eq!(code(b.output(x, &[PlayerId(0)], "größe, in cm", &at())), "name.taken");
+    assert_eq!(code(b.output(x, &[], "to nobody", &at())), "release.to");
+    let computation = b.finish().unwrap();
+    assert_eq!(ir::text::parse(&computation.to_string()).unwrap(), computation);
+}
+
+#[test]
 fn names_are_given_once() {
     let (mut b, x) = begun();
     let y = b.op(Op::Neg, &[x.into()], Attrs::new(), &at()).unwrap();
@@ -183,4 +196,14 @@ fn doubling_a_length_does_not_double_its_text() {
     assert_eq!(b.value(x).ty.to_string(), format!("f64[{}*n]", 1u64 << 60));
     let computation = b.finish().unwrap();
     assert_eq!(ir::text::parse(&computation.to_string()).unwrap(), computation);
+}
+
+#[test]
+fn a_program_whose_text_could_not_be_read_is_refused() {
+    let (mut b, x) = begun();
+    b.on(A, None, &at()).unwrap();
+    let many: Vec<Operand> = vec![x.into(); 2 << 20];
+    b.op(Op::Stack, &many, Attrs::new(), &at()).unwrap();
+    b.end_on();
+    assert_eq!(b.finish().unwrap_err().code, "limit.source");
 }

@@ -309,11 +309,11 @@ impl Builder {
                 "outputs stand in the main program, outside of loops and functions",
             ));
         }
-        if name.is_empty() || name.chars().any(|c| c.is_control() || c == '"' || c == '\\') {
+        if name.is_empty() || name.chars().any(|c| is_invisible(c) || c == '"' || c == '\\') {
             return Err(Diagnostic::new(
                 "name.invalid",
                 span.clone(),
-                "an output needs a name without quotes and control characters",
+                "an output needs a name, without quotes and invisible characters",
             ));
         }
         if !self.outputs.insert(name.to_owned()) {
@@ -354,7 +354,7 @@ impl Builder {
     /// The finished computation.
     ///
     /// # Errors
-    /// If a block is still open, or one was given up after an error.
+    /// If a block is still open, or one was given up after an error, or the text would be too long to read.
     pub fn finish(mut self) -> Built<Computation> {
         let frame = self.frames.pop().expect("there is a main program");
         if !self.frames.is_empty() || frame.open.len() != 1 {
@@ -366,8 +366,21 @@ impl Builder {
         }
         self.computation.graph = close(frame);
         crate::text::name_values(&mut self.computation);
+        // What people sign must read back.
+        let length = self.computation.to_string().len();
+        if length > crate::text::MAX_SOURCE {
+            let message = format!("the program's text has {length} bytes, more than {}", crate::text::MAX_SOURCE);
+            return Err(Diagnostic::new("limit.source", Span::default(), message)
+                .help("large constants belong into inputs, and repeated steps into loops or functions"));
+        }
         Ok(self.computation)
     }
+}
+
+/// Control characters, and those that reorder or hide what people read before they sign it.
+pub(crate) fn is_invisible(c: char) -> bool {
+    c.is_control()
+        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
 }
 
 /// The graph of a frame whose blocks are all closed but the outermost.

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use crate::builder::is_invisible;
 use crate::diag::{Diagnostic, Span};
 
 /// The longest name or number that is read.
@@ -223,8 +224,8 @@ impl<'a> Lexer<'a> {
         match rest[1..].find('"') {
             Some(length) => {
                 let text = &rest[1..1 + length];
-                if text.chars().any(char::is_control) {
-                    self.error(Span::text(line, column as u32, 1), "a control character in a string", None);
+                if text.chars().any(is_invisible) {
+                    self.error(Span::text(line, column as u32, 1), "an invisible character in a string", None);
                 }
                 self.push(Tok::Str, text, line, column, text.chars().count() + 2);
                 length + 2

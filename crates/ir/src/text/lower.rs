@@ -95,6 +95,11 @@ impl Lower {
 
     // Names.
 
+    /// The known name that was meant, if errors are still recorded.
+    fn nearest<'a>(&self, name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+        if self.errors.len() < self.limit { nearest(name, known) } else { None }
+    }
+
     pub(super) fn poison<'a>(&mut self, names: impl IntoIterator<Item = &'a Word>) {
         for name in names {
             if !self.scope().values.contains_key(&name.text) {
@@ -118,7 +123,9 @@ impl Lower {
         }
         let d = Diagnostic::new("name.unknown", span.clone(), format!("unknown name `{name}`"));
         let in_main = self.scopes.len() > 1 && self.scopes[0].values.contains_key(name);
-        let near = nearest(name, self.scope().values.keys().map(String::as_str)).map(str::to_owned);
+        let near = self
+            .nearest(name, self.scopes.iter().rev().take(1).flat_map(|s| s.values.keys()).map(String::as_str))
+            .map(str::to_owned);
         Err(match near {
             _ if in_main => self.report(d.help("a function sees only its parameters; pass it as one")),
             _ if self.builder.declared().placement_named(name).is_some() => {
@@ -169,7 +176,7 @@ impl Lower {
             return Err(Reported);
         }
         let known = self.builder.declared();
-        let near = nearest(&name.text, known.placements.iter().map(|p| p.name.as_str()));
+        let near = self.nearest(&name.text, known.placements.iter().map(|p| p.name.as_str()));
         let help = near.map(|n| format!("did you mean `{n}`?"));
         let message = format!("unknown player or placement `{}`", name.text);
         let d = Diagnostic { help, ..Diagnostic::new("name.unknown", name.span.clone(), message) };
@@ -184,7 +191,7 @@ impl Lower {
             return Err(Reported);
         }
         let known = self.builder.declared();
-        let near = nearest(&name.text, known.players.iter().map(|p| p.name.as_str()));
+        let near = self.nearest(&name.text, known.players.iter().map(|p| p.name.as_str()));
         let help = match near {
             _ if known.placement_named(&name.text).is_some() => Some("a placement is no player".to_owned()),
             near => near.map(|n| format!("did you mean `{n}`?")),
@@ -290,7 +297,7 @@ impl Lower {
 
     fn declare_placement(&mut self, name: &Word, scheme: &Word, players: &[Word]) {
         let found = Scheme::parse(&scheme.text).ok_or_else(|| {
-            let near = nearest(&scheme.text, crate::place::SCHEMES.iter().map(|s| s.name));
+            let near = self.nearest(&scheme.text, crate::place::SCHEMES.iter().map(|s| s.name));
             let known: Vec<&str> = crate::place::SCHEMES.iter().map(|s| s.name).collect();
             let help = near.map_or(format!("the schemes are {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
             let message = format!("unknown scheme `{}`", scheme.text);
@@ -400,7 +407,7 @@ impl Lower {
         if self.failed.contains(&name.text) {
             return Err(Reported);
         }
-        let near = nearest(&name.text, self.builder.declared().functions.iter().map(|f| f.name.as_str()));
+        let near = self.nearest(&name.text, self.builder.declared().functions.iter().map(|f| f.name.as_str()));
         let help = near.map(|n| format!("did you mean `{n}`?"));
         let message = format!("there is no function `{}` above this line", name.text);
         let d = Diagnostic { help, ..Diagnostic::new("function.unknown", name.span.clone(), message) };

@@ -1,5 +1,38 @@
 //! The text form: parsing, printing, and the digest that parties sign.
 //!
+//! Blocks are indented, `#` begins a comment, and a statement may go on over lines inside brackets. A player's
+//! name is also the placement of the player itself.
+//!
+//! ```text
+//! computation NAME
+//!   player a, b, c
+//!   group g of at least 100
+//!   placement P = replicated(a, b, c)
+//!   dim n by KEY                                      rows along n are matched by a key column
+//!   input x : TYPE at a owner a readers b, c owner b  without owners it is a's; `public` is nobody's
+//!   function f(x : TYPE at P)                         sees only its parameters
+//!     …
+//!     return y, z
+//!   on P as fixed<64, 16>                             operators run at P; floats that come there become fixed point
+//!     y = EXPRESSION                                  what is elsewhere moves to P by itself
+//!   y, z = call f(x)                                  operands are where the parameters are
+//!   v = repeat 18 with w = start, …                   carries values from one iteration to the next
+//!     …
+//!     next w2, …
+//!   v = fold xb, yb of x, y by 32 drop with w = start on batch after batch of rows
+//!     …
+//!     next w2
+//!   y = move x to a as f64
+//!   y = classify x owner a readers b                  narrows who may read
+//!   y = release x to a, b                             widens it; all owners must ratify
+//!   release x to a as "result"                        and delivers it
+//!   output y to a as "result"                         delivers what may be read already
+//!
+//! TYPE        bool, i64, u64, f32, f64, fixed<64, 16>, fixed<128, 40>, bytes; with a shape as f64[n, 2*m + 1]
+//! EXPRESSION  names, 2, 0.5, true, [1.0, 2.0], sum(x, axis=0), x[0, 1:3], -x, * / @, + -, < <= > >= == !=,
+//!             not, and, or; a number takes the type of what stands beside it, or of the `on` block
+//! ```
+//!
 //! ```
 //! let source = r#"
 //! computation slope

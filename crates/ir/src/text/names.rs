@@ -1,7 +1,14 @@
 //! "Did you mean": the known name that is nearest to a mistyped one.
 
+/// Among more names than this nobody looks for one: a long program with many errors must not take long.
+const MAX_KNOWN: usize = 1000;
+
 /// The known name that differs in the fewest letters, if those are few.
 pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> Option<&'a str> {
+    let known: Vec<&str> = known.take(MAX_KNOWN + 1).collect();
+    if known.len() > MAX_KNOWN {
+        return None;
+    }
     let allowed = match name.len() {
         0..=2 => 1,
         3..=5 => 2,
@@ -9,6 +16,7 @@ pub(super) fn nearest<'a>(name: &str, known: impl Iterator<Item = &'a str>) -> O
         _ => return None,
     };
     known
+        .into_iter()
         .filter(|k| k.len().abs_diff(name.len()) <= allowed)
         .map(|k| (distance(name.as_bytes(), k.as_bytes()), k))
         .filter(|(d, k)| *d <= allowed && *d < k.len())
