@@ -10,12 +10,14 @@ mod inbox;
 mod outbox;
 mod tasks;
 
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
 use tokio::task::JoinHandle;
-use tokio::time::{Instant, timeout};
+use tokio::time::timeout;
 
 use crate::error::NetError;
 use crate::frame::Abort;
@@ -27,6 +29,9 @@ pub use counters::Counters;
 use counters::Tally;
 use inbox::{Claim, Inbox};
 use outbox::Outbox;
+
+/// How long an abort may take to reach the peers.
+const TELLING_TIME: Duration = Duration::from_secs(2);
 
 /// Limits and times of an exchange.
 #[derive(Clone, Debug)]
@@ -44,7 +49,7 @@ pub struct Options {
     pub threshold: usize,
     /// Bytes that may have arrived from one peer before the computation asked for them.
     pub buffered: usize,
-    /// How long [`Exchange::close`] and [`Exchange::abort`] wait for the other side to hear it.
+    /// How long [`Exchange::close`] waits for a peer that takes nothing more of what is left for it.
     pub linger: Duration,
 }
 
@@ -57,7 +62,7 @@ impl Default for Options {
             patience: None,
             threshold: 1 << 20,
             buffered: 1 << 30,
-            linger: Duration::from_secs(5),
+            linger: Duration::from_secs(30),
         }
     }
 }
@@ -120,6 +125,8 @@ struct Peer {
     outbox: Outbox,
     inbox: Inbox,
     tally: Tally,
+    /// Grows whenever something of ours leaves or is acknowledged.
+    progress: AtomicU64,
 }
 
 impl Exchange {
@@ -150,6 +157,7 @@ impl Exchange {
                 outbox: Outbox::new(options.threshold),
                 inbox: Inbox::new(options.buffered),
                 tally: Tally::default(),
+                progress: AtomicU64::new(0),
             });
         }
         let shared = Arc::new(Shared { me, players, peers, options, failure: OnceLock::new() });
@@ -239,36 +247,46 @@ impl Exchange {
 
     /// Ends the session for everyone because of an error at this end, with its stable code (never
     /// content) and the player that caused it, if another. Returns when the peers were told, or after
-    /// the linger time.
+    /// two seconds.
     pub async fn abort(&self, code: &str, culprit: Option<PlayerId>) {
         let shared = self.shared();
         shared.end(NetError::Ended { reason: Abort::new(code, None).code }, Abort::new(code, culprit));
-        self.settle().await;
+        let told = async {
+            for peer in shared.peers.iter().flatten() {
+                peer.outbox.finished().await;
+            }
+        };
+        // Whoever cannot be told finds out by the end of its link.
+        let _ = timeout(TELLING_TIME, told).await;
     }
 
-    /// Sends what is queued, says goodbye, and waits until the peers have everything, at most for the
-    /// linger time. An error says who may not have got everything.
+    /// Sends what is queued, says goodbye, and waits until the peers have everything, however long
+    /// that takes while it goes on. An error says who may not have got everything.
     pub async fn close(&self) -> Result<(), NetError> {
         self.flush();
         for peer in self.shared().peers.iter().flatten() {
             peer.outbox.close();
         }
-        self.settle().await;
+        for peer in self.shared().peers.iter().flatten() {
+            self.settle(peer).await;
+        }
         match self.failed() {
             Some(error) => Err(error),
             None => Ok(()),
         }
     }
 
-    /// Waits until the writers are done, at most for the linger time.
-    async fn settle(&self) {
-        let shared = self.shared();
-        let end = Instant::now() + shared.options.linger;
-        for peer in shared.peers.iter().flatten() {
-            let settled = tokio::time::timeout_at(end, peer.outbox.finished()).await;
-            // One who has said goodbye needs nothing more, whether or not it can still say so.
-            if settled.is_err() && !peer.inbox.has_left() {
-                shared.fail(NetError::PlayerMissing { player: peer.player.clone(), waited: shared.options.linger });
+    /// Waits until the peer has everything, or takes nothing for the linger time.
+    async fn settle(&self, peer: &Peer) {
+        let waited = self.shared().options.linger;
+        loop {
+            let before = peer.progress.load(Relaxed);
+            if timeout(waited, peer.outbox.finished()).await.is_ok() || peer.inbox.has_left() {
+                // One who has said goodbye needs nothing more, whether or not it can still say so.
+                return;
+            }
+            if peer.progress.load(Relaxed) == before {
+                return self.shared().fail(NetError::PlayerMissing { player: peer.player.clone(), waited });
             }
         }
     }

@@ -3,7 +3,10 @@
 //! `dyn` stands at this boundary and nowhere above: the exchange neither knows nor cares whether a
 //! peer sits in the same process, behind TLS, or in a simulation.
 
+use std::time::Duration;
+
 use async_trait::async_trait;
+use tokio::time::timeout;
 
 use crate::frame::{Frame, FrameError};
 
@@ -45,6 +48,27 @@ pub trait LinkReceive: Send {
     /// The next frame, or `None` at an orderly end. Must be cancel-safe: dropping the future loses
     /// nothing.
     async fn receive(&mut self) -> Result<Option<Frame>, LinkError>;
+
+    /// Grows whenever anything is heard, also less than a frame: over a slow link a frame may take
+    /// longer than a peer may be silent.
+    fn heard(&self) -> u64 {
+        0
+    }
+}
+
+/// What is received before nothing at all has been heard for `silence`; `None` after it.
+pub(crate) async fn receive_within(
+    receiver: &mut dyn LinkReceive,
+    silence: Duration,
+) -> Option<Result<Option<Frame>, LinkError>> {
+    loop {
+        let before = receiver.heard();
+        match timeout(silence, receiver.receive()).await {
+            Ok(received) => return Some(received),
+            Err(_) if receiver.heard() == before => return None,
+            Err(_) => {}
+        }
+    }
 }
 
 /// Why a link failed. Says nothing about content.

@@ -165,3 +165,30 @@ async fn severed_connections_are_resumed_again_and_again() {
     assert!(outcomes.iter().all(Result::is_ok), "{outcomes:?}");
     assert!(trace.iter().map(|event| event.connection).max() > Some(10));
 }
+
+#[tokio::test(start_paused = true)]
+async fn an_abort_gets_through_foul_weather() {
+    let mut with_reason = 0;
+    for seed in 0..40 {
+        let sim = Sim::new(seed, &NAMES, Weather::FOUL);
+        let mut exchanges = sim.exchanges(&Options::default(), ResumeOptions::default()).await.unwrap();
+        let alice = exchanges.remove(0);
+        let mut playing = JoinSet::new();
+        for exchange in exchanges {
+            playing.spawn(async move { play(exchange, 1000).await.map(drop).unwrap_err() });
+        }
+        let own = tokio::spawn(play(alice.clone(), 1000));
+        tokio::time::sleep(Duration::from_millis(700 + 91 * seed)).await;
+        let aborted = Instant::now();
+        alice.abort("data.not-a-number", None).await;
+        assert_eq!(own.await.unwrap().map(drop).unwrap_err().code(), "net.ended");
+        drop(alice);
+        for error in playing.join_all().await {
+            assert_eq!(&*error.player().unwrap().name, "alice", "seed {seed}: {error}");
+            with_reason += u32::from(error.to_string().contains("data.not-a-number"));
+        }
+        assert!(aborted.elapsed() < Options::default().deadline.unwrap(), "seed {seed}: {:?}", aborted.elapsed());
+    }
+    // The rest know that alice is gone, but lost her last words to the weather.
+    assert!(with_reason > 70, "only {with_reason} of 80 were told why");
+}

@@ -2,7 +2,7 @@
 
 use std::collections::VecDeque;
 use std::sync::Arc;
-use std::sync::atomic::Ordering::{Acquire, Release};
+use std::sync::atomic::Ordering::{Acquire, Relaxed, Release};
 use std::sync::atomic::{AtomicBool, AtomicU64};
 use std::time::Duration;
 
@@ -15,7 +15,7 @@ use super::outbox::Post;
 use super::{Peer, Shared};
 use crate::error::NetError;
 use crate::frame::{Abort, Frame, Part};
-use crate::link::{CHUNK, Link, LinkError, LinkReceive, LinkSend};
+use crate::link::{CHUNK, Link, LinkError, LinkReceive, LinkSend, receive_within};
 use crate::player::{Player, PlayerId};
 use crate::step::Step;
 
@@ -25,6 +25,9 @@ const ACKNOWLEDGE: usize = 4 << 20;
 
 /// Pieces of large messages that go into one write before others get a turn.
 const PIECES_PER_WRITE: usize = 2;
+
+/// Bytes of small messages in one write, beyond which heartbeats get a turn.
+const SMALL_PER_WRITE: usize = 8 << 20;
 
 /// How long a writer whose link failed leaves it to the reader to say why: what the peer said last
 /// tells more than a broken pipe.
@@ -125,20 +128,22 @@ impl Writer {
         let with_messages = frames.iter().any(|frame| matches!(frame, Frame::Data { .. }));
         // Counted first: whoever knows that a message arrived finds it counted.
         peer(&self.shared, self.id).tally.wrote(bytes, with_messages);
-        self.sender.send(frames).await
+        self.sender.send(frames).await?;
+        peer(&self.shared, self.id).progress.fetch_add(u64::from(with_messages), Relaxed);
+        Ok(())
     }
 }
 
 /// Puts messages into frames: small ones together, large ones in pieces that take turns.
 struct Packer {
     chunk: usize,
-    small: Vec<Part>,
+    small: VecDeque<Part>,
     large: VecDeque<(Post, usize)>,
 }
 
 impl Packer {
     fn new(chunk: usize) -> Self {
-        Packer { chunk, small: Vec::new(), large: VecDeque::new() }
+        Packer { chunk, small: VecDeque::new(), large: VecDeque::new() }
     }
 
     fn is_empty(&self) -> bool {
@@ -151,23 +156,33 @@ impl Packer {
                 self.large.push_back((post, 0));
             } else {
                 let total = post.payload.len() as u64;
-                self.small.push(Part { step: post.step, depth: post.depth, total, offset: 0, payload: post.payload });
+                self.small.push_back(Part {
+                    step: post.step,
+                    depth: post.depth,
+                    total,
+                    offset: 0,
+                    payload: post.payload,
+                });
             }
         }
     }
 
-    /// The frames of the next write: every small message, and some pieces of large ones.
+    /// The frames of the next write: small messages, and some pieces of large ones.
     fn fill(&mut self, numbers: &AtomicU64, frames: &mut Vec<Frame>) {
         let mut data = |parts| frames.push(Frame::Data { number: numbers.fetch_add(1, Release), parts });
-        let mut parts = Vec::new();
-        let mut bytes = 0;
-        for part in self.small.drain(..) {
+        let (mut parts, mut bytes, mut written) = (Vec::new(), 0, 0);
+        // Where nothing is cut, nothing needs to be shared out either.
+        let most = SMALL_PER_WRITE.max(self.chunk);
+        while written < most
+            && let Some(part) = self.small.pop_front()
+        {
             let length = crate::frame::part_len(&part);
             if !parts.is_empty() && bytes + length > self.chunk.saturating_add(CHUNK) {
                 data(std::mem::take(&mut parts));
                 bytes = 0;
             }
             bytes += length;
+            written += length;
             parts.push(part);
         }
         if !parts.is_empty() {
@@ -220,9 +235,9 @@ impl Reader {
     async fn next(&mut self) -> Result<Option<Frame>, NetError> {
         let received = match self.shared.options.deadline {
             None => self.receiver.receive().await,
-            Some(deadline) => match timeout(deadline, self.receiver.receive()).await {
-                Ok(received) => received,
-                Err(_) => return Err(NetError::PlayerMissing { player: self.player(), waited: deadline }),
+            Some(deadline) => match receive_within(self.receiver.as_mut(), deadline).await {
+                Some(received) => received,
+                None => return Err(NetError::PlayerMissing { player: self.player(), waited: deadline }),
             },
         };
         match received {
@@ -288,7 +303,9 @@ impl Reader {
         if received > self.numbers.sent.load(Acquire) {
             return Err(self.misbehaved("it acknowledged a frame that was never sent".into()));
         }
-        self.numbers.acknowledged.fetch_max(received, Release);
+        if self.numbers.acknowledged.fetch_max(received, Release) < received {
+            self.peer().progress.fetch_add(1, Relaxed);
+        }
         self.peer().outbox.nudge();
         Ok(())
     }

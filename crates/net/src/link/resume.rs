@@ -6,6 +6,8 @@
 //! peer acknowledges nothing, sending waits.
 
 use std::collections::VecDeque;
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
@@ -54,6 +56,8 @@ impl Default for ResumeOptions {
 /// The first pause between two attempts; each is twice the one before, up to a second.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
+/// How often within the quiet time to look whether something is heard.
+const LOOKS: u32 = 4;
 /// How long hanging up may take.
 const FAREWELL_TIME: Duration = Duration::from_secs(5);
 /// Writes that may wait between the halves and the task.
@@ -63,13 +67,15 @@ const IN_FLIGHT: usize = 16;
 pub async fn open(mut connect: impl Connect + 'static, options: ResumeOptions) -> Result<Link, NetError> {
     let (link, expected) = try_to_connect(&mut connect, 0, options.window).await?;
     if expected != 0 {
-        return Err(NetError::Misuse { what: "a new link began in its middle".into() });
+        let what = "it began a session in its middle".into();
+        return Err(NetError::PeerMisbehaved { player: connect.player().clone(), what });
     }
     let (to_task, outgoing) = mpsc::channel(IN_FLIGHT);
     let (inbound, from_task) = mpsc::channel(IN_FLIGHT);
-    let keeper = Keeper { state: Mutex::default(), acknowledged: Notify::new(), options };
-    tokio::spawn(run(connect, link, keeper, outgoing, inbound));
-    Ok(Link { sender: Box::new(Sender { task: to_task }), receiver: Box::new(Receiver { task: from_task }) })
+    let keeper = Keeper { state: Mutex::default(), acknowledged: Notify::new(), heard: AtomicU64::new(0), options };
+    let keeper = Arc::new(keeper);
+    tokio::spawn(run(connect, link, Arc::clone(&keeper), outgoing, inbound));
+    Ok(Link { sender: Box::new(Sender { task: to_task }), receiver: Box::new(Receiver { task: from_task, keeper }) })
 }
 
 /// Tries until it works, the window closes, or an error says that trying again is of no use.
@@ -117,6 +123,7 @@ impl LinkSend for Sender {
 
 struct Receiver {
     task: mpsc::Receiver<Result<Frame, LinkError>>,
+    keeper: Arc<Keeper>,
 }
 
 #[async_trait]
@@ -124,12 +131,18 @@ impl LinkReceive for Receiver {
     async fn receive(&mut self) -> Result<Option<Frame>, LinkError> {
         self.task.recv().await.transpose()
     }
+
+    fn heard(&self) -> u64 {
+        self.keeper.heard.load(Relaxed)
+    }
 }
 
 /// What outlives connections.
 struct Keeper {
     state: Mutex<State>,
     acknowledged: Notify,
+    /// Grows at least [`LOOKS`] times per quiet time in which something is heard.
+    heard: AtomicU64,
     options: ResumeOptions,
 }
 
@@ -163,11 +176,10 @@ enum End {
 async fn run(
     mut connect: impl Connect,
     mut link: Link,
-    keeper: Keeper,
+    keeper: Arc<Keeper>,
     mut outgoing: mpsc::Receiver<Order>,
     inbound: mpsc::Sender<Result<Frame, LinkError>>,
 ) {
-    let keeper = Arc::new(keeper);
     loop {
         let end = tokio::select! {
             biased;
@@ -257,13 +269,13 @@ async fn pump_in(
     loop {
         // The place first: a frame that was received and then dropped would be lost.
         let Ok(place) = inbound.reserve().await else { return std::future::pending().await };
-        let frame = match timeout(keeper.options.quiet, receiver.receive()).await {
-            Err(_) => return End::Broken(LinkError::Transport("nothing was heard for too long".into())),
-            Ok(Ok(Some(frame))) => frame,
-            Ok(Ok(None)) if keeper.is_over() => return End::Done,
-            Ok(Ok(None)) => return End::Broken(LinkError::Closed),
-            Ok(Err(error @ LinkError::Frame(_))) => return End::Wrong(error),
-            Ok(Err(error)) => return End::Broken(error),
+        let frame = match keeper.listen(receiver).await {
+            None => return End::Broken(LinkError::Transport("nothing was heard for too long".into())),
+            Some(Ok(Some(frame))) => frame,
+            Some(Ok(None)) if keeper.is_over() => return End::Done,
+            Some(Ok(None)) => return End::Broken(LinkError::Closed),
+            Some(Err(error @ LinkError::Frame(_))) => return End::Wrong(error),
+            Some(Err(error)) => return End::Broken(error),
         };
         if keeper.note(&frame) {
             place.send(Ok(frame));
@@ -272,6 +284,23 @@ async fn pump_in(
 }
 
 impl Keeper {
+    /// The next frame, or `None` after a quiet time. Passes on that something is heard.
+    async fn listen(&self, receiver: &mut dyn LinkReceive) -> Option<Result<Option<Frame>, LinkError>> {
+        let mut quiet = 0;
+        while quiet < LOOKS {
+            let before = receiver.heard();
+            match timeout(self.options.quiet / LOOKS, receiver.receive()).await {
+                Ok(received) => return Some(received),
+                Err(_) if receiver.heard() == before => quiet += 1,
+                Err(_) => {
+                    quiet = 0;
+                    self.heard.fetch_add(1, Relaxed);
+                }
+            }
+        }
+        None
+    }
+
     /// Keeps what may have to be sent again. Payloads are shared, not copied.
     fn retain(&self, frames: &[Frame]) {
         let mut state = self.lock();

@@ -15,7 +15,7 @@ pub fn over<S: AsyncRead + AsyncWrite + Send + 'static>(stream: S) -> Link {
     let (reader, writer) = tokio::io::split(stream);
     Link {
         sender: Box::new(StreamSender { writer }),
-        receiver: Box::new(StreamReceiver { reader, buffer: BytesMut::new() }),
+        receiver: Box::new(StreamReceiver { reader, buffer: BytesMut::new(), heard: 0 }),
     }
 }
 
@@ -40,6 +40,7 @@ impl<S: AsyncRead + AsyncWrite + Send> LinkSend for StreamSender<S> {
 struct StreamReceiver<S> {
     reader: ReadHalf<S>,
     buffer: BytesMut,
+    heard: u64,
 }
 
 #[async_trait]
@@ -50,10 +51,16 @@ impl<S: AsyncRead + AsyncWrite + Send> LinkReceive for StreamReceiver<S> {
             if let Some(frame) = next_frame(&mut self.buffer)? {
                 return Ok(Some(frame));
             }
-            if self.reader.read_buf(&mut self.buffer).await? == 0 {
+            let read = self.reader.read_buf(&mut self.buffer).await?;
+            if read == 0 {
                 return if self.buffer.is_empty() { Ok(None) } else { Err(LinkError::Closed) };
             }
+            self.heard += read as u64;
         }
+    }
+
+    fn heard(&self) -> u64 {
+        self.heard
     }
 }
 
