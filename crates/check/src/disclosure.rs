@@ -19,7 +19,7 @@ pub struct Disclosure {
     pub computation: String,
     /// Everyone who gives something, in the order of players.
     pub owners: Vec<Owner>,
-    /// Everything that somebody learns, in the order of the program.
+    /// Everything that somebody learns, in the order of the main program, then of functions.
     pub events: Vec<Event>,
     /// Comparisons of key columns.
     pub matched: Vec<Matched>,

@@ -26,6 +26,25 @@
 //! 13. *Disclosure is complete.* Every way on which something of an input leaves its player is in the
 //!     [`Disclosure`]: moves, outputs, releases, and the comparison of keys. (`disclosure`)
 //!
+//! ```
+//! let program = r#"
+//! computation total
+//!   player alice, bob, carol, analyst
+//!   placement trio = replicated(alice, bob, carol)
+//!   input a : i64 at alice
+//!   input b : i64 at bob
+//!   on trio
+//!     total = a + b
+//!   release total to analyst as "total"
+//! "#;
+//! let checked = check::check(ir::text::parse(program).unwrap()).unwrap();
+//! assert!(checked.disclosure().to_string().contains("so that analyst learns \"total\""));
+//!
+//! let leak = program.replace("on trio", "on bob");
+//! let errors = check::check(ir::text::parse(&leak).unwrap()).unwrap_err();
+//! assert_eq!(errors[0].code, "label.not-a-reader");
+//! ```
+//!
 //! What this crate does not know: how anything runs, who the players are in the world, and what their data is.
 
 mod coalition;

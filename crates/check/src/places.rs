@@ -130,7 +130,12 @@ pub(crate) fn not_runnable(c: &Computation) -> Vec<String> {
             if let (Op::Move, [arg], [result]) = (i.op, &i.args[..], &i.results[..]) {
                 let (from, to) = (graph.value(*arg).placement, graph.value(*result).placement);
                 let (f, t) = (c.placement(from), c.placement(to));
-                if from != to && f.scheme.spec().runs && t.scheme.spec().runs && !f.scheme.moves_to(t.scheme) {
+                if from != to
+                    && f.players != t.players
+                    && f.scheme.spec().runs
+                    && t.scheme.spec().runs
+                    && !f.scheme.moves_to(t.scheme)
+                {
                     why.insert(format!("this version cannot move values from {} to {}", f.name, t.name));
                 }
             }

@@ -19,8 +19,10 @@ impl fmt::Display for Disclosure {
                 writeln!(f, "{name:width$}{line}")?;
             }
         }
-        let nobody = self.events.iter().filter(|e| e.from.is_empty());
-        for event in nobody {
+        for (i, event) in self.events.iter().filter(|e| e.from.is_empty()).enumerate() {
+            if i == 0 && !self.owners.is_empty() {
+                writeln!(f)?;
+            }
             writeln!(
                 f,
                 "{} {} {} ({}), which no input has a part in",
@@ -46,15 +48,14 @@ fn section(d: &Disclosure, owner: &Owner) -> Vec<String> {
         !own && e.from.iter().any(|f| mine.contains(&f.as_str()))
     };
     let events: Vec<&Event> = d.events.iter().filter(concerns).collect();
-    for event in &events {
-        lines.push(learns(event));
-        if !event.ratified_by.is_empty() {
-            lines.push(format!(
-                "{:7}{} ratif{} it",
-                "if",
-                list(&event.ratified_by),
-                if event.ratified_by.len() == 1 { "ies" } else { "y" }
-            ));
+    // Releases that the same owners ratify share the line that says so.
+    for alike in events.chunk_by(|a, b| a.ratified_by == b.ratified_by) {
+        lines.extend(alike.iter().map(|e| learns(e)));
+        let by = &alike[0].ratified_by;
+        if !by.is_empty() {
+            let verb = if by.len() == 1 { "ratifies" } else { "ratify" };
+            let what = if alike.len() == 1 { "it" } else { "these" };
+            lines.push(format!("{:7}{} {verb} {what}", "if", list(by)));
         }
     }
     let matched: Vec<&Matched> = d.matched.iter().filter(|m| m.players.contains(&owner.player)).collect();
