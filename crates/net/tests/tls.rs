@@ -105,9 +105,8 @@ async fn a_certificate_without_its_key_is_worth_nothing() {
     drop((dialled, accepting.await));
 
     let own = rustls::crypto::aws_lc_rs::default_provider();
-    let seed = [&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20][..], &[7; 32]].concat();
     assert_eq!(mallory.key.identity(), KeyPair::from_seed(&[7; 32]).identity());
-    let signing = own.key_provider.load_private_key(rustls::pki_types::PrivatePkcs8KeyDer::from(seed).into()).unwrap();
+    let signing = own.key_provider.load_private_key(pkcs8(7).into()).unwrap();
     let certified = rustls::sign::CertifiedKey::new(vec![shown], signing);
     let resolver = std::sync::Arc::new(rustls::sign::SingleCertAndKey::from(certified));
     let mut config = rustls::ServerConfig::builder_with_provider(own.into())
@@ -142,7 +141,8 @@ async fn other_protocols_are_refused() {
     let (alice, bob) = (worker(0, "alice"), worker(1, "bob"));
     for offered in [vec![b"http/1.1".to_vec()], vec![]] {
         let (endpoint, accepting) = port(Credentials::new(bob.key.clone()).unwrap(), vec![alice.key.identity()]).await;
-        let mut stream = foreign_client(&offered, &alice.key, &endpoint).await;
+        let foreign = Foreign { alpn: offered, ..Foreign::like_ours() };
+        let mut stream = foreign.connect(&alice.key, &endpoint).await;
         let error = accepting.await.unwrap().unwrap_err();
         assert_eq!(error.code(), "net.handshake");
         assert!(error.to_string().contains("protocol"), "{error}");
@@ -152,31 +152,65 @@ async fn other_protocols_are_refused() {
     }
 }
 
+#[tokio::test]
+async fn clients_without_a_certificate_or_with_classical_keys_only_are_refused() {
+    let (alice, bob) = (worker(0, "alice"), worker(1, "bob"));
+    let nameless = Foreign { certified: false, ..Foreign::like_ours() };
+    let classical = Foreign { groups: vec![rustls::crypto::aws_lc_rs::kx_group::X25519], ..Foreign::like_ours() };
+    for (foreign, welcome) in [(nameless, false), (classical, false), (Foreign::like_ours(), true)] {
+        let (endpoint, accepting) = port(Credentials::new(bob.key.clone()).unwrap(), vec![alice.key.identity()]).await;
+        let _stream = foreign.connect(&alice.key, &endpoint).await;
+        assert_eq!(accepting.await.unwrap().is_ok(), welcome);
+    }
+}
+
 /// A client that is not ours: it offers what it likes, and verifies nothing.
-async fn foreign_client(
-    alpn: &[Vec<u8>],
-    key: &KeyPair,
-    endpoint: &str,
-) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
-    // The certificate of one of ours, as anyone could make it with rcgen and the same key.
-    let provider = rustls::crypto::aws_lc_rs::default_provider();
-    let seed = [&[0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20][..], &[1; 32]].concat();
-    assert_eq!(key.identity(), KeyPair::from_seed(&[1; 32]).identity());
-    let (probe, accepting) = port(Credentials::new(key.clone()).unwrap(), vec![key.identity()]).await;
-    let player = Player { id: PlayerId(0), name: "probe".into() };
-    let own = dialer(key).dial(&player, &probe, key.identity(), Alpn::Data).await.unwrap();
-    let certificate = own.stream.get_ref().1.peer_certificates().unwrap()[0].clone();
-    drop(accepting.await);
-    let mut config = rustls::ClientConfig::builder_with_provider(provider.into())
-        .with_protocol_versions(&[&rustls::version::TLS13])
-        .unwrap()
-        .dangerous()
-        .with_custom_certificate_verifier(std::sync::Arc::new(TrustsAnyone))
-        .with_client_auth_cert(vec![certificate], rustls::pki_types::PrivatePkcs8KeyDer::from(seed).into())
-        .unwrap();
-    config.alpn_protocols = alpn.to_vec();
-    let stream = TcpStream::connect(endpoint).await?;
-    tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect("x".try_into().unwrap(), stream).await
+struct Foreign {
+    alpn: Vec<Vec<u8>>,
+    groups: Vec<&'static dyn rustls::crypto::SupportedKxGroup>,
+    certified: bool,
+}
+
+impl Foreign {
+    fn like_ours() -> Foreign {
+        let groups = vec![rustls::crypto::aws_lc_rs::kx_group::X25519MLKEM768];
+        Foreign { alpn: vec![b"privity/1".to_vec()], groups, certified: true }
+    }
+
+    /// Connects with the key of one of ours, and the certificate that it shows at a port.
+    async fn connect(
+        self,
+        key: &KeyPair,
+        endpoint: &str,
+    ) -> std::io::Result<tokio_rustls::client::TlsStream<TcpStream>> {
+        let (probe, accepting) = port(Credentials::new(key.clone()).unwrap(), vec![key.identity()]).await;
+        let player = Player { id: PlayerId(0), name: "probe".into() };
+        let own = dialer(key).dial(&player, &probe, key.identity(), Alpn::Data).await.unwrap();
+        let certificate = own.stream.get_ref().1.peer_certificates().unwrap()[0].clone();
+        drop(accepting.await);
+        let mut provider = rustls::crypto::aws_lc_rs::default_provider();
+        provider.kx_groups = self.groups;
+        let config = rustls::ClientConfig::builder_with_provider(provider.into())
+            .with_protocol_versions(&[&rustls::version::TLS13])
+            .unwrap()
+            .dangerous()
+            .with_custom_certificate_verifier(std::sync::Arc::new(TrustsAnyone));
+        let mut config = if self.certified {
+            assert_eq!(key.identity(), KeyPair::from_seed(&[1; 32]).identity());
+            config.with_client_auth_cert(vec![certificate], pkcs8(1).into()).unwrap()
+        } else {
+            config.with_no_client_auth()
+        };
+        config.alpn_protocols = self.alpn;
+        let stream = TcpStream::connect(endpoint).await?;
+        tokio_rustls::TlsConnector::from(std::sync::Arc::new(config)).connect("x".try_into().unwrap(), stream).await
+    }
+}
+
+/// The key of a seed of this byte, as other implementations take it (RFC 8410 §7).
+fn pkcs8(seed: u8) -> rustls::pki_types::PrivatePkcs8KeyDer<'static> {
+    let head = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
+    [&head[..], &[seed; 32]].concat().into()
 }
 
 #[derive(Debug)]
