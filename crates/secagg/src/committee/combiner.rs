@@ -110,3 +110,54 @@ impl Combiner {
         Ok(self.sum)
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Accepted, Collector, Memory, contribute};
+    use super::*;
+    use crate::domain;
+    use crate::identity::Signer;
+    use crate::testing::{CommitteeRound, World, digit, task};
+
+    /// A member of a 2-of-3 committee that signs a wrong sum is given away by the other member that knows the seeds.
+    #[test]
+    fn a_wrong_answer_is_noticed_where_another_aggregator_knows_the_seeds() {
+        let mut world = World::with_seed(1, 4);
+        let task = task(64, 1, 2);
+        let round = CommitteeRound::new(task, 3, 2, 2, 0, &mut world.rng);
+        let mut collector = Collector::new(task, round.committee.clone(), &world.enrolled).unwrap();
+        let mut aggregators: Vec<_> = (0..3).map(|i| round.aggregator(i, &world, Memory::default()).unwrap()).collect();
+        for (i, client) in world.clients.iter().enumerate() {
+            let mut rng = crate::testing::SeededRng::new(i as u64);
+            let message = contribute(&task, &round.committee, client, &digit(&task, i), &mut rng).unwrap();
+            let Accepted::New { deposits, .. } = collector.accept(&message).unwrap() else { panic!("it is new") };
+            aggregators.iter_mut().zip(deposits).for_each(|(to, deposit)| assert!(to.deposit(&deposit).is_ok()));
+        }
+        let mut closed = collector.close().unwrap();
+        let proposal = closed.proposal();
+        let (mut waiting, mut frozen) = (vec![], None);
+        for aggregator in aggregators {
+            let approved = aggregator.check_proposal(&proposal).unwrap();
+            let (next, _, vote) = aggregator.vote(approved);
+            frozen = closed.vote(&vote).unwrap().or(frozen);
+            waiting.push(next);
+        }
+        let frozen = frozen.unwrap();
+        let answers: Vec<_> = waiting.into_iter().map(|it| it.answer(&frozen).unwrap().1).collect();
+
+        let context = round.committee.context(&task);
+        let honest = Answer::decode(&answers[0], &context, &task, &round.committee, &frozen).unwrap();
+        let mut sums = honest.sums.concat();
+        sums[0] ^= 1;
+        let signed = Answer::signed(&context, &frozen.digest(), &sums);
+        let liar = Signer::from_bytes(&round.secrets[0].0);
+        let signature = liar.sign(domain::SIGN_ANSWER, &signed);
+        let lie = Answer::encode(&context, 0, &frozen.digest(), &signature, &sums);
+
+        let mut combiner = Combiner::new(task, round.committee.clone(), frozen).unwrap();
+        combiner.answer(&answers[1]).unwrap();
+        let (first, second) = (round.committee.members()[1].key.identity(), liar.identity());
+        assert_eq!(combiner.answer(&lie).err(), Some(Error::AnswersDiffer { first, second }));
+        assert!(combiner.answer(&answers[0]).is_ok(), "the state is unchanged");
+    }
+}
