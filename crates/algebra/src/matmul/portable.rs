@@ -9,7 +9,7 @@ pub(crate) struct Portable;
 
 impl MicroKernel<u64> for Portable {
     type Packed = u64;
-    const MR: usize = 2;
+    const MR: usize = 4;
     const NR: usize = 4;
     const A_PLANES: usize = 1;
     const B_PLANES: usize = 1;
@@ -25,7 +25,7 @@ impl MicroKernel<u64> for Portable {
     }
 
     fn tile(self, k: usize, a: &[u64], b: &[u64], c: &mut [u64], ldc: usize) {
-        tile_split::<2, 4>(k, a, b, c, ldc);
+        tile_whole::<u64, 4, 4>(k, a, b, c, ldc);
     }
 }
 
@@ -51,7 +51,7 @@ impl MicroKernel<u128> for Portable {
     }
 }
 
-/// Whole elements: one multiplication each.
+/// Whole elements, one scalar multiplication each: as fast as vectors where these cannot multiply 64-bit words.
 #[inline(always)]
 pub(crate) fn tile_whole<T: Element, const MR: usize, const NR: usize>(
     k: usize,
@@ -72,32 +72,6 @@ pub(crate) fn tile_whole<T: Element, const MR: usize, const NR: usize>(
     for (i, sums) in sums.iter().enumerate() {
         for (c, &sum) in c[i * ldc..][..NR].iter_mut().zip(sums) {
             *c = c.plus(sum);
-        }
-    }
-}
-
-/// 32-bit limbs, which compilers turn into widening vector multiplications: x·y = x0·y0 + 2^32·(x0·y1 + x1·y0).
-/// The two sums are kept apart and joined at the end.
-#[inline(always)]
-fn tile_split<const MR: usize, const NR: usize>(k: usize, a: &[u64], b: &[u64], c: &mut [u64], ldc: usize) {
-    const LOW: u64 = 0xffff_ffff;
-    let mut low = [[0u64; NR]; MR];
-    let mut cross = [[0u64; NR]; MR];
-    let ((a, _), (b, _)) = (a.as_chunks::<MR>(), b.as_chunks::<NR>());
-    for (a, b) in a.iter().zip(b).take(k) {
-        for i in 0..MR {
-            let (x0, x1) = (a[i] & LOW, a[i] >> 32);
-            for j in 0..NR {
-                let (y0, y1) = (b[j] & LOW, b[j] >> 32);
-                // Limb products fit 64 bits; their sums may wrap.
-                low[i][j] = low[i][j].wrapping_add(x0 * y0);
-                cross[i][j] = cross[i][j].wrapping_add(x0 * y1).wrapping_add(x1 * y0);
-            }
-        }
-    }
-    for i in 0..MR {
-        for (j, c) in c[i * ldc..][..NR].iter_mut().enumerate() {
-            *c = c.wrapping_add(low[i][j]).wrapping_add(cross[i][j] << 32);
         }
     }
 }

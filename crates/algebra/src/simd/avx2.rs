@@ -1,4 +1,5 @@
-//! AVX2 micro-kernels for products over Z_2^64 and Z_2^128.
+//! AVX2 micro-kernel for products over Z_2^64. (Over Z_2^128 four products would take twelve multiplications of vectors,
+//! where scalar code takes twelve too.)
 
 use std::arch::x86_64::{
     __m256i, _mm256_add_epi64, _mm256_loadu_si256, _mm256_mul_epu32, _mm256_set1_epi64x, _mm256_setzero_si256,
@@ -7,7 +8,6 @@ use std::arch::x86_64::{
 
 use super::Avx2;
 use crate::matmul::blocked::MicroKernel;
-use crate::matmul::portable;
 
 /// Rows of a tile.
 const MR: usize = 3;
@@ -80,34 +80,5 @@ impl MicroKernel<u64> for Avx2 {
         assert!(a.len() >= k * MR && b.len() >= k * NR && c.len() >= (MR - 1) * ldc + NR, "tile sizes");
         // SAFETY: the token proves AVX2; the lengths that `tile` needs are asserted.
         unsafe { tile(k, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), ldc) }
-    }
-}
-
-/// Scalar code with `mulx`: vectors of four words would need twelve multiplications for four products.
-#[target_feature(enable = "bmi2")]
-fn tile_wide(k: usize, a: &[u128], b: &[u128], c: &mut [u128], ldc: usize) {
-    portable::tile_whole::<u128, 2, 2>(k, a, b, c, ldc);
-}
-
-impl MicroKernel<u128> for Avx2 {
-    type Packed = u128;
-    const MR: usize = 2;
-    const NR: usize = 2;
-    const A_PLANES: usize = 1;
-    const B_PLANES: usize = 1;
-
-    #[inline(always)]
-    fn split_a(x: u128, _: usize) -> u128 {
-        x
-    }
-
-    #[inline(always)]
-    fn split_b(x: u128, _: usize) -> u128 {
-        x
-    }
-
-    fn tile(self, k: usize, a: &[u128], b: &[u128], c: &mut [u128], ldc: usize) {
-        // SAFETY: the token proves BMI2.
-        unsafe { tile_wide(k, a, b, c, ldc) }
     }
 }
