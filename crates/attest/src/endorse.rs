@@ -33,6 +33,8 @@ pub struct DevelopmentRoots {
     pub amd: Certificate,
     /// Stands in for the AWS Nitro root.
     pub nitro: Certificate,
+    /// Stands in for the root of a TPM's manufacturer.
+    pub tpm: Certificate,
 }
 
 const PINNED: &str = "pinned root";

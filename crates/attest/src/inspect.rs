@@ -144,6 +144,8 @@ fn quote(evidence: &QuoteEvidence) -> Result<Inspection> {
     out.configuration(&parts.configuration);
     out.fact("report-data", Hex(parts.report_data));
     out.fact("qe-svn", quote.header.qe_svn);
+    let holds = crate::sgx_tdx::own_signature_holds(&evidence.quote, &quote);
+    out.fact("signed-by-its-own-attestation-key", holds);
     if let Ok(chain) = quote.raw_cert_chain() {
         let chain = Certificate::parse_many(chain).unwrap_or_default();
         out.certificates.extend(chain.iter().map(CertificateFacts::of));

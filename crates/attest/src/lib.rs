@@ -1,6 +1,7 @@
 //! Evidence about machines, and its appraisal. Pure: no I/O, no clock.
 
 mod appraise;
+pub mod approval;
 mod bytes;
 mod claims;
 mod endorse;
@@ -9,11 +10,13 @@ mod eventlog;
 mod evidence;
 mod inspect;
 mod keys;
+pub mod merkle;
 mod policy;
 mod time;
 mod x509;
 
 pub mod azure;
+pub mod development;
 pub mod nitro;
 pub mod ratls;
 pub mod sgx_tdx;

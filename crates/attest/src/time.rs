@@ -20,6 +20,10 @@ impl Time {
         Self(seconds.min(Self::MAX.0))
     }
 
+    pub(crate) const fn at(seconds: u64) -> Self {
+        Self(seconds)
+    }
+
     /// Seconds since the Unix epoch.
     pub fn unix(self) -> u64 {
         self.0

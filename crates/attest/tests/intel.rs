@@ -73,3 +73,14 @@ fn every_row_gets_its_verdict_in_its_window_and_only_there() {
         }
     }
 }
+
+#[test]
+fn a_quote_without_collateral_parses_and_its_altered_twin_is_refused_as_altered() {
+    let at = common::time("2025-06-25T00:00:00Z");
+    let validate = |file| validate_bytes(&data(file), &Endorsements::none(), &roots(), at).unwrap_err();
+    assert!(matches!(validate("sgx-v3/fortanix-ql.quote.bin"), Error::MissingEndorsement { .. }));
+    assert!(matches!(validate("sgx-v3/neg/fortanix-ql-corrupted.quote.bin"), Error::Signature { .. }));
+    let inspect = |file| attest::inspect(&data(file)).unwrap().facts["signed-by-its-own-attestation-key"].clone();
+    assert_eq!(inspect("sgx-v3/fortanix-ql.quote.bin"), "true");
+    assert_eq!(inspect("sgx-v3/neg/fortanix-ql-corrupted.quote.bin"), "false");
+}

@@ -142,7 +142,8 @@ fn explain(error: Error, quote: &Quote, collateral: &Collateral) -> Error {
         let levels = collateral.tcb_info().ok()?.tcb_levels;
         let svn = tee_tcb_svn(&quote.report);
         let shortfalls = levels.iter().filter_map(|l| l.shortfalls(&pck.cpu_svn, pck.pce_svn, svn).ok());
-        let nearest = shortfalls.min_by_key(Vec::len)?;
+        let gap = |short: &Vec<SvnShortfall>| short.iter().map(|s| u32::from(s.needs - s.have)).sum::<u32>();
+        let nearest = shortfalls.min_by_key(|short| (short.len(), gap(short)))?;
         Some(nearest.iter().map(in_words).collect::<Vec<_>>().join(", "))
     };
     match short() {

@@ -19,6 +19,7 @@ use crate::claims::{ClaimSet, Root};
 use crate::endorse::{Endorsements, Roots};
 use crate::error::{Error, Result};
 use crate::eventlog::{EventLog, describe_boot};
+use crate::keys::{Hash, PublicKey};
 use crate::time::Time;
 use crate::x509::Certificate;
 
@@ -104,7 +105,15 @@ fn quote_length(bytes: &[u8]) -> Result<usize> {
 pub(crate) fn validate(evidence: &QuoteEvidence, with: &Endorsements, roots: &Roots, at: Time) -> Result<ClaimSet> {
     let quote = parse_quote(&evidence.quote)?;
     let root = root_of(&quote, roots)?;
-    let verified = collateral::verify_with_best(&evidence.quote, &quote, with, &root, at)?;
+    let verified = collateral::verify_with_best(&evidence.quote, &quote, with, &root, at).map_err(|error| {
+        // Without collateral nothing can be said of the platform, but an altered quote shows all the same.
+        match error {
+            Error::MissingEndorsement { .. } if !own_signature_holds(&evidence.quote, &quote) => {
+                Error::signature("the quote")
+            }
+            error => error,
+        }
+    })?;
     let mut claims = claims::from_quote(&verified, &root, at)?;
     if let Some(log) = &evidence.event_log {
         let log = EventLog::parse(log)?;
@@ -115,6 +124,16 @@ pub(crate) fn validate(evidence: &QuoteEvidence, with: &Endorsements, roots: &Ro
     Ok(claims)
 }
 
+/// Whether the quote is signed by the attestation key that it carries: says nothing about whose key that is.
+pub(crate) fn own_signature_holds(bytes: &[u8], quote: &Quote) -> bool {
+    let data = quote.auth_data.clone().into_v3();
+    let mut point = vec![4];
+    point.extend(data.ecdsa_attestation_key);
+    let (r, s) = data.ecdsa_signature.split_at(32);
+    let signed = bytes.get(..quote.signed_length()).unwrap_or_default();
+    PublicKey::p256(&point).is_ok_and(|key| key.verify_scalars(Hash::Sha256, signed, r, s))
+}
+
 /// The root a quote's own certificate chain claims to end in.
 struct QuoteRoot {
     kind: Root,
@@ -123,7 +142,7 @@ struct QuoteRoot {
 
 impl QuoteRoot {
     fn fingerprint(&self) -> Hex {
-        Hex(crate::keys::Hash::Sha256.digest(&[&self.certificate]))
+        Hex(Hash::Sha256.digest(&[&self.certificate]))
     }
 }
 
@@ -148,7 +167,7 @@ fn verify(quote: &[u8], collateral: &Collateral, root: &QuoteRoot, at: Time) -> 
 
 /// Replays a log into `rtmr0` to `rtmr3`: register 1 of the log is `rtmr0` (UEFI 2.10, section 38.4.1).
 fn replay(log: &EventLog, claims: &ClaimSet) -> Result<Vec<crate::claims::BootEvent>> {
-    let registers = log.replay(crate::keys::Hash::Sha384)?;
+    let registers = log.replay(Hash::Sha384)?;
     for index in 0..4u32 {
         let replayed = registers.get(&(index + 1)).cloned().unwrap_or_else(|| vec![0; 48]);
         let quoted = claims.executables.measurements.get(&format!("rtmr{index}"));
@@ -157,5 +176,5 @@ fn replay(log: &EventLog, claims: &ClaimSet) -> Result<Vec<crate::claims::BootEv
             return Err(Error::mismatch("event log", why));
         }
     }
-    Ok(log.boot_events(crate::keys::Hash::Sha384, 1))
+    Ok(log.boot_events(Hash::Sha384, 1))
 }

@@ -9,6 +9,7 @@
 mod chain;
 mod report;
 
+pub(crate) use report::SIGNED as REPORT_SIGNED;
 pub use report::{REPORT_SIZE, Report, SigningKey, TcbVersion};
 
 use crate::bytes::{Base64Bytes, Hex};

@@ -127,8 +127,9 @@ pub(crate) fn vouch(
     if let Some(leaf) = own
         && let Some((window, root)) = chain(leaf, &pool, with, roots, at)?
     {
+        let development = roots.development.as_ref().is_some_and(|development| &development.tpm == root);
         return Ok(Vouched {
-            root: Root::Production,
+            root: if development { Root::Development } else { Root::Production },
             fingerprint: root.fingerprint(),
             window,
             vendor: root.subject(),
@@ -158,7 +159,8 @@ fn chain<'a>(
     let mut path = vec![leaf];
     while path.len() < LONGEST {
         let last = path[path.len() - 1];
-        if let Some(root) = roots.tpm.iter().find(|root| root.subject() == last.issuer()) {
+        let development = roots.development.iter().map(|development| &development.tpm);
+        if let Some(root) = roots.tpm.iter().chain(development).find(|root| root.subject() == last.issuer()) {
             path.push(root);
             let window = check_path(&path, at)?.meet(check_revocation(&path, &with.crls, at)?);
             return Ok(Some((window, root)));
