@@ -163,6 +163,40 @@ fn pairwise(n: usize, len: u32, dropped: usize, parameters: Pairwise) -> Result<
     Ok(cost)
 }
 
+/// CPU of one encryption and one decryption, 2048 bits.
+fn paillier() -> Result<(), Error> {
+    use secagg::paillier::{Collector, Encryptor, KeyHolder, Paillier, PaillierSecret, contribute};
+    let mut world = World::with_seed(1, 2);
+    let secret = PaillierSecret::generate(&mut world.rng);
+    let mut tables = 0;
+    let encryptor = timed(&mut tables, || Encryptor::new(secret.public()));
+    // One element of 64 bits and a carry: 31 to a plaintext, so that this makes 100 of them.
+    let task = task(64, 3100, 2);
+    let parameters = Paillier { key: secret.public(), most: 2 };
+    let mut collector = Collector::new(task, parameters.clone(), &world.enrolled)?;
+    let (mut encrypt, mut add, mut decrypt) = (0, 0, 0);
+    for client in &world.clients {
+        let input = Vector::zeros(task.ring, 3100);
+        let message =
+            timed(&mut encrypt, || contribute(&task, &parameters, &encryptor, client, &input, &mut world.rng))?;
+        timed(&mut add, || collector.accept(&message))?;
+    }
+    let (_, request) = collector.close(&encryptor, &mut world.rng)?;
+    let holder = KeyHolder::new(task, &parameters, &secret, None)?;
+    timed(&mut decrypt, || holder.decrypt(&request))?;
+    let ms = |total: u64, count: f64| total as f64 / 1e6 / count;
+    println!(
+        "Paillier-2048: {:.3} ms an encryption ({:.0}/s), {:.4} ms an addition, {:.2} ms a decryption ({:.0}/s), tables {:.0} ms",
+        ms(encrypt, 200.0),
+        1e3 / ms(encrypt, 200.0),
+        ms(add, 200.0),
+        ms(decrypt, 100.0),
+        1e3 / ms(decrypt, 100.0),
+        ms(tables, 1.0),
+    );
+    Ok(())
+}
+
 fn show(name: &str, rounds: usize, mut run: impl FnMut() -> Result<Cost, Error>) {
     let costs: Vec<Cost> = (0..rounds).map(|_| run().expect("an honest round succeeds")).collect();
     let clients = median(costs.iter().flat_map(|cost| cost.clients.clone()).collect());
@@ -187,6 +221,7 @@ fn main() {
     show("pairwise n=100 d=100000 complete, 20 dropped", 3, || pairwise(100, 100_000, 20, whole));
     show("committee 3 of 3 n=100 d=100000", 3, || committee(100, 100_000, 0, (3, 3)));
     show("committee 2 of 3 n=100 d=100000", 3, || committee(100, 100_000, 0, (3, 2)));
+    paillier().expect("an honest round succeeds");
     if !full {
         return;
     }

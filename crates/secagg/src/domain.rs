@@ -7,9 +7,11 @@ pub(crate) const VERSION: u8 = 1;
 
 pub(crate) const CONTEXT_COMMITTEE: &str = "privity secagg v1 context of a committee round";
 pub(crate) const CONTEXT_PAIRWISE: &str = "privity secagg v1 context of a pairwise round";
+pub(crate) const CONTEXT_PAILLIER: &str = "privity secagg v1 context of a homomorphic round";
 pub(crate) const COMMITTEE: &str = "privity secagg v1 digest of a committee";
 
 pub(crate) const SIGN_CONTRIBUTION: &[u8] = b"privity secagg v1 contribution\0";
+pub(crate) const SIGN_ENCRYPTED: &[u8] = b"privity secagg v1 encrypted vector\0";
 pub(crate) const SIGN_VOTE: &[u8] = b"privity secagg v1 vote for an inclusion list\0";
 pub(crate) const SIGN_ANSWER: &[u8] = b"privity secagg v1 answer of an aggregator\0";
 pub(crate) const SIGN_KEYS: &[u8] = b"privity secagg v1 keys of a client\0";
@@ -55,4 +57,7 @@ pub(crate) enum Kind {
     Agreed = 22,
     Agreements = 23,
     Reveal = 24,
+    Encrypted = 32,
+    Request = 33,
+    Decrypted = 34,
 }

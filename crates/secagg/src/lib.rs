@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`committee`] (the default) | one | one of n aggregators, or all but t − 1 of them |
 //! | [`pairwise`] | five | a bounded share of each client's neighbours; see [`pairwise::Server`] |
+//! | [`paillier`] | one | the server and the key holder do not collude, and the server follows the protocol |
 //!
 //! All are bound to a [`Task`]: agreement, round, ring, length and minimum size. Whoever contributes signs with a
 //! long-term key whose fingerprint, its [`Identity`], the enroller admitted.
@@ -17,6 +18,7 @@ pub mod dp;
 mod error;
 mod identity;
 mod mask;
+pub mod paillier;
 pub mod pairwise;
 pub mod quantise;
 mod seal;
