@@ -1,2 +1,5 @@
-//! placeholder
-fn main() {}
+//! The `privity` command.
+
+fn main() -> std::process::ExitCode {
+    cli::main(std::env::args_os())
+}

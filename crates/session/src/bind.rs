@@ -1,8 +1,6 @@
 //! Binding a computation to lengths and data: every dimension gets a length, every input fits.
 
-use std::collections::BTreeMap;
-
-use ir::{Computation, Op, PlayerId, Type, ValueId};
+use ir::{Computation, Op, Type, ValueId};
 
 use crate::error::SessionError;
 use crate::plan::Dims;
@@ -60,42 +58,6 @@ pub(crate) fn concrete(ty: &Type, dims: &Dims) -> Result<Vec<usize>, SessionErro
     ty.concrete(dims).map_err(|dim| SessionError::DimUnbound { dim: dim.to_string() })
 }
 
-/// The lengths that inputs bind, given the shapes of data at hand.
-///
-/// # Errors
-/// If two inputs disagree, or a shape does not fit the declared type.
-pub fn dims_of_data(c: &Computation, shapes: &BTreeMap<(PlayerId, String), Vec<usize>>) -> Result<Dims, SessionError> {
-    let mut dims: BTreeMap<String, (u64, String)> = BTreeMap::new();
-    for (instr, value) in c.inputs() {
-        let name = instr.attrs.str("name").unwrap_or_default();
-        let player = c.placement(instr.placement).players[0];
-        let Some(shape) = shapes.get(&(player, name.to_owned())) else { continue };
-        let owner = &c.player(player).name;
-        let ty = &c.graph.value(value).ty;
-        if shape.len() != ty.rank() {
-            return Err(misfit(c, player, name, format!("has {} axes; its type is {ty}", shape.len())));
-        }
-        for (dim, n) in ty.shape.iter().zip(shape) {
-            let n = *n as u64;
-            match (dim.as_name(), dim.as_constant()) {
-                (Some(dim), _) => match dims.get(dim) {
-                    Some((old, first)) if *old != n => {
-                        let what = format!("has {n} rows along `{dim}`, and {first} has {old}");
-                        return Err(misfit(c, player, name, what));
-                    }
-                    Some(_) => {}
-                    None => drop(dims.insert(dim.to_owned(), (n, format!("`{name}` of {owner}")))),
-                },
-                (None, Some(m)) if m != n => {
-                    return Err(misfit(c, player, name, format!("has {n} where its type {ty} says {m}")));
-                }
-                _ => {}
-            }
-        }
-    }
-    Ok(dims.into_iter().map(|(dim, (n, _))| (dim, n)).collect())
-}
-
 /// Checks one input's shape against its type and the lengths agreed on.
 pub(crate) fn check_input(
     c: &Computation,
@@ -110,9 +72,9 @@ pub(crate) fn check_input(
         return Ok(());
     }
     let player = c.placement(value.placement).players[0];
-    Err(misfit(c, player, name, format!("has the shape {shape:?}; agreed on was {} = {wanted:?}", value.ty)))
-}
-
-fn misfit(c: &Computation, player: PlayerId, input: &str, what: String) -> SessionError {
-    SessionError::InputMisfit { player: c.player(player).name.clone(), input: input.to_owned(), what }
+    Err(SessionError::InputMisfit {
+        player: c.player(player).name.clone(),
+        input: name.to_owned(),
+        what: format!("has the shape {shape:?}; agreed on was {} = {wanted:?}", value.ty),
+    })
 }

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use check::Checked;
+use agreement::{Ratified, SessionId};
 use ir::{Computation, PlayerId};
 use net::{Link, Options};
 use schemes::Plain;
@@ -12,10 +12,8 @@ use tokio::task::JoinSet;
 use crate::error::SessionError;
 use crate::events::Observer;
 use crate::matching::KeyColumns;
-use crate::plan::{Dims, Plan};
 use crate::run::{Outcome, Start, run};
 use crate::stage::Entropy;
-use schemes::keys::Binding;
 
 /// One player's data.
 #[derive(Default)]
@@ -24,6 +22,25 @@ pub struct PlayerData {
     pub inputs: BTreeMap<String, Plain>,
     /// The key columns of its inputs along matched dimensions.
     pub keys: KeyColumns,
+}
+
+impl From<data::Inputs> for PlayerData {
+    fn from(mut inputs: data::Inputs) -> PlayerData {
+        let plain = |(name, loaded): (&String, &mut data::Loaded)| (name.clone(), clear(&mut loaded.values));
+        PlayerData { inputs: inputs.values.iter_mut().map(plain).collect(), keys: std::mem::take(&mut inputs.keys) }
+    }
+}
+
+/// Takes a tensor out of where it was loaded to.
+fn clear(values: &mut data::Values) -> Plain {
+    use std::mem::take;
+    match values {
+        data::Values::Bool(t) => Plain::Bool(take(t)),
+        data::Values::I64(t) => Plain::I64(take(t)),
+        data::Values::U64(t) => Plain::U64(take(t)),
+        data::Values::F32(t) => Plain::F32(take(t)),
+        data::Values::F64(t) => Plain::F64(take(t)),
+    }
 }
 
 /// What each player was left with.
@@ -35,22 +52,22 @@ pub type Outcomes = BTreeMap<PlayerId, Outcome>;
 /// # Errors
 /// The first error that is no echo of another player's.
 pub async fn run_local(
-    checked: &Checked,
-    dims: &Dims,
+    ratified: &Ratified,
+    session: SessionId,
     mut data: BTreeMap<PlayerId, PlayerData>,
-    binding: &Binding,
     mut entropy: impl FnMut() -> Entropy,
     observer: &Observer,
 ) -> Result<Outcomes, SessionError> {
-    let c: &Computation = checked.computation();
+    let c = ratified.agreement().checked().computation();
     let mut links = memory_links(c);
     let mut tasks = JoinSet::new();
     for i in 0..c.players.len() {
         let player = PlayerId(i as u16);
         let data = data.remove(&player).unwrap_or_default();
         let start = Start {
-            plan: Plan::project(checked, player, dims)?,
-            binding: *binding,
+            ratified: ratified.clone(),
+            player,
+            session,
             entropy: entropy(),
             links: links.remove(&player).unwrap_or_default(),
             inputs: data.inputs,

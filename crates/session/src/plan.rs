@@ -7,6 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
+use agreement::Ratified;
 use check::Checked;
 use ir::{Block, Computation, Graph, Instr, Op, PlacementId, PlayerId, ValueId};
 
@@ -76,11 +77,19 @@ pub enum Act {
 }
 
 impl Plan {
-    /// Projects the plan of `player`.
+    /// Projects the plan of `player` from what was ratified.
     ///
     /// # Errors
     /// If a named dimension has no length, lengths do not fit the program, or a placement cannot be run.
-    pub fn project(checked: &Checked, player: PlayerId, dims: &Dims) -> Result<Plan, SessionError> {
+    pub fn project(ratified: &Ratified, player: PlayerId) -> Result<Plan, SessionError> {
+        Plan::preview(ratified.agreement().checked(), player, ratified.agreement().dims())
+    }
+
+    /// The plan that `player` would have: for explaining. Only a plan of what was ratified can be run.
+    ///
+    /// # Errors
+    /// As [`project`](Self::project).
+    pub fn preview(checked: &Checked, player: PlayerId, dims: &Dims) -> Result<Plan, SessionError> {
         let computation = checked.computation();
         crate::bind::check_dims(computation, dims)?;
         if let Some(reason) = checked.not_runnable().first() {

@@ -15,14 +15,17 @@ use crate::exec::Run;
 use crate::matching::{self, KeyColumns};
 use crate::plan::Plan;
 use crate::stage::{Entropy, Stage};
+use agreement::{Ratified, SessionId};
 use schemes::keys::Binding;
 
 /// What one player brings to a session.
 pub struct Start {
-    /// Its plan.
-    pub plan: Plan,
-    /// What the session's keys are bound to.
-    pub binding: Binding,
+    /// What was ratified.
+    pub ratified: Ratified,
+    /// Who we are in it.
+    pub player: PlayerId,
+    /// The session's id: 16 fresh bytes, the same for all players.
+    pub session: SessionId,
     /// Its own fresh randomness.
     pub entropy: Entropy,
     /// Links to all other players, greeted.
@@ -66,19 +69,21 @@ pub struct Outcome {
 /// The first thing that went wrong, here or at a peer.
 pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     let begun = Instant::now();
-    let c = Arc::clone(start.plan.computation());
+    let plan = Plan::project(&start.ratified, start.player)?;
+    let c = Arc::clone(plan.computation());
     let names: Vec<&str> = c.players.iter().map(|p| p.name.as_str()).collect();
     let links = start.links.into_iter().map(|(p, link)| (net::PlayerId(p.0), link)).collect();
-    let me = start.plan.player;
+    let me = start.player;
+    let binding = binding(&start.ratified, start.session);
     let exchange = Exchange::new(net::PlayerId(me.0), &names, links, start.options)?;
     let progress = Progress::new(c.player(me).name.clone(), start.observer);
 
     let work = async {
-        let stage = Stage::set_up(&exchange, &start.binding, &start.entropy).await?;
-        progress.tell(Event::Started { player: progress.player.clone(), steps: start.plan.len() });
-        matching::compare(&stage, &start.plan, &start.keys, &progress).await?;
+        let stage = Stage::set_up(&exchange, &binding, &start.entropy).await?;
+        progress.tell(Event::Started { player: progress.player.clone(), steps: plan.len() });
+        matching::compare(&stage, &plan, &start.keys, &progress).await?;
         let run = Run {
-            plan: &start.plan,
+            plan: &plan,
             stage: &stage,
             progress: &progress,
             inputs: Mutex::new(start.inputs),
@@ -110,6 +115,13 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
             Err(error)
         }
     }
+}
+
+/// What the session's keys are bound to.
+fn binding(ratified: &Ratified, session: SessionId) -> Binding {
+    let mut id = [0; 32];
+    id[..16].copy_from_slice(&session.0);
+    Binding { agreement: ratified.agreement().digest().0, session: id, attempt: 0 }
 }
 
 /// The player that an error of ours names, if another.

@@ -1,1 +1,27 @@
-//! The long-lived process of one party, and its gRPC control plane.
+//! The long-lived process of one party, and its gRPC control plane; and the client that asks it to run something.
+//!
+//! A worker listens at one port. The control plane (`h2`) takes agreements; the data plane (`privity/1`) carries
+//! messages between the workers of a session. Both ends of every connection prove their identity.
+//!
+//! Invariants: nothing runs that was not ratified; a player's identity is that of this worker's own roster, whatever a
+//! submitter says; inputs are read only for this worker's own player; outputs go only to callers that this worker's
+//! operator named as readers.
+
+mod client;
+mod config;
+mod error;
+mod io;
+mod job;
+mod service;
+mod tensor;
+
+/// The control plane's messages, made from `proto/worker.proto`.
+pub(crate) mod proto {
+    #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+    tonic::include_proto!("privity.v1");
+}
+
+pub use client::run_on_workers;
+pub use config::{Config, ConfigError};
+pub use error::{ClientError, WorkerError};
+pub use service::serve;

@@ -1,0 +1,145 @@
+//! What a person types.
+
+use std::path::PathBuf;
+
+use clap::{Args as ClapArgs, Parser, Subcommand};
+
+/// Compute on joint data so that each party learns exactly what all agreed to.
+#[derive(Parser)]
+#[command(
+    name = "privity",
+    version,
+    about,
+    after_help = "Exit codes: 0 done, 1 bad input or program, 2 usage, 3 a peer or the network."
+)]
+pub(crate) struct Args {
+    #[command(subcommand)]
+    pub(crate) command: Command,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum Command {
+    /// Check a program: syntax, types, shapes, placements, labels.
+    Check(Program),
+    /// Show what each party would disclose, to whom, and under which assumption.
+    Disclose(Disclose),
+    /// Show each player's plan, with the rounds and bytes that it will take.
+    Explain(Explain),
+    /// Run a program: with all players in this process, or on the workers of a roster.
+    Run(Run),
+    /// Make a key pair, the long-term identity of a worker or of a person.
+    Keygen(Keygen),
+    /// Run a worker: one party's side of computations, until it is stopped.
+    Worker(Worker),
+    /// Show versions.
+    Version {
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Args {
+    pub(crate) fn json(&self) -> bool {
+        match &self.command {
+            Command::Check(a) => a.json,
+            Command::Disclose(a) => a.program.json,
+            Command::Explain(a) => a.program.json,
+            Command::Run(a) => a.program.json,
+            Command::Keygen(a) => a.json,
+            Command::Worker(_) => false,
+            Command::Version { json } => *json,
+        }
+    }
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Program {
+    /// The program (`.pv`).
+    pub(crate) file: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Disclose {
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// What would these players learn if they were corrupt together?
+    #[arg(long, value_name = "PLAYERS", value_delimiter = ',')]
+    pub(crate) corrupt: Vec<String>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Explain {
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// Only this player's plan.
+    #[arg(long, value_name = "PLAYER")]
+    pub(crate) player: Option<String>,
+    #[command(flatten)]
+    pub(crate) dims: Dims,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Dims {
+    /// The lengths of named dimensions.
+    #[arg(long, value_name = "n=442", value_delimiter = ',', value_parser = dim)]
+    pub(crate) dims: Vec<(String, u64)>,
+}
+
+fn dim(text: &str) -> Result<(String, u64), String> {
+    let (name, length) = text.split_once('=').ok_or("write it as n=442")?;
+    let length = length.trim().parse().map_err(|_| format!("`{length}` is no length"))?;
+    Ok((name.trim().to_owned(), length))
+}
+
+#[derive(ClapArgs)]
+#[command(group(clap::ArgGroup::new("where").required(true).args(["local", "roster"])))]
+pub(crate) struct Run {
+    #[command(flatten)]
+    pub(crate) program: Program,
+    /// With all players in this process.
+    #[arg(long, requires = "data")]
+    pub(crate) local: bool,
+    /// The data of all players (`DATA.toml`).
+    #[arg(long, value_name = "DATA.toml", requires = "local")]
+    pub(crate) data: Option<PathBuf>,
+    /// On the workers that this roster names.
+    #[arg(long, value_name = "ROSTER.toml")]
+    pub(crate) roster: Option<PathBuf>,
+    /// The key to come as; outputs that its owner may read are shown.
+    #[arg(long, value_name = "KEY", requires = "roster")]
+    pub(crate) key: Option<PathBuf>,
+    /// Also compute in plaintext, and show the largest error of each output.
+    #[arg(long, requires = "local")]
+    pub(crate) compare: bool,
+    /// Show the disclosure first.
+    #[arg(long)]
+    pub(crate) disclose: bool,
+    #[command(flatten)]
+    pub(crate) dims: Dims,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Keygen {
+    /// The file for the secret key; it must not exist. Only its owner will be able to read it.
+    pub(crate) file: PathBuf,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Worker {
+    /// The worker's configuration (`W.toml`).
+    #[arg(long, value_name = "W.toml")]
+    pub(crate) config: PathBuf,
+    /// Run whatever a submitter brings, without its owner's signature. For trying things out only.
+    #[arg(long)]
+    pub(crate) ratify_all: bool,
+    /// Log as JSON lines.
+    #[arg(long)]
+    pub(crate) log_json: bool,
+}

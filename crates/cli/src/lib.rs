@@ -1,0 +1,115 @@
+//! The `privity` command: what a person types, and the words and JSON that come back.
+//!
+//! A library, so that the Python package brings the same command.
+
+mod args;
+mod explain;
+mod keygen;
+mod present;
+mod progress;
+mod run;
+mod serve;
+mod static_checks;
+
+use std::ffi::OsString;
+use std::process::ExitCode;
+
+use clap::Parser;
+use privity::{Error, Fault};
+use serde_json::json;
+
+use args::{Args, Command};
+
+/// Runs the command, and says how it went: 0 done, 1 bad input or program, 2 usage, 3 a peer or the network.
+pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+    let args = match Args::try_parse_from(args) {
+        Ok(args) => args,
+        Err(e) => {
+            // Help and version are no errors; clap knows which stream each belongs to.
+            let _ = e.print();
+            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+        }
+    };
+    let json = args.json();
+    match dispatch(args.command) {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(failure) => {
+            failure.show(json);
+            ExitCode::from(failure.exit)
+        }
+    }
+}
+
+fn dispatch(command: Command) -> Result<(), Failure> {
+    match command {
+        Command::Check(a) => static_checks::check(&a),
+        Command::Disclose(a) => static_checks::disclose(&a),
+        Command::Explain(a) => explain::explain(&a),
+        Command::Run(a) => run::run(&a),
+        Command::Keygen(a) => keygen::keygen(&a),
+        Command::Worker(a) => serve::worker(&a),
+        Command::Version { json } => {
+            version(json);
+            Ok(())
+        }
+    }
+}
+
+fn version(json: bool) {
+    let (version, protocol) = (env!("CARGO_PKG_VERSION"), privity::net::frame::VERSIONS);
+    if json {
+        println!("{}", json!({ "version": version, "protocol": { "lowest": protocol.0, "highest": protocol.1 } }));
+    } else {
+        println!("privity {version}, protocol {} to {}", protocol.0, protocol.1);
+    }
+}
+
+/// How a command failed.
+pub(crate) struct Failure {
+    code: String,
+    message: String,
+    player: Option<String>,
+    help: Option<String>,
+    exit: u8,
+}
+
+impl Failure {
+    /// Bad input that is no program and no data.
+    pub(crate) fn input(code: &str, message: impl Into<String>, help: &str) -> Failure {
+        Failure { code: code.into(), message: message.into(), player: None, help: Some(help.into()), exit: 1 }
+    }
+
+    fn show(&self, json: bool) {
+        if json {
+            let error = json!({ "code": self.code, "message": self.message, "player": self.player, "help": self.help });
+            println!("{}", json!({ "error": error }));
+            return;
+        }
+        // A rendered program error says its code and help itself, once for every mistake.
+        if self.message.starts_with("error[") {
+            eprint!("{}", self.message);
+            return;
+        }
+        eprintln!("error[{}]: {}", self.code, self.message);
+        if let Some(player) = &self.player {
+            eprintln!("  = player: {player}");
+        }
+        if let Some(help) = &self.help {
+            eprintln!("  = help: {help}");
+        }
+    }
+}
+
+impl From<Error> for Failure {
+    fn from(e: Error) -> Failure {
+        let exit = if e.fault() == Fault::Remote { 3 } else { 1 };
+        Failure { code: e.code(), player: e.player(), help: e.help(), message: e.to_string(), exit }
+    }
+}
+
+impl From<worker::ClientError> for Failure {
+    fn from(e: worker::ClientError) -> Failure {
+        let exit = if e.is_remote() { 3 } else { 1 };
+        Failure { code: e.code(), player: e.player(), help: e.help(), message: e.to_string(), exit }
+    }
+}

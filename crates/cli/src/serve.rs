@@ -1,0 +1,17 @@
+//! `worker`: one party's side of computations, until it is stopped.
+
+use crate::{Failure, args};
+
+pub(crate) fn worker(a: &args::Worker) -> Result<(), Failure> {
+    let filter = tracing_subscriber::EnvFilter::try_from_env("PRIVITY_LOG").unwrap_or_else(|_| "info".into());
+    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    // A second subscriber in one process is refused; the first one then goes on.
+    let _ = if a.log_json { log.json().try_init() } else { log.try_init() };
+    let mut config = worker::Config::read(&a.config).map_err(worker::ClientError::from)?;
+    config.ratify_all |= a.ratify_all;
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .enable_all()
+        .build()
+        .map_err(|e| Failure::input("system", e.to_string(), "see the limits of this machine"))?;
+    runtime.block_on(worker::serve(config)).map_err(Failure::from)
+}

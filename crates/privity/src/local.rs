@@ -1,0 +1,235 @@
+//! Running with all players in this process.
+
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::time::{Instant, SystemTime, UNIX_EPOCH};
+
+use agreement::{Agreement, Commitment, Digest, Opening, Ratified, Receipt, Seen, SessionId, SignedReceipt};
+use data::{Datasets, DimBinding, Inputs};
+use ir::{Computation, PlayerId};
+use net::KeyPair;
+use schemes::{Plain, Wire};
+use session::{Dims, Entropy, Observer, Outcomes, PlayerData};
+
+use crate::report::{Comparison, Cost, Report};
+use crate::{Error, Program};
+
+/// The data of all players, and the lengths that it gives to named dimensions.
+#[derive(Default)]
+pub struct LocalData {
+    /// By player.
+    pub players: BTreeMap<PlayerId, PlayerData>,
+    /// The lengths.
+    pub dims: Dims,
+}
+
+/// How to run.
+#[derive(Clone)]
+pub struct LocalOptions {
+    /// Also compute in plaintext, and compare.
+    pub compare: bool,
+    /// Where progress goes.
+    pub observer: Observer,
+}
+
+impl Default for LocalOptions {
+    fn default() -> Self {
+        LocalOptions { compare: false, observer: session::unobserved() }
+    }
+}
+
+impl LocalData {
+    /// Loads what a data file (`DATA.toml`) names for every player. `dims` are lengths given besides.
+    ///
+    /// # Errors
+    /// What cannot be read or is not as declared, with file, line and column, but never a value.
+    pub fn read(program: &Program, file: &Path, dims: &Dims) -> Result<LocalData, Error> {
+        let datasets = Datasets::read(file)?;
+        let c = program.computation();
+        datasets.check_names(c)?;
+        let mut binding = DimBinding::agreed(dims);
+        let mut players = BTreeMap::new();
+        for (i, player) in c.players.iter().enumerate() {
+            let inputs = Inputs::load(&datasets, c, &player.name, &mut binding)?;
+            players.insert(PlayerId(i as u16), inputs.into());
+        }
+        Ok(LocalData { players, dims: binding.lengths() })
+    }
+
+    /// Data at hand: inputs by name, and for inputs along matched dimensions their key columns by the dimension's name.
+    ///
+    /// # Errors
+    /// If two inputs disagree about the length of a dimension.
+    pub fn of(
+        program: &Program,
+        mut inputs: BTreeMap<String, Plain>,
+        keys: &BTreeMap<String, Vec<String>>,
+        dims: &Dims,
+    ) -> Result<LocalData, Error> {
+        let c = program.computation();
+        let mut binding = DimBinding::agreed(dims);
+        let mut players: BTreeMap<PlayerId, PlayerData> = BTreeMap::new();
+        for (instr, value) in c.inputs() {
+            let name = instr.attrs.str("name").unwrap_or_default();
+            let Some(plain) = inputs.remove(name) else { continue };
+            let player = c.placement(instr.placement).players[0];
+            let ty = &c.graph.value(value).ty;
+            if plain.shape().len() == ty.rank() {
+                binding.bind(&c.player(player).name, name, ty, plain.shape())?;
+            }
+            let data = players.entry(player).or_default();
+            data.inputs.insert(name.to_owned(), plain);
+            let dim = ty.shape.first().and_then(|d| d.as_name()).filter(|d| c.matched.iter().any(|m| m.name == **d));
+            if let (Some(dim), Some(column)) = (dim, keys.get(name)) {
+                data.keys.insert(dim.to_owned(), column.clone());
+            }
+        }
+        Ok(LocalData { players, dims: binding.lengths() })
+    }
+
+    fn clear(&self) -> BTreeMap<String, Plain> {
+        self.players.values().flat_map(|p| p.inputs.iter().map(|(n, v)| (n.clone(), v.clone()))).collect()
+    }
+}
+
+/// Runs a program with all players in this process: the same plans, kernels and keys as between workers, over links
+/// in memory. Blocks until it is done.
+///
+/// # Errors
+/// The first thing that went wrong, at whichever player.
+pub fn run_local(program: &Program, data: LocalData, options: &LocalOptions) -> Result<Report, Error> {
+    let reference = match options.compare {
+        true => Some(session::evaluate(program.computation(), &data.dims, &data.clear())?),
+        false => None,
+    };
+    let agreement = Agreement::in_process(program.checked().clone(), data.dims.clone())?;
+    let ratified = Ratified::local(agreement)?;
+    let session = SessionId(random()?);
+    let players = program.computation().players.len();
+    let mut entropy = (0..players).map(|_| random().map(Entropy::new)).collect::<Result<Vec<_>, _>>()?;
+
+    let started = now_ms();
+    let begun = Instant::now();
+    let runtime = runtime()?;
+    let inputs = committed(&data)?;
+    let take = move || entropy.pop().expect("one for every player");
+    let run = session::run_local(&ratified, session, data.players, take, &options.observer);
+    let outcomes = runtime.block_on(run)?;
+    let seconds = begun.elapsed().as_secs_f64();
+
+    let receipts = receipts(&ratified, session, &outcomes, inputs, (started, now_ms()))?;
+    Ok(report(program, session, outcomes, seconds, reference, &receipts))
+}
+
+fn report(
+    program: &Program,
+    session: SessionId,
+    outcomes: Outcomes,
+    seconds: f64,
+    reference: Option<BTreeMap<String, Plain>>,
+    receipts: &[SignedReceipt],
+) -> Report {
+    let c = program.computation();
+    let mut cost = Cost { seconds, ..Cost::default() };
+    let mut outputs = BTreeMap::new();
+    for (player, outcome) in outcomes {
+        let name = c.player(player).name.clone();
+        cost.rounds = cost.rounds.max(outcome.cost.rounds);
+        cost.bytes.insert(name.clone(), outcome.cost.bytes);
+        if !outcome.outputs.is_empty() {
+            outputs.insert(name, outcome.outputs);
+        }
+    }
+    let comparison = reference.map(|plain| compare(&outputs, plain));
+    Report {
+        session: session.to_string(),
+        computation: c.digest().to_string(),
+        outputs,
+        cost,
+        receipt: digest_of(receipts).to_string(),
+        comparison,
+    }
+}
+
+fn compare(
+    outputs: &BTreeMap<String, BTreeMap<String, Plain>>,
+    mut reference: BTreeMap<String, Plain>,
+) -> BTreeMap<String, Comparison> {
+    let named = outputs.values().flatten();
+    named.filter_map(|(name, value)| Some((name.clone(), Comparison::of(value, reference.remove(name)?)))).collect()
+}
+
+type Commitments = BTreeMap<String, Commitment>;
+
+fn committed(data: &LocalData) -> Result<BTreeMap<PlayerId, Commitments>, Error> {
+    data.players.iter().map(|(player, d)| Ok((*player, commitments(&d.inputs)?))).collect()
+}
+
+fn commitments(values: &BTreeMap<String, Plain>) -> Result<Commitments, Error> {
+    let commit = |(name, value): (&String, &Plain)| {
+        let mut bytes = Vec::new();
+        value.write(&mut bytes);
+        let commitment = Commitment::new(&Opening::new(random()?), name, value.dtype(), value.shape(), &bytes);
+        Ok((name.clone(), commitment))
+    };
+    values.iter().map(commit).collect()
+}
+
+/// A receipt of every player, each signed with a key made for this run: on one machine there are no identities.
+fn receipts(
+    ratified: &Ratified,
+    session: SessionId,
+    outcomes: &Outcomes,
+    mut inputs: BTreeMap<PlayerId, Commitments>,
+    (started_ms, ended_ms): (u64, u64),
+) -> Result<Vec<SignedReceipt>, Error> {
+    let c: &Computation = ratified.agreement().checked().computation();
+    let keys =
+        outcomes.keys().map(|p| Ok((*p, KeyPair::from_seed(&random()?)))).collect::<Result<BTreeMap<_, _>, Error>>()?;
+    let players: BTreeMap<String, Seen> =
+        keys.iter().map(|(p, key)| (c.player(*p).name.clone(), Seen(key.identity()))).collect();
+    let mut signed = Vec::new();
+    for (player, outcome) in outcomes {
+        let receipt = Receipt {
+            version: 1,
+            agreement: ratified.agreement().digest(),
+            session,
+            player: c.player(*player).name.clone(),
+            players: players.clone(),
+            ratified: ratified.basis(),
+            started_ms,
+            ended_ms,
+            cost: agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes },
+            inputs: inputs.remove(player).unwrap_or_default(),
+            outputs: commitments(&outcome.outputs)?,
+        };
+        signed.push(receipt.sign(&keys[player]).map_err(|e| Error::System { what: e.to_string() })?);
+    }
+    Ok(signed)
+}
+
+/// One digest over the receipts of all players, in the order of players.
+fn digest_of(receipts: &[SignedReceipt]) -> Digest {
+    let mut hasher = blake3::Hasher::new_derive_key("privity 2026-11 receipts of one session v1");
+    for receipt in receipts {
+        hasher.update(&receipt.unverified().digest().0);
+    }
+    Digest(*hasher.finalize().as_bytes())
+}
+
+/// A runtime for the players of this process.
+pub(crate) fn runtime() -> Result<tokio::runtime::Runtime, Error> {
+    let mut builder = tokio::runtime::Builder::new_multi_thread();
+    builder.enable_all().build().map_err(|e| Error::System { what: e.to_string() })
+}
+
+/// Fresh bytes of the operating system.
+fn random<const N: usize>() -> Result<[u8; N], Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes).map_err(|e| Error::System { what: e.to_string() })?;
+    Ok(bytes)
+}
+
+fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| d.as_millis() as u64)
+}

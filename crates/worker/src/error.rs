@@ -1,0 +1,249 @@
+//! What can go wrong at a worker, and what its client is told of it.
+
+use agreement::{AgreementError, ReceiptError};
+use data::DataError;
+use net::NetError;
+use session::SessionError;
+
+use crate::config::ConfigError;
+use crate::proto;
+
+/// Why a worker did not run something.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum WorkerError {
+    /// The agreement is none, does not check, or was not ratified.
+    #[error(transparent)]
+    Agreement(#[from] AgreementError),
+    /// The agreement was not ratified by this worker's operator.
+    #[error("this worker's operator has not ratified agreement {digest}")]
+    NotRatified {
+        /// The agreement's digest.
+        digest: String,
+    },
+    /// The caller may not submit computations here.
+    #[error("{identity} may not submit computations to this worker")]
+    Forbidden {
+        /// The caller.
+        identity: String,
+    },
+    /// The agreement does not name this worker, or not once.
+    #[error("the agreement names this worker's identity for {count} players; it must be one")]
+    NotMine {
+        /// For how many players.
+        count: usize,
+    },
+    /// The agreement's roster is not this worker's.
+    #[error("the agreement says that {player} is {theirs}; this worker's own roster says {ours}")]
+    RosterDiffers {
+        /// The player.
+        player: String,
+        /// Its identity in the agreement.
+        theirs: String,
+        /// Its identity, or that it is unknown, in the worker's roster.
+        ours: String,
+    },
+    /// The session's id is not 16 bytes.
+    #[error("a session's id has 16 bytes")]
+    SessionId,
+    /// A session of this id was run before.
+    #[error("session {id} was run before")]
+    Replay {
+        /// The id.
+        id: String,
+    },
+    /// This worker's data cannot be read or is not as declared.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// The session failed.
+    #[error(transparent)]
+    Session(#[from] SessionError),
+    /// The network failed before the session began.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// The receipt could not be signed.
+    #[error(transparent)]
+    Receipt(#[from] ReceiptError),
+    /// The operating system refused something.
+    #[error("the operating system refused: {what}")]
+    System {
+        /// What it said.
+        what: String,
+    },
+}
+
+impl WorkerError {
+    /// A stable code for programs.
+    pub fn code(&self) -> &str {
+        match self {
+            WorkerError::Agreement(e) => e.code(),
+            WorkerError::NotRatified { .. } => "worker.not-ratified",
+            WorkerError::Forbidden { .. } => "worker.forbidden",
+            WorkerError::NotMine { .. } => "worker.not-mine",
+            WorkerError::RosterDiffers { .. } => "worker.roster-differs",
+            WorkerError::SessionId => "worker.session-id",
+            WorkerError::Replay { .. } => "worker.replay",
+            WorkerError::Data(e) => e.code(),
+            WorkerError::Session(e) => e.code(),
+            WorkerError::Net(e) => e.code(),
+            WorkerError::Receipt(e) => e.code(),
+            WorkerError::System { .. } => "system",
+        }
+    }
+
+    /// The failure as the client is told it. `me` is the player that this worker is, where known.
+    pub(crate) fn to_failure(&self, me: Option<&str>) -> proto::Failure {
+        let player = match self {
+            WorkerError::Agreement(e) => e.player().map(str::to_owned),
+            WorkerError::Data(e) => e.player().map(str::to_owned),
+            WorkerError::Session(e) => e.player(),
+            WorkerError::Net(e) => e.player().map(|p| p.name.to_string()),
+            WorkerError::RosterDiffers { player, .. } => Some(player.clone()),
+            _ => me.map(str::to_owned),
+        };
+        let help = match self {
+            WorkerError::Agreement(e) => e.help().to_owned(),
+            WorkerError::NotRatified { .. } => {
+                "ask its operator to ratify it; for trying things out, a worker can be started with --ratify-all".into()
+            }
+            WorkerError::Forbidden { .. } => "ask its operator to add this identity to `submitters`".into(),
+            WorkerError::NotMine { .. } | WorkerError::RosterDiffers { .. } => {
+                "compare the rosters of all parties: each identity must be the same everywhere".into()
+            }
+            WorkerError::SessionId | WorkerError::Replay { .. } => "run again, with a fresh session".into(),
+            WorkerError::Data(e) => e.help(),
+            WorkerError::Session(e) => e.help(),
+            WorkerError::Net(e) => e.help(),
+            WorkerError::Receipt(e) => e.help().to_owned(),
+            WorkerError::System { .. } => "see the worker's log".into(),
+        };
+        let (remote, echo) = match self {
+            WorkerError::Session(e) => (e.is_remote(), e.is_echo()),
+            WorkerError::Net(e) => (true, matches!(e, NetError::PeerAborted { .. } | NetError::Refused { .. })),
+            _ => (false, false),
+        };
+        proto::Failure {
+            code: self.code().to_owned(),
+            message: self.to_string(),
+            player: player.unwrap_or_default(),
+            help,
+            remote,
+            echo,
+        }
+    }
+}
+
+/// Why running on workers failed, as the one who asked sees it.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum ClientError {
+    /// A file of ours cannot be used.
+    #[error(transparent)]
+    Config(#[from] ConfigError),
+    /// The program, the roster or the dims do not go together.
+    #[error(transparent)]
+    Agreement(#[from] AgreementError),
+    /// The roster cannot be read.
+    #[error(transparent)]
+    Roster(#[from] agreement::RosterError),
+    /// There is no key to come as.
+    #[error("workers only talk to identities that they know")]
+    NoKey,
+    /// A worker cannot be reached, or is not who the roster says.
+    #[error(transparent)]
+    Net(#[from] NetError),
+    /// A worker said no, or failed.
+    #[error("{message}")]
+    Worker {
+        /// A stable code.
+        code: String,
+        /// What happened.
+        message: String,
+        /// The player concerned.
+        player: Option<String>,
+        /// What to do about it.
+        help: String,
+        /// Whether a peer or the network is at fault.
+        remote: bool,
+    },
+    /// A worker broke off the conversation.
+    #[error("the worker of {player} broke off: {what}")]
+    BrokeOff {
+        /// Whose worker.
+        player: String,
+        /// What the transport said.
+        what: String,
+    },
+    /// A worker sent what is no value.
+    #[error("the worker of {player} sent an output that is no value")]
+    BadOutput {
+        /// Whose worker.
+        player: String,
+    },
+    /// A worker could not go on by itself.
+    #[error(transparent)]
+    Serve(#[from] WorkerError),
+    /// The operating system refused something.
+    #[error("the operating system refused: {what}")]
+    System {
+        /// What it said.
+        what: String,
+    },
+}
+
+impl ClientError {
+    /// A stable code for programs.
+    pub fn code(&self) -> String {
+        match self {
+            ClientError::Config(_) => "config".into(),
+            ClientError::Agreement(e) => e.code().into(),
+            ClientError::Roster(e) => e.code().into(),
+            ClientError::NoKey => "client.no-key".into(),
+            ClientError::Net(e) => e.code().into(),
+            ClientError::Worker { code, .. } => code.clone(),
+            ClientError::BrokeOff { .. } => "client.broke-off".into(),
+            ClientError::BadOutput { .. } => "client.bad-output".into(),
+            ClientError::Serve(e) => e.code().into(),
+            ClientError::System { .. } => "system".into(),
+        }
+    }
+
+    /// The player concerned, if one is.
+    pub fn player(&self) -> Option<String> {
+        match self {
+            ClientError::Agreement(e) => e.player().map(str::to_owned),
+            ClientError::Net(e) => e.player().map(|p| p.name.to_string()),
+            ClientError::Worker { player, .. } => player.clone(),
+            ClientError::BrokeOff { player, .. } | ClientError::BadOutput { player } => Some(player.clone()),
+            _ => None,
+        }
+    }
+
+    /// What to do about it.
+    pub fn help(&self) -> Option<String> {
+        Some(match self {
+            ClientError::Config(_) => "compare the file with the book's chapter on workers".into(),
+            ClientError::Agreement(e) => e.help().to_owned(),
+            ClientError::Roster(e) => e.help().to_owned(),
+            ClientError::NoKey => {
+                "make one with `privity keygen`, have it added to the workers' rosters or `submitters`, and give --key"
+                    .into()
+            }
+            ClientError::Net(e) => e.help(),
+            ClientError::Worker { help, .. } => help.clone(),
+            ClientError::BrokeOff { player, .. } => format!("see the log of the worker of {player}, then run again"),
+            ClientError::BadOutput { .. } => "compare the versions of client and worker".into(),
+            ClientError::Serve(_) | ClientError::System { .. } => return None,
+        })
+    }
+
+    /// Whether a peer or the network is at fault.
+    pub fn is_remote(&self) -> bool {
+        match self {
+            ClientError::Net(_) | ClientError::BrokeOff { .. } | ClientError::BadOutput { .. } => true,
+            ClientError::Worker { remote, .. } => *remote,
+            ClientError::Serve(WorkerError::Net(_)) => true,
+            _ => false,
+        }
+    }
+}
