@@ -2,7 +2,7 @@
 
 use std::hint::black_box;
 
-use algebra::{Prg, Ring, Seed, Tensor, compose, decompose, matmul, matmul_add2};
+use algebra::{Prg, Ring, Seed, Tensor, Threads, Window, compose, conv2d, decompose, matmul, matmul_add2};
 use criterion::{BenchmarkId, Criterion, Throughput, criterion_group, criterion_main};
 
 fn random<R: Ring>(shape: &[usize]) -> Tensor<R> {
@@ -10,9 +10,8 @@ fn random<R: Ring>(shape: &[usize]) -> Tensor<R> {
 }
 
 /// Runs `f` with this many threads.
-fn with_threads<T: Send>(threads: usize, f: impl FnOnce() -> T + Send) -> T {
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build();
-    pool.expect("threads can be started").install(f)
+fn with_threads<T>(threads: usize, f: impl FnOnce() -> T) -> T {
+    Threads::new(threads).expect("threads can be started").run(f)
 }
 
 fn products<R: Ring>(c: &mut Criterion, ring: &str) {
@@ -40,6 +39,17 @@ fn floats(c: &mut Criterion) {
     let a = random::<u64>(&[1000, 1000]).map(|&x| x as f64);
     group.bench_function("one thread/1000x1000x1000", |bench| {
         with_threads(1, || bench.iter(|| matmul(black_box(&a), black_box(&a))));
+    });
+    group.finish();
+}
+
+fn convolutions(c: &mut Criterion) {
+    let mut group = c.benchmark_group("conv2d/u64");
+    // The second layer of LeNet on a batch of 128.
+    let (images, kernel) = (random::<u64>(&[128, 20, 12, 12]), random::<u64>(&[50, 20, 5, 5]));
+    group.sample_size(10).throughput(Throughput::Elements(128 * 50 * 64 * 20 * 25));
+    group.bench_function("one thread/128x20x12x12 by 50x20x5x5", |bench| {
+        with_threads(1, || bench.iter(|| conv2d(black_box(&images), &kernel, Window::default(), 1)));
     });
     group.finish();
 }
@@ -74,6 +84,7 @@ fn all(c: &mut Criterion) {
     products::<u64>(c, "u64");
     products::<u128>(c, "u128");
     floats(c);
+    convolutions(c);
     streams(c);
 }
 

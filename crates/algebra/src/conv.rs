@@ -9,6 +9,7 @@ use zeroize::Zeroizing;
 use crate::matmul::{MatRef, Pair};
 use crate::ring::Element;
 use crate::tensor::{ShapeError, Tensor, element_count};
+use crate::threads;
 
 /// Multiplications that pay for waking another thread.
 const PARALLEL_FROM: usize = 1 << 19;
@@ -269,9 +270,9 @@ fn convolution<T: Element>(
     let blocks = n * groups;
     let work = out.len().saturating_mul(sizes.depth());
     let data = out.data_mut();
-    if blocks > 1 && work >= PARALLEL_FROM && rayon::current_num_threads() > 1 {
+    if blocks > 1 && work >= PARALLEL_FROM && threads::available() > 1 {
         let blocks = data.par_chunks_exact_mut(outputs * positions).enumerate();
-        blocks.for_each_init(buffer, block);
+        threads::fan_out(|| blocks.for_each_init(buffer, block));
     } else {
         let mut columns = buffer();
         let blocks = data.chunks_exact_mut(outputs * positions).enumerate();

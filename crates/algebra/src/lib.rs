@@ -9,6 +9,7 @@
 //! | [`conv`] | convolutions, and unfolding images into windows |
 //! | [`bits`] | [`Bits`] and [`BitPlanes`]: 64 bits to a word, and transposition to and from elements |
 //! | [`prg`] | [`Prg`]: AES-128-CTR |
+//! | [`threads`] | [`Threads`]: a budget of threads for long computations |
 //! | [`fixed`] | fixed-point encoding with checked range |
 //!
 //! Nothing here knows of players, shares or protocols, and ring arithmetic never branches on a value.
@@ -22,6 +23,7 @@ pub mod ring;
 mod simd;
 pub mod slices;
 pub mod tensor;
+pub mod threads;
 
 pub use bits::{BitPlanes, Bits, bit_plane, compose, decompose};
 pub use conv::{Window, conv1d, conv2d, conv2d_add2, fold, unfold};
@@ -30,3 +32,4 @@ pub use matmul::{matmul, matmul_add2};
 pub use prg::{Prg, Seed};
 pub use ring::{Element, Ring};
 pub use tensor::{ShapeError, Tensor, broadcast_shapes};
+pub use threads::Threads;

@@ -14,6 +14,7 @@ use zeroize::{Zeroize, ZeroizeOnDrop};
 use crate::bits::Bits;
 use crate::ring::Ring;
 use crate::tensor::{Shape, Tensor};
+use crate::threads;
 
 /// Bytes per AES block.
 const BLOCK: usize = 16;
@@ -61,13 +62,16 @@ impl Prg {
     pub fn fill<R: Ring>(&mut self, out: &mut [R]) {
         let bytes = out.len() * R::BYTES;
         let start = self.advance(bytes);
-        if bytes <= 2 * PIECE || rayon::current_num_threads() == 1 {
+        if bytes <= 2 * PIECE || threads::available() == 1 {
             R::fill_le(out, |bytes| self.stream.write_keystream(bytes));
         } else {
             let pieces = out.par_chunks_mut(PIECE / R::BYTES).enumerate();
-            pieces.for_each(|(i, out)| {
-                let mut stream = stream(&self.seed, start + (i * PIECE / BLOCK) as u128);
-                R::fill_le(out, |bytes| stream.write_keystream(bytes));
+            let seed = &self.seed;
+            threads::fan_out(|| {
+                pieces.for_each(|(i, out)| {
+                    let mut stream = stream(seed, start + (i * PIECE / BLOCK) as u128);
+                    R::fill_le(out, |bytes| stream.write_keystream(bytes));
+                });
             });
         }
     }
@@ -127,6 +131,7 @@ fn stream(seed: &Seed, block: u128) -> Ctr128LE<Aes128Enc> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::threads::Threads;
 
     #[test]
     fn the_stream_is_aes_in_counter_mode() {
@@ -161,8 +166,8 @@ mod tests {
     #[test]
     fn long_draws_are_the_same_on_any_number_of_threads() {
         let draws = [1, 3].map(|threads| {
-            let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-            pool.install(|| Prg::new(Seed([9; 16])).elements::<u64>(3 * PIECE / 8 + 77))
+            let threads = Threads::new(threads).unwrap();
+            threads.run(|| Prg::new(Seed([9; 16])).elements::<u64>(3 * PIECE / 8 + 77))
         });
         assert!(draws[0] == draws[1]);
         let last = draws[0].len() - 1;

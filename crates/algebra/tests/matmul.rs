@@ -1,6 +1,6 @@
 //! Products against the definition, on sizes that meet every path, tile edge and block edge.
 
-use algebra::{Element, Prg, Ring, Seed, Tensor, matmul, matmul_add2};
+use algebra::{Element, Prg, Ring, Seed, Tensor, Threads, matmul, matmul_add2};
 use proptest::prelude::*;
 
 fn random<R: Ring>(seed: u8, shape: &[usize]) -> Tensor<R> {
@@ -88,8 +88,8 @@ fn floats_multiply_within_rounding() {
 fn a_thread_pool_changes_nothing() {
     let (a, b) = (random::<u64>(1, &[300, 200]), random::<u64>(2, &[200, 100]));
     let products = [1, 2, 5].map(|threads| {
-        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads).build().unwrap();
-        pool.install(|| matmul(&a, &b).unwrap().into_data())
+        let threads = Threads::new(threads).unwrap();
+        threads.run(|| matmul(&a, &b).unwrap().into_data())
     });
     assert!(products.iter().all(|p| *p == products[0]));
 }

@@ -1,6 +1,6 @@
 //! Tensors against index arithmetic spelled out, on shapes with empty axes, single axes and rank 0.
 
-use algebra::{Tensor, broadcast_shapes};
+use algebra::{Tensor, Threads, broadcast_shapes};
 use proptest::prelude::*;
 
 fn shape() -> impl Strategy<Value = Vec<usize>> {
@@ -134,8 +134,8 @@ proptest! {
 #[test]
 fn large_tensors_take_the_threaded_paths() {
     let big = Tensor::from_fn([300, 700], |i| (i as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15));
-    let pool = rayon::ThreadPoolBuilder::new().num_threads(3).build().unwrap();
-    let many = pool.install(|| (big.add(&big), big.mul(&big), Tensor::mul_add2(&big, &big, &big, &big), big.neg()));
+    let pool = Threads::new(3).unwrap();
+    let many = pool.run(|| (big.add(&big), big.mul(&big), Tensor::mul_add2(&big, &big, &big, &big), big.neg()));
     let double: Vec<u64> = big.data().iter().map(|x| x.wrapping_mul(2)).collect();
     let square: Vec<u64> = big.data().iter().map(|x| x.wrapping_mul(*x)).collect();
     assert_eq!(many.0.unwrap().data(), double);
@@ -143,7 +143,7 @@ fn large_tensors_take_the_threaded_paths() {
     assert_eq!(many.2.unwrap().data(), square.iter().map(|x| x.wrapping_mul(2)).collect::<Vec<_>>());
     assert!(many.3.add(&big).unwrap().data().iter().all(|&x| x == 0));
     let mut sum = big.clone();
-    pool.install(|| sum.add_assign(&big)).unwrap();
+    pool.run(|| sum.add_assign(&big)).unwrap();
     assert_eq!(sum.data(), double);
     assert!(big.transposed().transposed() == big);
     assert_eq!(big.transposed().get(&[699, 2]), big.get(&[2, 699]));

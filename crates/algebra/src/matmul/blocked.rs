@@ -9,6 +9,7 @@ use zeroize::{Zeroize, Zeroizing};
 
 use super::gemm::MatRef;
 use crate::ring::Element;
+use crate::threads;
 
 /// Depth of a packed block. Micro-kernels rely on `KC <= 1024` (see the bound of their limbs).
 pub(crate) const KC: usize = 256;
@@ -48,9 +49,9 @@ pub(crate) trait MicroKernel<T>: Copy + Sync {
 /// `c += Σ a · b` over pairs of equal sizes, none of them zero.
 pub(crate) fn gemm<T: Element, K: MicroKernel<T>>(kernel: K, pairs: &[(MatRef<'_, T>, MatRef<'_, T>)], c: &mut [T]) {
     let (m, k, n) = super::gemm::sizes(pairs);
-    let parallel = rayon::current_num_threads() > 1 && m > K::MR && pairs.len() * m * k * n >= PARALLEL_FROM;
+    let parallel = threads::available() > 1 && m > K::MR && pairs.len() * m * k * n >= PARALLEL_FROM;
     let mc = if parallel {
-        let share = m.div_ceil(2 * rayon::current_num_threads());
+        let share = m.div_ceil(2 * threads::available());
         share.next_multiple_of(K::MR).clamp(K::MR, MC)
     } else {
         MC
@@ -71,7 +72,8 @@ pub(crate) fn gemm<T: Element, K: MicroKernel<T>>(kernel: K, pairs: &[(MatRef<'_
                     panels(kernel, depth.len(), a_packed, &b_packed, rows.len(), cols.clone(), c, n);
                 };
                 if parallel {
-                    c.par_chunks_mut(mc * n).enumerate().for_each_init(a_buffer, block);
+                    let blocks = c.par_chunks_mut(mc * n).enumerate();
+                    threads::fan_out(|| blocks.for_each_init(a_buffer, block));
                 } else {
                     c.chunks_mut(mc * n).enumerate().for_each(|chunk| block(&mut a_serial, chunk));
                 }

@@ -6,6 +6,7 @@ use super::blocked;
 use super::portable::Portable;
 use crate::ring::Element;
 use crate::simd::{self, Level};
+use crate::threads;
 
 /// Below this many multiplications packing costs more than it saves.
 const PACK_FROM: usize = 1 << 13;
@@ -131,10 +132,10 @@ macro_rules! float_gemm {
                 }
                 for (a, b) in pairs {
                     let block = |a: &[$t], c: &mut [$t]| $gemm(a.len() / k, k, n, a, b.data, c);
-                    if m > 1 && m * k * n >= PARALLEL_FROM && rayon::current_num_threads() > 1 {
-                        let rows = m.div_ceil(rayon::current_num_threads());
+                    if m > 1 && m * k * n >= PARALLEL_FROM && threads::available() > 1 {
+                        let rows = m.div_ceil(threads::available());
                         let blocks = c.par_chunks_mut(rows * n).zip(a.data.par_chunks(rows * k));
-                        blocks.for_each(|(c, a)| block(a, c));
+                        threads::fan_out(|| blocks.for_each(|(c, a)| block(a, c)));
                     } else {
                         block(a.data, c);
                     }
@@ -168,8 +169,10 @@ fn matrix_vector<T: Element>(pairs: &[Pair<'_, T>], c: &mut [T]) {
     let (m, k, _) = sizes(pairs);
     for (a, b) in pairs {
         let row = |(c, a): (&mut T, &[T])| *c = c.plus(simd::dot(a, b.data));
-        if m > 1 && m * k >= PARALLEL_FROM && rayon::current_num_threads() > 1 {
-            c.par_iter_mut().zip(a.data.par_chunks_exact(k)).with_min_len(PARALLEL_FROM / 4 / k + 1).for_each(row);
+        if m > 1 && m * k >= PARALLEL_FROM && threads::available() > 1 {
+            let rows = c.par_iter_mut().zip(a.data.par_chunks_exact(k));
+            let least = PARALLEL_FROM / 4 / k + 1;
+            threads::fan_out(|| rows.with_min_len(least).for_each(row));
         } else {
             c.iter_mut().zip(a.data.chunks_exact(k)).for_each(row);
         }

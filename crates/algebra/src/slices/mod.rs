@@ -5,7 +5,7 @@ pub(crate) mod portable;
 use rayon::prelude::*;
 
 use crate::ring::Element;
-use crate::simd;
+use crate::{simd, threads};
 
 /// Below this many elements a second thread costs more than it saves.
 const PARALLEL_FROM: usize = 1 << 16;
@@ -13,7 +13,7 @@ const PARALLEL_FROM: usize = 1 << 16;
 const PIECE: usize = 1 << 15;
 
 fn worthwhile(len: usize) -> bool {
-    len >= PARALLEL_FROM && rayon::current_num_threads() > 1
+    len >= PARALLEL_FROM && threads::available() > 1
 }
 
 /// Applies `f` to every element.
@@ -21,7 +21,7 @@ pub fn map<T: Element>(x: &[T], f: impl Fn(T) -> T + Sync) -> Vec<T> {
     if !worthwhile(x.len()) {
         return x.iter().map(|&x| f(x)).collect();
     }
-    x.par_iter().with_min_len(PIECE).map(|&x| f(x)).collect()
+    threads::fan_out(|| x.par_iter().with_min_len(PIECE).map(|&x| f(x)).collect())
 }
 
 fn zip<T: Element>(x: &[T], y: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
@@ -29,14 +29,15 @@ fn zip<T: Element>(x: &[T], y: &[T], f: impl Fn(T, T) -> T + Sync) -> Vec<T> {
     if !worthwhile(x.len()) {
         return x.iter().zip(y).map(|(&x, &y)| f(x, y)).collect();
     }
-    x.par_iter().with_min_len(PIECE).zip(y).map(|(&x, &y)| f(x, y)).collect()
+    threads::fan_out(|| x.par_iter().with_min_len(PIECE).zip(y).map(|(&x, &y)| f(x, y)).collect())
 }
 
 fn zip_assign<T: Element>(x: &mut [T], y: &[T], f: impl Fn(T, T) -> T + Sync) {
     assert_eq!(x.len(), y.len(), "slices of different lengths");
     let serial = |x: &mut [T], y: &[T]| x.iter_mut().zip(y).for_each(|(x, &y)| *x = f(*x, y));
     if worthwhile(x.len()) {
-        x.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE)).for_each(|(x, y)| serial(x, y));
+        let pieces = x.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE));
+        threads::fan_out(|| pieces.for_each(|(x, y)| serial(x, y)));
     } else {
         serial(x, y);
     }
@@ -84,7 +85,8 @@ pub fn sub_assign<T: Element>(x: &mut [T], y: &[T]) {
 pub fn mul_assign<T: Element>(x: &mut [T], y: &[T]) {
     assert_eq!(x.len(), y.len(), "slices of different lengths");
     if worthwhile(x.len()) {
-        x.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE)).for_each(|(x, y)| simd::mul_assign(x, y));
+        let pieces = x.par_chunks_mut(PIECE).zip(y.par_chunks(PIECE));
+        threads::fan_out(|| pieces.for_each(|(x, y)| simd::mul_assign(x, y)));
     } else {
         simd::mul_assign(x, y);
     }
@@ -110,7 +112,8 @@ pub fn mul_add2<T: Element>(x0: &[T], y0: &[T], x1: &[T], y1: &[T]) -> Vec<T> {
 fn collect<T: Element>(len: usize, f: impl Fn(usize, &mut [T]) + Sync) -> Vec<T> {
     let mut out = vec![T::ZERO; len];
     if worthwhile(len) {
-        out.par_chunks_mut(PIECE).enumerate().for_each(|(i, out)| f(i * PIECE, out));
+        let pieces = out.par_chunks_mut(PIECE).enumerate();
+        threads::fan_out(|| pieces.for_each(|(i, out)| f(i * PIECE, out)));
     } else {
         f(0, &mut out);
     }
