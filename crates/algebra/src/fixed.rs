@@ -94,9 +94,18 @@ pub fn encode<R: Ring>(x: f64, frac: u32) -> Result<R, FixedError> {
     if x.abs() >= power_of_two(room.cast_signed()) {
         return Err(FixedError::OutOfRange { index: 0, bits, frac });
     }
-    // Scaling by a power of two is exact, and so are the rounding and the conversion.
-    let scaled = (x * power_of_two(frac.cast_signed())).round_ties_even();
-    Ok(R::from_i128(scaled as i128))
+    // Scaling by a power of two is exact, and so are the conversions of whole numbers below.
+    let scaled = round_ties_even(x * power_of_two(frac.cast_signed()));
+    Ok(if bits == 64 { R::from_i128(i128::from(scaled as i64)) } else { R::from_i128(scaled as i128) })
+}
+
+/// The nearest whole number, ties to even. (The standard library's is a call where no instruction can be assumed.)
+fn round_ties_even(x: f64) -> f64 {
+    // From 2^52 on every float is whole; below, the sum has no bits for a fraction and is rounded by the hardware.
+    let whole_from = power_of_two(52);
+    let offset = whole_from.copysign(x);
+    let rounded = (x + offset) - offset;
+    if x.abs() < whole_from { rounded } else { x }
 }
 
 /// The real number that an element encodes, rounded to the nearest `f64`.
