@@ -14,7 +14,12 @@
 //! Kernels are one file each, and state what they cost: bytes are per element and player (P0/P1/P2) on a ring of
 //! `k` bits, and are held against measurement by a test.
 
+mod carry;
+mod compare;
+mod convert;
+mod decompose;
 mod multiply;
+mod planes;
 mod reveal;
 mod share;
 mod shares;
@@ -23,7 +28,12 @@ mod truncate;
 #[cfg(test)]
 mod tests;
 
+pub use carry::{is_zero, msb};
+pub use compare::{Order, equal, less, maximum, minimum, relu};
+pub use convert::{lower, mul_bit, select, to_ring, widen};
+pub use decompose::{decompose, prefix_or};
 pub use multiply::{dot, dot_fixed, matmul, matmul_fixed, mul, mul_fixed, square, square_fixed};
+pub use planes::{Planes, and, and_bits};
 pub use reveal::{reveal, reveal_bits};
 pub use share::{share, share_bits};
 pub use shares::{BitShare, Share};

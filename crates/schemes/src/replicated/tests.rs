@@ -61,12 +61,14 @@ fn products_are_exact() {
 fn truncation<R: Ring>(by: u32) {
     let mut world = World::with_seed(u64::from(by));
     let limit = (1i128 << (R::BITS - 2)) - 1;
-    let mut values = vec![0, 1, -1, limit, -limit, 3 << by, -(3 << by), limit >> 1, (1 << by) - 1, 1 << by];
+    let mut values = vec![0, 1, -1, limit, -limit, limit >> 1, (1 << by) - 1, 1 << by];
+    values.extend([3i128, -3].iter().filter_map(|m| m.checked_mul(1 << by)));
     values.extend((0..200).map(|i: i128| {
         let bits = (i as u32 * 7) % (R::BITS - 2);
         (i.wrapping_mul(0x1e37_79b9_7f4a_7c15_1234_5678_9abc_def1) & ((1 << bits) - 1))
             * if i % 2 == 0 { 1 } else { -1 }
     }));
+    values.retain(|v| v.abs() <= limit);
     let x = tensor::<R>(&[values.len()], &values);
     for _ in 0..20 {
         let z = through(&mut world, std::slice::from_ref(&x), async |p, s| truncate(p, &s[0], by).await);
@@ -108,19 +110,19 @@ fn outsiders_share_and_read() {
     let mut world = World::with_players(11, 5);
     let x = Tensor::<u128>::from_fn([4, 2], |i| i as u128 * 77);
     let bits = x.map(|x| x % 2 == 1);
+    let (dealer, reader) = (PlayerId(3), PlayerId(4));
+    let shared = world.run(async |p| match p.me() {
+        me if me == reader => None,
+        me => share(&p, dealer, (me == dealer).then_some(&x), &[4, 2]).await.unwrap(),
+    });
+    let shared_bits = world.run(async |p| match p.me() {
+        me if me == reader => None,
+        me => share_bits(&p, dealer, (me == dealer).then_some(&bits), &[4, 2]).await.unwrap(),
+    });
     let out = world.run(async |p| {
-        let (dealer, reader) = (PlayerId(3), PlayerId(4));
-        let shared = match p.me() {
-            me if me == reader => None,
-            me => share(&p, dealer, (me == dealer).then_some(&x), &[4, 2]).await.unwrap(),
-        };
-        let shared_bits = match p.me() {
-            me if me == reader => None,
-            me => share_bits(&p, dealer, (me == dealer).then_some(&bits), &[4, 2]).await.unwrap(),
-        };
-        let to = [reader, PlayerId(1)];
-        let value = reveal(&p, shared.as_ref(), &to, &[4, 2]).await.unwrap();
-        (value, reveal_bits(&p, shared_bits.as_ref(), &to, &[4, 2]).await.unwrap())
+        let (me, to) = (p.me().index(), [reader, PlayerId(1)]);
+        let value = reveal(&p, shared[me].as_ref(), &to, &[4, 2]).await.unwrap();
+        (value, reveal_bits(&p, shared_bits[me].as_ref(), &to, &[4, 2]).await.unwrap())
     });
     for (i, (value, revealed)) in out.into_iter().enumerate() {
         assert!(value == [1, 4].contains(&i).then(|| x.clone()));
@@ -138,4 +140,115 @@ fn independent_products_share_a_round() {
         futures::future::join_all(parts.iter().map(|p| mul(p, &s, &s))).await;
     });
     assert_eq!(world.rounds(), 1);
+}
+
+fn open_bits(world: &mut World, shares: &[BitShare]) -> Vec<bool> {
+    let all = [0, 1, 2].map(PlayerId);
+    let mut values = world.run(async |party| {
+        let mine = &shares[party.me().index()];
+        reveal_bits(&party, Some(mine), &all, mine.shape()).await.unwrap().unwrap()
+    });
+    assert!(values[0] == values[1] && values[1] == values[2], "the players disagree");
+    values.remove(0).into_data()
+}
+
+fn dealt<R: Ring>(world: &mut World, x: &Tensor<R>) -> Vec<Share<R>> {
+    world.run(async |party| {
+        let value = (party.me().0 == 0).then_some(x);
+        let zero = share(&party, PlayerId(0), value, x.shape()).await.unwrap().unwrap();
+        // A component that is zero hides faults of kernels: add a random sharing of zero.
+        let masks = party.narrow("masks");
+        let neighbours = Seat::of(&party).unwrap();
+        let (a, b): (Vec<R>, Vec<R>) = (
+            masks.shared(neighbours.next, "z").unwrap().elements(x.len()),
+            masks.shared(neighbours.prev, "z").unwrap().elements(x.len()),
+        );
+        let own = Tensor::new(x.shape(), a).unwrap().sub(&Tensor::new(x.shape(), b).unwrap()).unwrap();
+        party.send(neighbours.prev, &own);
+        let next = party.recv(neighbours.next, x.shape().to_vec()).await.unwrap();
+        zero.add(&Share::new(own, next)).unwrap()
+    })
+}
+
+/// Values at the edges of the ring and of random size.
+fn edges<R: Ring>(count: usize, seed: u64) -> Tensor<R> {
+    let mut prg = algebra::Prg::new(algebra::Seed([seed as u8; 16]));
+    let random: Vec<R> = prg.elements(count);
+    let mut values: Vec<R> = random.iter().enumerate().map(|(i, x)| x.ashr(i as u32 % R::BITS)).collect();
+    for (i, v) in [0, 1, -1, 2, -2, i128::MAX, i128::MIN].into_iter().enumerate() {
+        values[i] = R::from_i128(v);
+    }
+    values[7] = R::ONE.wshl(R::BITS - 1);
+    values[8] = R::ONE.wshl(R::BITS - 1).wsub(R::ONE);
+    Tensor::from_vec(values)
+}
+
+fn comparisons<R: Ring>(count: usize) {
+    let mut world = World::with_seed(count as u64);
+    let (x, mut y) = (edges::<R>(count, 1), edges::<R>(count, 2));
+    for i in (0..count).step_by(3) {
+        y.data_mut()[i] = x.data()[i];
+    }
+    let (xs, ys) = (dealt(&mut world, &x), dealt(&mut world, &y));
+    let pairs = || x.data().iter().zip(y.data());
+
+    let signs = world.run(async |p| msb(&p, &xs[p.me().index()]).await.unwrap());
+    assert_eq!(world.rounds(), if R::BITS == 64 { 7 } else { 8 });
+    assert_eq!(open_bits(&mut world, &signs), x.data().iter().map(|x| x.to_i128() < 0).collect::<Vec<_>>());
+
+    let same = world.run(async |p| equal(&p, &xs[p.me().index()], &ys[p.me().index()]).await.unwrap());
+    assert_eq!(open_bits(&mut world, &same), pairs().map(|(x, y)| x == y).collect::<Vec<_>>());
+
+    let less_than = async |p: &Party, order| less(p, &xs[p.me().index()], &ys[p.me().index()], order).await.unwrap();
+    let signed = world.run(async |p| less_than(&p, Order::Signed).await);
+    assert_eq!(open_bits(&mut world, &signed), pairs().map(|(x, y)| x.to_i128() < y.to_i128()).collect::<Vec<_>>());
+    let unsigned = world.run(async |p| less_than(&p, Order::Unsigned).await);
+    let halves = |x: &R| (x.high_u64(), x.low_u64());
+    assert_eq!(open_bits(&mut world, &unsigned), pairs().map(|(x, y)| halves(x) < halves(y)).collect::<Vec<_>>());
+
+    let chosen = world.run(async |p| {
+        let me = p.me().index();
+        select(&p, &signed[me], &xs[me], &ys[me]).await.unwrap()
+    });
+    assert_eq!(world.rounds(), 2);
+    let least = open(&mut world, &chosen);
+    assert!(least.data().iter().zip(pairs()).all(|(z, (x, y))| z.to_i128() == x.to_i128().min(y.to_i128())));
+
+    let ones = world.run(async |p| to_ring::<R>(&p, &signed[p.me().index()]).await.unwrap());
+    assert_eq!(world.rounds(), 2);
+    let ones = open(&mut world, &ones);
+    assert!(ones.data().iter().zip(pairs()).all(|(z, (x, y))| (*z == R::ONE) == (x.to_i128() < y.to_i128())));
+
+    let width = R::BITS as usize;
+    let bits = world.run(async |p| decompose(&p, &xs[p.me().index()], width).await.unwrap());
+    for j in 0..width {
+        let plane: Vec<BitShare> = bits.iter().map(|b| b.plane(j, &[count])).collect();
+        let expected: Vec<bool> = x.data().iter().map(|x| x.bit(j as u32)).collect();
+        assert_eq!(open_bits(&mut world, &plane), expected, "bit {j}");
+    }
+    let ors = world.run(async |p| prefix_or(&p, &bits[p.me().index()]).await.unwrap());
+    for j in [0, 1, width / 2, width - 2, width - 1] {
+        let plane: Vec<BitShare> = ors.iter().map(|b| b.plane(j, &[count])).collect();
+        let expected: Vec<bool> = x.data().iter().map(|x| x.lshr(j as u32) != R::ZERO).collect();
+        assert_eq!(open_bits(&mut world, &plane), expected, "bits from {j}");
+    }
+}
+
+#[test]
+fn comparisons_and_bits_are_right_at_the_edges() {
+    for count in [9, 64, 130] {
+        comparisons::<u64>(count);
+        comparisons::<u128>(count);
+    }
+}
+
+#[test]
+fn widening_keeps_the_number() {
+    let mut world = World::with_seed(31);
+    let x = edges::<u64>(200, 5).ashr(2);
+    let shares = dealt(&mut world, &x);
+    let wide = world.run(async |p| widen(&p, &shares[p.me().index()]).await.unwrap());
+    assert_eq!((world.rounds(), world.bytes()), (2, vec![24 * 200, 16 * 200, 8 * 200]));
+    let wide = open(&mut world, &wide);
+    assert!(wide.data().iter().zip(x.data()).all(|(w, x)| w.to_i128() == x.to_i128()));
 }

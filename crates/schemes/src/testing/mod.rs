@@ -4,8 +4,11 @@
 //! every time. An interceptor sees every message before it arrives and may change it.
 
 use std::collections::HashMap;
+use std::pin::pin;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::task::{Poll, Waker};
+use std::task::{Context, Poll, Wake, Waker};
+use std::time::{Duration, Instant};
 
 use bytes::Bytes;
 use futures::future::{BoxFuture, join_all, poll_fn};
@@ -13,7 +16,7 @@ use net::{Message, NetError, Player, PlayerId, Scope, Step};
 
 use crate::channel::Channel;
 use crate::keys::{Binding, PairSecret, SessionKeys};
-use crate::party::{Context, Party};
+use crate::party::{self, Party};
 
 /// A message as the world saw it.
 #[derive(Clone, Debug)]
@@ -93,7 +96,7 @@ impl Channel for Desk {
 
 /// Players in one process. The first three are the roles of the placement; more may stand outside it.
 pub struct World {
-    contexts: Vec<Arc<Context>>,
+    contexts: Vec<Arc<party::Context>>,
     mail: Arc<Mutex<Mail>>,
     roles: Arc<[PlayerId]>,
     seed: u64,
@@ -122,7 +125,7 @@ impl World {
                 (peer, PairSecret::derive((me, &mine), (peer, &theirs), &binding))
             });
             let keys = SessionKeys::new(PlayerId(me), pairs, &fresh("own", me, me), &binding);
-            Arc::new(Context::new(Arc::new(Desk { me: PlayerId(me), mail: mail.clone() }), keys))
+            Arc::new(party::Context::new(Arc::new(Desk { me: PlayerId(me), mail: mail.clone() }), keys))
         };
         let contexts = (0..count).map(context).collect();
         Self { contexts, mail, roles: (0..3).map(PlayerId).collect(), seed, runs: 0 }
@@ -143,7 +146,7 @@ impl World {
         self.mail().sent.clear();
         let _shown = ShowSeed(self.seed);
         let parties = self.contexts.iter().map(|c| f(Party::new(c.clone(), self.roles.clone(), scope, 0)));
-        futures::executor::block_on(join_all(parties))
+        drive(join_all(parties))
     }
 
     /// The messages of the last run.
@@ -168,12 +171,42 @@ impl World {
 
     /// A player's context.
     #[must_use]
-    pub fn context(&self, player: usize) -> &Arc<Context> {
+    pub fn context(&self, player: usize) -> &Arc<party::Context> {
         &self.contexts[player]
     }
 
     fn mail(&self) -> std::sync::MutexGuard<'_, Mail> {
         self.mail.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// How long all players may wait before they count as stuck.
+const STUCK_AFTER: Duration = Duration::from_secs(10);
+
+/// Runs a future on this thread.
+///
+/// # Panics
+/// If nothing wakes it for a while: then a player waits for a message that nobody sends.
+fn drive<T>(future: impl Future<Output = T>) -> T {
+    struct Unpark(std::thread::Thread, AtomicBool);
+    impl Wake for Unpark {
+        fn wake(self: Arc<Self>) {
+            self.1.store(true, Ordering::Release);
+            self.0.unpark();
+        }
+    }
+    let signal = Arc::new(Unpark(std::thread::current(), AtomicBool::new(false)));
+    let waker = Waker::from(signal.clone());
+    let mut future = pin!(future);
+    loop {
+        if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
+            return value;
+        }
+        let asleep = Instant::now();
+        while !signal.1.swap(false, Ordering::AcqRel) {
+            assert!(asleep.elapsed() < STUCK_AFTER, "a player waits for a message that nobody sends");
+            std::thread::park_timeout(STUCK_AFTER);
+        }
     }
 }
 
