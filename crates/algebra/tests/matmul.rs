@@ -86,7 +86,13 @@ fn floats_multiply_within_rounding() {
 
 #[test]
 fn a_thread_pool_changes_nothing() {
-    let (a, b) = (random::<u64>(1, &[300, 200]), random::<u64>(2, &[200, 100]));
+    same_on_any_pool(&[300, 200], &[200, 100]);
+    same_on_any_pool(&[40, 1, 30, 50], &[3, 50, 20]);
+    same_on_any_pool(&[3000, 200], &[200]);
+}
+
+fn same_on_any_pool(a: &[usize], b: &[usize]) {
+    let (a, b) = (random::<u64>(1, a), random::<u64>(2, b));
     let products = [1, 2, 5].map(|threads| {
         let threads = Threads::new(threads).unwrap();
         threads.run(|| matmul(&a, &b).unwrap().into_data())

@@ -6,8 +6,14 @@ pub(crate) mod portable;
 
 pub use gemm::{Gemm, MatRef, Pair};
 
+use rayon::prelude::*;
+
 use crate::ring::Element;
 use crate::tensor::{Odometer, Shape, ShapeError, Tensor, broadcast_shapes, broadcast_strides, element_count};
+use crate::threads;
+
+/// Multiplications of a batch that pay for waking another thread.
+const PARALLEL_FROM: usize = 1 << 19;
 
 /// The matrix product `a · b` (numpy's `matmul`).
 ///
@@ -42,10 +48,10 @@ fn product<T: Element>(terms: &[(&Tensor<T>, &Tensor<T>)]) -> Result<Tensor<T>, 
     if out.is_empty() || plan.k == 0 {
         return Ok(out);
     }
-    let steps = [&plan.a_batch, &plan.b_batch].map(|from| batch_strides(from, &plan.batch));
-    let offsets = Odometer::new(&plan.batch, steps, [0, 0]);
+    let steps = [&plan.a_batch, &plan.b_batch].map(|from| broadcast_strides(from, &plan.batch));
+    let offsets: Vec<_> = Odometer::new(&plan.batch, steps, [0, 0]).collect();
     let (m, k, n) = (plan.m, plan.k, plan.n);
-    for ([at_a, at_b], c) in offsets.zip(out.data_mut().chunks_exact_mut(m * n)) {
+    let one = |([at_a, at_b], c): ([usize; 2], &mut [T])| {
         let pairs: Vec<_> = terms
             .iter()
             .map(|(a, b)| {
@@ -55,13 +61,16 @@ fn product<T: Element>(terms: &[(&Tensor<T>, &Tensor<T>)]) -> Result<Tensor<T>, 
             })
             .collect();
         T::gemm(&pairs, c);
+    };
+    let work = out.len().saturating_mul(k);
+    let products = out.data_mut();
+    if offsets.len() > 1 && work >= PARALLEL_FROM && threads::available() > 1 {
+        let products = offsets.into_par_iter().zip(products.par_chunks_exact_mut(m * n));
+        threads::fan_out(|| products.for_each(one));
+    } else {
+        offsets.into_iter().zip(products.chunks_exact_mut(m * n)).for_each(one);
     }
     Ok(out)
-}
-
-/// Strides over whole matrices.
-fn batch_strides(from: &[usize], to: &[usize]) -> Vec<isize> {
-    broadcast_strides(from, to)
 }
 
 /// The sizes of a batched product.
