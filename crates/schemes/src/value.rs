@@ -15,6 +15,8 @@ use crate::replicated::{BitShare, Share};
 pub struct Env<'a> {
     /// The element type.
     pub dtype: DType,
+    /// The element type of the last operand; that of the result if there is none.
+    pub operand: DType,
     /// The length of each axis.
     pub shape: &'a [usize],
     /// The lengths of named dimensions.

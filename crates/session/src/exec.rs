@@ -131,7 +131,8 @@ impl<'a> Run<'a> {
         let scheme = self.plan.computation().placement(instr.placement).scheme;
         // One value may be several operands: `x * x` takes it twice, and the plan lists it twice.
         let args: Vec<&Value> = taken.iter().map(|(_, held)| &held.value).collect();
-        let env = schemes::Env { dtype: ty.dtype, shape: &shape, dims: &self.plan.dims };
+        let operand = instr.args.last().map_or(ty.dtype, |a| graph.value(*a).ty.dtype);
+        let env = schemes::Env { dtype: ty.dtype, operand, shape: &shape, dims: &self.plan.dims };
         let value = schemes::apply(&party, scheme, instr.op, &instr.attrs, &args, &env).await;
         let value = value.map_err(|e| self.error(instr, e))?;
         Ok((id, Arc::new(Held { value, depth: party.depth() })))

@@ -68,7 +68,8 @@ impl Reference<'_> {
         let ty = &graph.value(instr.results[0]).ty;
         let shape = concrete(ty, self.dims)?;
         let args: Vec<&Plain> = instr.args.iter().map(|a| &values[a]).collect();
-        let env = Env { dtype: real(ty.dtype), shape: &shape, dims: self.dims };
+        let operand = instr.args.last().map_or(ty.dtype, |a| graph.value(*a).ty.dtype);
+        let env = Env { dtype: real(ty.dtype), operand: real(operand), shape: &shape, dims: self.dims };
         schemes::plain::apply(instr.op, &instr.attrs, &args, &env).map_err(|e| error(instr, &e))
     }
 

@@ -1,5 +1,10 @@
 //! From operators of the language to kernels: one exhaustive `match` for each scheme.
 
+mod convert;
+mod logic;
+mod order;
+mod real;
+mod reduce;
 mod replicated;
 mod transfer;
 

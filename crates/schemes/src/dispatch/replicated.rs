@@ -4,37 +4,82 @@ use algebra::{Ring, Tensor};
 use ir::{Attrs, DType, Op, Scheme};
 
 use super::transfer::words;
-use super::unsupported;
+use super::{convert, logic, order, real, reduce, unsupported};
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::plain::{Plain, is_structural, public, structural};
 use crate::replicated::{self, BitShare, Share};
 use crate::value::{Env, Value};
 
-/// Our side of one operator.
-pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value], env: &Env<'_>) -> Result<Value> {
-    let role = party.role().ok_or_else(|| Error::misuse("an operator was run by a player outside its placement"))?;
-    match op {
-        Op::Const | Op::Fill | Op::Eye | Op::Size => constant(role, &public(op, attrs, env)?),
-        _ => match args {
-            [Value::Rep64(_), ..] => {
-                let shares = all(args, |v| if let Value::Rep64(s) = v { Some(s) } else { None });
-                let shares = shares.ok_or_else(|| unsupported(op, args, Scheme::Replicated))?;
-                arithmetic(party, role, op, attrs, &shares, env).await
-            }
-            [Value::Rep128(_), ..] => {
-                let shares = all(args, |v| if let Value::Rep128(s) = v { Some(s) } else { None });
-                let shares = shares.ok_or_else(|| unsupported(op, args, Scheme::Replicated))?;
-                arithmetic(party, role, op, attrs, &shares, env).await
-            }
-            [Value::RepBits(_), ..] => bits(party, role, op, attrs, args, env).await,
-            _ => Err(unsupported(op, args, Scheme::Replicated)),
-        },
+/// One operator as all its kernels need it.
+pub(super) struct Call<'a> {
+    pub(super) party: &'a Party,
+    pub(super) role: usize,
+    pub(super) op: Op,
+    pub(super) attrs: &'a Attrs,
+    pub(super) env: &'a Env<'a>,
+    /// The element type of the operands.
+    pub(super) dtype: DType,
+}
+
+impl Call<'_> {
+    /// The fraction bits of the operands; none for integers.
+    pub(super) fn frac(&self) -> Option<u32> {
+        if let DType::Fixed { frac, .. } = self.dtype { Some(u32::from(frac)) } else { None }
+    }
+
+    /// The axes that a reduction is over.
+    pub(super) fn axes(&self, rank: usize) -> Vec<usize> {
+        match self.attrs.int("axis") {
+            Some(axis) => vec![axis as usize],
+            None => self.attrs.axes(rank),
+        }
     }
 }
 
-fn all<'a, T>(args: &[&'a Value], f: impl Fn(&'a Value) -> Option<&'a T>) -> Option<Vec<&'a T>> {
-    args.iter().map(|v| f(v)).collect()
+/// A share of either ring as a value.
+pub(super) trait Carried: Ring {
+    fn value(share: Share<Self>) -> Value;
+    fn share(value: &Value) -> Option<&Share<Self>>;
+}
+
+impl Carried for u64 {
+    fn value(share: Share<u64>) -> Value {
+        Value::Rep64(share)
+    }
+
+    fn share(value: &Value) -> Option<&Share<u64>> {
+        if let Value::Rep64(s) = value { Some(s) } else { None }
+    }
+}
+
+impl Carried for u128 {
+    fn value(share: Share<u128>) -> Value {
+        Value::Rep128(share)
+    }
+
+    fn share(value: &Value) -> Option<&Share<u128>> {
+        if let Value::Rep128(s) = value { Some(s) } else { None }
+    }
+}
+
+/// Our side of one operator.
+pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value], env: &Env<'_>) -> Result<Value> {
+    let role = party.role().ok_or_else(|| Error::misuse("an operator was run by a player outside its placement"))?;
+    if matches!(op, Op::Const | Op::Fill | Op::Eye | Op::Size) {
+        return constant(role, &public(op, attrs, env)?);
+    }
+    let call = Call { party, role, op, attrs, env, dtype: env.operand };
+    if op == Op::Cast {
+        return convert::cast(&call, args[0]).await;
+    }
+    match args {
+        [Value::RepBits(c), x, y] if op == Op::Select => choose(&call, c, x, y).await,
+        [Value::Rep64(_), ..] => ring::<u64>(&call, args).await,
+        [Value::Rep128(_), ..] => ring::<u128>(&call, args).await,
+        [Value::RepBits(_), ..] => bits(&call, args).await,
+        _ => Err(unsupported(op, args, Scheme::Replicated)),
+    }
 }
 
 fn constant(role: usize, value: &Plain) -> Result<Value> {
@@ -45,72 +90,76 @@ fn constant(role: usize, value: &Plain) -> Result<Value> {
     })
 }
 
-/// The fraction bits of a type; none for integers.
-fn frac(dtype: DType) -> Option<u32> {
-    if let DType::Fixed { frac, .. } = dtype { Some(u32::from(frac)) } else { None }
+async fn choose(call: &Call<'_>, c: &BitShare, x: &Value, y: &Value) -> Result<Value> {
+    let party = call.party;
+    Ok(match (x, y) {
+        (Value::Rep64(x), Value::Rep64(y)) => Value::Rep64(replicated::select(party, c, x, y).await?),
+        (Value::Rep128(x), Value::Rep128(y)) => Value::Rep128(replicated::select(party, c, x, y).await?),
+        (Value::RepBits(x), Value::RepBits(y)) => {
+            // x where c, else y: y ⊕ c·(x ⊕ y).
+            let difference = x.xor(y)?;
+            let c = c.broadcast_to(call.env.shape)?;
+            let chosen = replicated::and_bits(party, &c, &difference.broadcast_to(call.env.shape)?).await?;
+            Value::RepBits(chosen.xor(y)?)
+        }
+        _ => return Err(unsupported(call.op, &[x, y], Scheme::Replicated)),
+    })
 }
 
-/// A share of either ring as a value.
-pub(crate) trait Carried: Ring {
-    fn value(share: Share<Self>) -> Value;
-}
-
-impl Carried for u64 {
-    fn value(share: Share<u64>) -> Value {
-        Value::Rep64(share)
-    }
-}
-
-impl Carried for u128 {
-    fn value(share: Share<u128>) -> Value {
-        Value::Rep128(share)
-    }
-}
-
-async fn arithmetic<R: Carried>(
-    party: &Party,
-    role: usize,
-    op: Op,
-    attrs: &Attrs,
-    args: &[&Share<R>],
-    env: &Env<'_>,
-) -> Result<Value> {
-    let x = args[0];
-    let keep = attrs.bool("keepdims").unwrap_or(false);
-    let share = match (op, args) {
+/// Operators on elements of one ring.
+async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
+    let shares: Option<Vec<&Share<R>>> = args.iter().map(|v| R::share(v)).collect();
+    let shares = shares.ok_or_else(|| unsupported(call.op, args, Scheme::Replicated))?;
+    let (op, env) = (call.op, call.env);
+    let share = match (op, shares.as_slice()) {
+        (Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual, [x, y]) => {
+            return Ok(Value::RepBits(order::compare(call, x, y).await?));
+        }
+        (Op::ArgMin | Op::ArgMax, [x]) => return Ok(Value::Rep64(reduce::position(call, x).await?)),
         (Op::Add, [x, y]) => x.add(y)?,
         (Op::Sub, [x, y]) => x.sub(y)?,
         (Op::Neg, [x]) => x.neg(),
-        (Op::Mul, [x, y]) => match frac(env.dtype) {
-            Some(f) => replicated::mul_fixed(party, x, y, f).await?,
-            None => replicated::mul(party, x, y).await?,
-        },
-        (Op::Square, [x]) => match frac(env.dtype) {
-            Some(f) => replicated::square_fixed(party, x, f).await?,
-            None => replicated::square(party, x).await?,
-        },
-        (Op::MatMul, [x, y]) => match frac(env.dtype) {
-            Some(f) => replicated::matmul_fixed(party, x, y, f).await?,
-            None => replicated::matmul(party, x, y).await?,
-        },
-        (Op::Dot, [x, y]) => match frac(env.dtype) {
-            Some(f) => replicated::dot_fixed(party, x, y, f).await?,
-            None => replicated::dot(party, x, y).await?,
-        },
-        (Op::Sum, [x]) => x.sum_axes(&attrs.axes(x.shape().len()), keep)?,
-        _ if is_structural(op) => Share::join(args, |parts| structural(op, attrs, parts, env.shape))?,
-        _ => return Err(Error::misuse(format!("{} {role} {x:?}", op.name()))),
+        (Op::Mul | Op::Square | Op::MatMul | Op::Dot, _) => product(call, &shares).await?,
+        (Op::Sum, [x]) => x.sum_axes(&call.axes(x.shape().len()), call.attrs.bool("keepdims").unwrap_or(false))?,
+        (Op::CumSum, [x]) => x.try_map(|t| reduce::cumsum(t, call.attrs.int("axis").unwrap_or(0) as usize))?,
+        (Op::Minimum | Op::Maximum, [x, y]) => order::extreme(call, op == Op::Minimum, x, y).await?,
+        (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => order::unary(call, x).await?,
+        (Op::Min | Op::Max, [x]) => reduce::extreme(call, x).await?,
+        (Op::Mean | Op::Variance | Op::Std, [x]) => reduce::moment(call, x).await?,
+        (Op::Div | Op::Reciprocal | Op::Sqrt | Op::InverseSqrt | Op::Exp | Op::Log | Op::Sigmoid | Op::Tanh, _) => {
+            let frac = call.frac().ok_or_else(|| unsupported(op, args, Scheme::Replicated))?;
+            real::real(call.party, op, &shares, frac).await?
+        }
+        _ if is_structural(op) => Share::join(&shares, |parts| structural(op, call.attrs, parts, env.shape))?,
+        _ => return Err(unsupported(op, args, Scheme::Replicated)),
     };
     Ok(R::value(share))
 }
 
-async fn bits(_: &Party, _: usize, op: Op, attrs: &Attrs, args: &[&Value], env: &Env<'_>) -> Result<Value> {
-    let parts = all(args, |v| if let Value::RepBits(s) = v { Some(s) } else { None });
-    match parts {
-        Some(parts) if is_structural(op) => {
-            let moved = BitShare::join(&parts, |t: &[&Tensor<bool>]| structural(op, attrs, t, env.shape))?;
-            Ok(Value::RepBits(moved))
-        }
-        _ => Err(unsupported(op, args, Scheme::Replicated)),
+/// Products, truncated where the elements are fixed point.
+async fn product<R: Carried>(call: &Call<'_>, args: &[&Share<R>]) -> Result<Share<R>> {
+    let party = call.party;
+    match (call.op, args, call.frac()) {
+        (Op::Mul, [x, y], Some(f)) => replicated::mul_fixed(party, x, y, f).await,
+        (Op::Mul, [x, y], None) => replicated::mul(party, x, y).await,
+        (Op::Square, [x], Some(f)) => replicated::square_fixed(party, x, f).await,
+        (Op::Square, [x], None) => replicated::square(party, x).await,
+        (Op::MatMul, [x, y], Some(f)) => replicated::matmul_fixed(party, x, y, f).await,
+        (Op::MatMul, [x, y], None) => replicated::matmul(party, x, y).await,
+        (Op::Dot, [x, y], Some(f)) => replicated::dot_fixed(party, x, y, f).await,
+        (_, [x, y], None) => replicated::dot(party, x, y).await,
+        _ => Err(Error::misuse("a product without its operands")),
     }
+}
+
+/// Operators on truth values.
+async fn bits(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
+    let parts: Option<Vec<&BitShare>> =
+        args.iter().map(|v| if let Value::RepBits(b) = v { Some(b) } else { None }).collect();
+    let parts = parts.ok_or_else(|| unsupported(call.op, args, Scheme::Replicated))?;
+    if is_structural(call.op) {
+        let moved = BitShare::join(&parts, |t: &[&Tensor<bool>]| structural(call.op, call.attrs, t, call.env.shape))?;
+        return Ok(Value::RepBits(moved));
+    }
+    Ok(Value::RepBits(logic::apply(call, &parts).await?))
 }
