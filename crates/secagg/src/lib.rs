@@ -12,6 +12,7 @@
 //! All are bound to a [`Task`]: agreement, round, ring, length and minimum size. Whoever contributes signs with a
 //! long-term key whose fingerprint, its [`Identity`], the enroller admitted.
 
+pub mod ballot;
 pub mod committee;
 mod domain;
 pub mod dp;

@@ -3,7 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Committee;
-use super::messages::{Answer, Deposit, Frozen, InclusionList, Vote};
+use super::messages::{Answer, Deposit};
+use crate::ballot::{Electorate, Frozen, InclusionList, Vote};
 use crate::domain::{self, Kind};
 use crate::error::Error;
 use crate::identity::{Enrolment, Identity, Signer};

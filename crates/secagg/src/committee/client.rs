@@ -5,6 +5,7 @@ use zeroize::Zeroizing;
 
 use super::Committee;
 use super::messages::{Contribution, Header};
+use crate::ballot::Electorate;
 use crate::domain;
 use crate::error::Error;
 use crate::identity::Signer;

@@ -5,7 +5,8 @@
 use std::collections::BTreeSet;
 
 use super::Committee;
-use super::messages::{Answer, Contribution, Frozen};
+use super::messages::{Answer, Contribution};
+use crate::ballot::{Electorate, Frozen};
 use crate::error::Error;
 use crate::identity::Identity;
 use crate::task::Task;

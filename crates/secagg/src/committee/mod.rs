@@ -30,16 +30,16 @@
 
 mod aggregator;
 mod client;
-mod collector;
 mod combiner;
 mod messages;
 
 pub use aggregator::{Approved, AwaitFrozen, Collecting, Deposited, Memory};
 pub use client::contribute;
-pub use collector::{Accepted, Closed, Collector};
 pub use combiner::Combiner;
-pub use messages::{Frozen, InclusionList};
 
+pub use crate::ballot::{Accepted, Closed, Collector, Frozen, InclusionList};
+
+use crate::ballot::{Electorate, Split, sealed};
 use crate::domain;
 use crate::error::Error;
 use crate::identity::{Identity, PublicKey};
@@ -161,17 +161,6 @@ impl Committee {
         }
     }
 
-    /// What everything in a round is bound to.
-    pub(crate) fn context(&self, task: &Task) -> Bytes32 {
-        let mut listed = Vec::new();
-        for member in &self.members {
-            listed.extend_from_slice(&member.key.to_bytes());
-            listed.extend_from_slice(&member.seal.to_bytes());
-        }
-        let thresholds = [self.threshold as u8, self.quorum as u8, self.corrupt as u8];
-        task.context(domain::CONTEXT_COMMITTEE, &digest(domain::COMMITTEE, &[&thresholds, &listed]))
-    }
-
     pub(crate) fn sets(&self) -> &[Vec<usize>] {
         &self.sets
     }
@@ -189,6 +178,36 @@ impl Committee {
     /// its own.
     pub(crate) fn seal_info(context: &Bytes32, client: &Identity, member: usize) -> Vec<u8> {
         [domain::SEAL_INFO, context, &client.0, &[member as u8]].concat()
+    }
+}
+
+impl sealed::Sealed for Committee {}
+
+impl Electorate for Committee {
+    fn key(&self, voter: usize) -> Option<&PublicKey> {
+        self.members.get(voter).map(|member| &member.key)
+    }
+
+    fn quorum(&self) -> usize {
+        self.quorum
+    }
+
+    fn context(&self, task: &Task) -> Bytes32 {
+        let mut listed = Vec::new();
+        for member in &self.members {
+            listed.extend_from_slice(&member.key.to_bytes());
+            listed.extend_from_slice(&member.seal.to_bytes());
+        }
+        let thresholds = [self.threshold as u8, self.quorum as u8, self.corrupt as u8];
+        task.context(domain::CONTEXT_COMMITTEE, &digest(domain::COMMITTEE, &[&thresholds, &listed]))
+    }
+
+    fn split(&self, message: &[u8], context: &Bytes32, task: &Task) -> Result<Split, Error> {
+        let contribution = messages::Contribution::decode(message, context, task, self)?;
+        let header = &contribution.header;
+        let deposits =
+            contribution.boxes.iter().map(|sealed| messages::Deposit::encode(context, header, sealed)).collect();
+        Ok(Split { client: header.identity(), digest: header.digest(context), deposits })
     }
 }
 

@@ -6,6 +6,7 @@ use crypto_primes::Flavor;
 use rand_core::CryptoRng;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
+use super::montgomery::{Form, Modulus};
 use crate::error::Error;
 
 /// Bytes of a ciphertext.
@@ -77,9 +78,9 @@ fn square(n: &U2048) -> U4096 {
 /// A public key with the tables that make encryption fast: 5.6 MB, made once per key.
 pub struct Encryptor {
     key: PaillierKey,
-    ring: FixedMontyParams<64>,
-    /// Of each window, base^(digit · 2^(6·window)) for every digit, in Montgomery form.
-    tables: Vec<[U4096; 1 << WINDOW]>,
+    modulus: Modulus,
+    /// Of each window, base^(digit · 2^(6·window)) for every digit.
+    tables: Vec<[Form; 1 << WINDOW]>,
 }
 
 impl Encryptor {
@@ -88,20 +89,18 @@ impl Encryptor {
     /// Cost: 11,000 multiplications modulo N².
     #[must_use]
     pub fn new(key: PaillierKey) -> Self {
-        let ring = key.ring();
-        let mut step = FixedMontyForm::new(&key.base, &ring);
+        let modulus = Modulus::new(&key.ring());
+        let mut step = modulus.form(&key.base);
         let mut tables = Vec::with_capacity(WINDOWS);
         for _ in 0..WINDOWS {
-            let mut table = [*ring.one(); 1 << WINDOW];
-            let mut power = FixedMontyForm::one(&ring);
-            for entry in &mut table[1..] {
-                power = power.mul(&step);
-                *entry = *power.as_montgomery();
+            let mut table = [modulus.one(); 1 << WINDOW];
+            for digit in 1..1 << WINDOW {
+                table[digit] = modulus.mul(&table[digit - 1], &step);
             }
-            step = power.mul(&step);
+            step = modulus.mul(&table[(1 << WINDOW) - 1], &step);
             tables.push(table);
         }
-        Self { key, ring, tables }
+        Self { key, modulus, tables }
     }
 
     /// The key.
@@ -110,8 +109,8 @@ impl Encryptor {
         &self.key
     }
 
-    pub(super) fn ring(&self) -> &FixedMontyParams<64> {
-        &self.ring
+    pub(super) fn modulus(&self) -> &Modulus {
+        &self.modulus
     }
 
     /// (1 + mN)·base^α mod N², for a random α. Every table is read whole, so that time does not depend on α.
@@ -120,15 +119,14 @@ impl Encryptor {
     pub(super) fn encrypt<R: CryptoRng + ?Sized>(&self, plaintext: &U2048, rng: &mut R) -> U4096 {
         let mut exponent = [0u8; EXPONENT / 8 + 8];
         rng.fill_bytes(&mut exponent[..EXPONENT / 8]);
-        let mut blinding = FixedMontyForm::one(&self.ring);
+        let mut blinding = self.modulus.one();
         for (window, table) in self.tables.iter().enumerate() {
-            let factor = look_up(table, digit(&exponent, window));
-            blinding = blinding.mul(&FixedMontyForm::from_montgomery(factor, &self.ring));
+            blinding = self.modulus.mul(&blinding, &look_up(table, digit(&exponent, window)));
         }
         exponent.zeroize();
-        let message = plaintext.concatenating_mul(self.key.n.as_ref()).wrapping_add(&U4096::ONE);
-        // A Montgomery product of a plain number and one in Montgomery form is plain.
-        *FixedMontyForm::from_montgomery(message, &self.ring).mul(&blinding).as_montgomery()
+        let message: U4096 = plaintext.concatenating_mul(self.key.n.as_ref());
+        // The Montgomery product of a plain number and one in Montgomery form is plain.
+        U4096::from_words(self.modulus.mul(message.wrapping_add(&U4096::ONE).as_words(), &blinding))
     }
 }
 
@@ -141,16 +139,16 @@ fn digit(exponent: &[u8], window: usize) -> u64 {
 }
 
 /// `table[digit]`, reading every entry.
-fn look_up(table: &[U4096; 1 << WINDOW], digit: u64) -> U4096 {
+fn look_up(table: &[Form; 1 << WINDOW], digit: u64) -> Form {
     let mut words = [0u64; 64];
     for (i, entry) in table.iter().enumerate() {
         // All ones if i = digit: the difference minus one borrows only then.
         let mask = 0u64.wrapping_sub(((i as u64 ^ digit).wrapping_sub(1)) >> 63);
-        for (word, from) in words.iter_mut().zip(entry.as_words()) {
+        for (word, from) in words.iter_mut().zip(entry) {
             *word |= from & mask;
         }
     }
-    U4096::from_words(words)
+    words
 }
 
 /// A secret key. Wiped when dropped; it has no `Debug`.

@@ -17,6 +17,7 @@
 mod client;
 mod keyholder;
 mod keys;
+mod montgomery;
 mod packing;
 mod server;
 

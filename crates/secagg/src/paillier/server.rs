@@ -2,13 +2,13 @@
 
 use std::collections::BTreeMap;
 
-use crypto_bigint::modular::{FixedMontyForm, FixedMontyParams};
 use crypto_bigint::{U2048, U4096};
 use rand_core::CryptoRng;
 use zeroize::Zeroizing;
 
 use super::client::signed;
 use super::keys::{CIPHERTEXT, PLAINTEXT, difference, uniform_below};
+use super::montgomery::{Form, Modulus};
 use super::packing::Slots;
 use super::{Encryptor, Paillier};
 use crate::domain::{self, Kind};
@@ -24,11 +24,11 @@ pub struct Collector<E> {
     parameters: Paillier,
     context: Bytes32,
     slots: Slots,
-    ring: FixedMontyParams<64>,
+    modulus: Modulus,
     enrolment: E,
     accepted: BTreeMap<Identity, Bytes32>,
     /// The products of all contributions, in Montgomery form.
-    products: Vec<U4096>,
+    products: Vec<Form>,
 }
 
 impl<E: Enrolment> Collector<E> {
@@ -37,10 +37,10 @@ impl<E: Enrolment> Collector<E> {
     pub fn new(task: Task, parameters: Paillier, enrolment: E) -> Result<Self, Error> {
         task.check()?;
         let slots = parameters.slots(&task)?;
-        let ring = parameters.key.ring();
+        let modulus = Modulus::new(&parameters.key.ring());
         let context = parameters.context(&task);
-        let products = vec![*ring.one(); slots.plaintexts()];
-        Ok(Self { task, parameters, context, slots, ring, enrolment, accepted: BTreeMap::new(), products })
+        let products = vec![modulus.one(); slots.plaintexts()];
+        Ok(Self { task, parameters, context, slots, modulus, enrolment, accepted: BTreeMap::new(), products })
     }
 
     /// Takes a contribution, each identity once; the very same again changes nothing.
@@ -77,8 +77,7 @@ impl<E: Enrolment> Collector<E> {
         let ciphertexts: Option<Vec<U4096>> =
             ciphertexts.iter().map(|bytes| self.parameters.key.ciphertext(bytes)).collect();
         for (product, ciphertext) in self.products.iter_mut().zip(ciphertexts.ok_or(malformed)?) {
-            let factor = FixedMontyForm::new(&ciphertext, &self.ring);
-            *product = *FixedMontyForm::from_montgomery(*product, &self.ring).mul(&factor).as_montgomery();
+            *product = self.modulus.mul(product, &self.modulus.form(&ciphertext));
         }
         self.accepted.insert(culprit, digest);
         Ok(culprit)
@@ -101,9 +100,9 @@ impl<E: Enrolment> Collector<E> {
             Zeroizing::new(self.products.iter().map(|_| uniform_below(key.n(), rng)).collect());
         let mut request = start(Kind::Request, &self.context, self.products.len() * CIPHERTEXT);
         for (product, mask) in self.products.iter().zip(masks.iter()) {
-            let mask = FixedMontyForm::new(&encryptor.encrypt(mask, rng), encryptor.ring());
-            let masked = FixedMontyForm::from_montgomery(*product, encryptor.ring()).mul(&mask).retrieve();
-            request.extend_from_slice(masked.to_le_bytes().as_ref());
+            let modulus = encryptor.modulus();
+            let masked = modulus.mul(product, &modulus.form(&encryptor.encrypt(mask, rng)));
+            request.extend_from_slice(modulus.number(&masked).to_le_bytes().as_ref());
         }
         let Self { task, parameters, context, slots, accepted, .. } = self;
         let included = accepted.into_keys().collect();

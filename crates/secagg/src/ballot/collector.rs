@@ -1,12 +1,12 @@
 //! The collector: takes contributions, each identity once, and proposes which of them enter the sum.
 //!
-//! It holds 64 bytes per client, never a vector: those stay on the board until [`Combiner`](super::Combiner) reads
-//! them, one after the other.
+//! It holds 64 bytes per client, never a vector: those stay on the board until the sum is taken, one after the other.
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use super::Committee;
-use super::messages::{Contribution, Deposit, Frozen, InclusionList, Vote};
+use super::list::{Frozen, InclusionList, Vote};
+use super::{Electorate, Split};
+use crate::committee::Committee;
 use crate::error::Error;
 use crate::identity::{Enrolment, Identity};
 use crate::task::Task;
@@ -20,7 +20,7 @@ pub enum Accepted {
     New {
         /// Whose it is.
         client: Identity,
-        /// One message for each aggregator.
+        /// One message for each aggregator (or clerk, and then the recipient).
         deposits: Vec<Vec<u8>>,
     },
     /// The very same bytes came before.
@@ -31,22 +31,22 @@ pub enum Accepted {
 }
 
 /// Takes contributions.
-pub struct Collector<E> {
+pub struct Collector<E, P = Committee> {
     task: Task,
-    committee: Committee,
+    electorate: P,
     context: Bytes32,
     enrolment: E,
     accepted: BTreeMap<Identity, Bytes32>,
     excluded: BTreeSet<Identity>,
 }
 
-impl<E: Enrolment> Collector<E> {
+impl<E: Enrolment, P: Electorate> Collector<E, P> {
     /// # Errors
     /// [`Error::Parameter`] if the task is unusable.
-    pub fn new(task: Task, committee: Committee, enrolment: E) -> Result<Self, Error> {
+    pub fn new(task: Task, electorate: P, enrolment: E) -> Result<Self, Error> {
         task.check()?;
-        let context = committee.context(&task);
-        Ok(Self { task, committee, context, enrolment, accepted: BTreeMap::new(), excluded: BTreeSet::new() })
+        let context = electorate.context(&task);
+        Ok(Self { task, electorate, context, enrolment, accepted: BTreeMap::new(), excluded: BTreeSet::new() })
     }
 
     /// Takes a contribution; every byte of it is covered by the client's signature, which is verified.
@@ -55,29 +55,22 @@ impl<E: Enrolment> Collector<E> {
     /// [`Error::NotEnrolled`], [`Error::Second`] (a different contribution of the same identity), [`Error::Sealed`] (it
     /// was excluded), or what makes the message no contribution to this round. The state is unchanged.
     pub fn accept(&mut self, message: &[u8]) -> Result<Accepted, Error> {
-        let contribution = Contribution::decode(message, &self.context, &self.task, &self.committee)?;
-        let client = contribution.header.identity();
+        let Split { client, digest, deposits } = self.electorate.split(message, &self.context, &self.task)?;
         if !self.enrolment.admits(&client) {
             return Err(Error::NotEnrolled { culprit: client });
         }
         if self.excluded.contains(&client) {
             return Err(Error::Sealed { message: "contribution", culprit: client });
         }
-        let digest = contribution.header.digest(&self.context);
         match self.accepted.get(&client) {
             Some(known) if *known == digest => return Ok(Accepted::Repeated { client }),
             Some(_) => return Err(Error::Second { message: "contribution", culprit: client }),
             None => self.accepted.insert(client, digest),
         };
-        let deposits = contribution
-            .boxes
-            .iter()
-            .map(|sealed| Deposit::encode(&self.context, &contribution.header, sealed))
-            .collect();
         Ok(Accepted::New { client, deposits })
     }
 
-    /// Leaves a contribution out, because an aggregator cannot use it. Its client may not send another one.
+    /// Leaves a contribution out, because an aggregator or clerk cannot use it. Its client may not send another one.
     pub fn exclude(&mut self, client: &Identity) {
         if self.accepted.remove(client).is_some() {
             self.excluded.insert(*client);
@@ -94,7 +87,7 @@ impl<E: Enrolment> Collector<E> {
     ///
     /// # Errors
     /// [`Error::TooFew`] under the minimum; the round is then over, with nothing revealed.
-    pub fn close(self) -> Result<Closed, Error> {
+    pub fn close(self) -> Result<Closed<P>, Error> {
         if self.accepted.len() < self.task.minimum as usize {
             return Err(Error::TooFew {
                 what: "contributions",
@@ -106,7 +99,7 @@ impl<E: Enrolment> Collector<E> {
         let digest = list.digest(&self.context);
         Ok(Closed {
             task: self.task,
-            committee: self.committee,
+            electorate: self.electorate,
             context: self.context,
             list,
             digest,
@@ -116,16 +109,16 @@ impl<E: Enrolment> Collector<E> {
 }
 
 /// Gathers the aggregators' votes for the closed list.
-pub struct Closed {
+pub struct Closed<P = Committee> {
     task: Task,
-    committee: Committee,
+    electorate: P,
     context: Bytes32,
     list: InclusionList,
     digest: Bytes32,
     votes: BTreeMap<usize, [u8; 64]>,
 }
 
-impl Closed {
+impl<P: Electorate> Closed<P> {
     /// The proposal for every aggregator.
     #[must_use]
     pub fn proposal(&self) -> Vec<u8> {
@@ -153,8 +146,8 @@ impl Closed {
     /// What to tell a client that comes now.
     #[must_use]
     pub fn late(&self, message: &[u8]) -> Error {
-        match Contribution::decode(message, &self.context, &self.task, &self.committee) {
-            Ok(late) => Error::Late { message: "contribution", culprit: late.header.identity() },
+        match self.electorate.split(message, &self.context, &self.task) {
+            Ok(late) => Error::Late { message: "contribution", culprit: late.client },
             Err(error) => error,
         }
     }
@@ -164,13 +157,15 @@ impl Closed {
     /// # Errors
     /// [`Error::Broken`] if the vote is for another list, or what makes it no vote of this round.
     pub fn vote(&mut self, message: &[u8]) -> Result<Option<Frozen>, Error> {
-        let vote = Vote::decode(message, &self.context, &self.committee)?;
+        let vote = Vote::decode(message, &self.context, &self.electorate)?;
         if vote.list != self.digest {
-            let culprit = self.committee.members()[vote.member].key.identity();
-            return Err(Error::Broken { culprit, what: "it voted for another list" });
+            return Err(match self.electorate.key(vote.member) {
+                Some(key) => Error::Broken { culprit: key.identity(), what: "it voted for another list" },
+                None => Error::Misuse { what: "a vote that was verified has no voter" },
+            });
         }
         self.votes.insert(vote.member, vote.signature);
-        if self.votes.len() < self.committee.quorum() {
+        if self.votes.len() < self.electorate.quorum() {
             return Ok(None);
         }
         Ok(Some(Frozen::new(self.list.clone(), self.digest, self.votes.clone())))
