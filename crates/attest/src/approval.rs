@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use ed25519_dalek::{Signature, Signer, SigningKey, VerifyingKey};
 use serde::{Deserialize, Serialize};
 
-use crate::bytes::Hex;
+use crate::bytes::{Hex, canonical_json};
 use crate::claims::Technology;
 use crate::error::{Error, Result};
 use crate::keys::Hash;
@@ -32,8 +32,7 @@ const DOMAIN: &[u8] = b"privity reference values v1";
 impl ReferenceValues {
     /// SHA-256 of the canonical form (JSON with ordered keys and no spaces): what owners sign.
     pub fn digest(&self) -> Hex {
-        let json = serde_json::to_vec(self).unwrap_or_default();
-        Hex(Hash::Sha256.digest(&[DOMAIN, &json]))
+        Hex(Hash::Sha256.digest(&[DOMAIN, &canonical_json(self)]))
     }
 
     fn message(&self) -> Vec<u8> {

@@ -139,3 +139,12 @@ impl<'a> Reader<'a> {
 pub(crate) fn is_zero(bytes: &[u8]) -> bool {
     bytes.iter().all(|byte| *byte == 0)
 }
+
+/// JSON without spaces, fields in the order of their declaration and maps in the order of their keys: what digests and
+/// signatures are taken over.
+///
+/// # Panics
+/// Never for the types of this crate: they hold texts, numbers, and maps keyed by text, which JSON can all express.
+pub(crate) fn canonical_json(value: &impl Serialize) -> Vec<u8> {
+    serde_json::to_vec(value).expect("texts, numbers and maps keyed by text")
+}

@@ -50,16 +50,29 @@ impl Technology {
         }
     }
 
-    /// Whether a measurement of this name says which code runs.
+    /// Whether a measurement of this name says which code runs, given that the hardware is genuine. What a machine can
+    /// set freely (resettable PCRs, registers that firmware extends while the firmware itself is not pinned) does not.
     pub fn identifies_code(self, measurement: &str) -> bool {
         match self {
             Self::Sgx => measurement == "mrenclave",
-            Self::Tdx => measurement == "mrtd" || measurement.starts_with("rtmr"),
-            Self::Snp => measurement == "measurement",
+            Self::Tdx | Self::AzureTdx => measurement == "mrtd",
+            Self::Snp | Self::AzureSnp => measurement == "measurement",
             Self::Nitro => matches!(measurement, "pcr0" | "pcr8"),
-            Self::Tpm => measurement.starts_with("pcr."),
-            Self::AzureSnp => measurement == "measurement" || measurement.starts_with("pcr."),
-            Self::AzureTdx => measurement == "mrtd" || measurement.starts_with("pcr."),
+            Self::Tpm => {
+                let register = ["pcr.sha256.", "pcr.sha384.", "pcr.sha512."];
+                let register = register.iter().find_map(|bank| measurement.strip_prefix(bank));
+                let register = register.and_then(|index| index.parse::<u32>().ok());
+                register.is_some_and(|index| index < 16 || (17..=22).contains(&index))
+            }
+        }
+    }
+
+    /// Names of measurements of what was booted, where [`Technology::identifies_code`] covers only what boots it.
+    pub(crate) fn booted(self) -> Option<&'static str> {
+        match self {
+            Self::Tdx => Some("rtmr"),
+            Self::AzureTdx | Self::AzureSnp => Some("pcr."),
+            _ => None,
         }
     }
 }

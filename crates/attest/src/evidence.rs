@@ -91,6 +91,18 @@ impl Evidence {
         Err(Error::unsupported("evidence", "it is of no kind that is known"))
     }
 
+    /// Its kind, as in the JSON container.
+    pub fn kind(&self) -> &'static str {
+        match self {
+            Self::Quote(_) => "quote",
+            Self::Snp(_) => "snp",
+            Self::Nitro(_) => "nitro",
+            Self::Tpm(_) => "tpm",
+            Self::Azure(_) => "azure",
+            Self::RaTls(_) => "ra-tls",
+        }
+    }
+
     /// The JSON container.
     pub fn to_json(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()

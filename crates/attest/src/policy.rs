@@ -24,7 +24,7 @@ use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
 
-use crate::bytes::Hex;
+use crate::bytes::{Hex, canonical_json, is_zero};
 use crate::claims::{TcbStatus, Technology};
 use crate::error::{Error, Result};
 use crate::keys::Hash;
@@ -135,21 +135,27 @@ impl Policy {
         Ok(())
     }
 
-    /// Its canonical TOML text.
-    pub fn to_toml(&self) -> String {
-        toml::to_string(self).unwrap_or_default()
+    /// Its TOML text, which [`Policy::parse`] reads.
+    ///
+    /// # Errors
+    /// [`Error::Verifier`] for what TOML cannot hold; none of a policy's parts is.
+    pub fn to_toml(&self) -> Result<String> {
+        toml::to_string(self).map_err(|e| Error::verifier("policy", e))
     }
 
-    /// SHA-256 of its canonical text: names the policy in an appraisal.
+    /// SHA-256 of its canonical form (JSON, keys in order): names the policy in an appraisal.
     pub fn digest(&self) -> Hex {
-        Hex(Hash::Sha256.digest(&[self.to_toml().as_bytes()]))
+        Hex(Hash::Sha256.digest(&[&canonical_json(self)]))
     }
 
     /// Whether it pins which code runs: a measurement of the code, or (SGX) who signed it together with the product.
+    /// A register that may be all zeros was never extended, so pins nothing.
     pub fn pins_code(&self, technology: Technology) -> bool {
-        let signer = technology == Technology::Sgx
-            && self.measurements.contains_key("mrsigner")
-            && self.require.contains_key("isv-prod-id");
-        signer || self.measurements.keys().any(|name| technology.identifies_code(name))
+        let pinned = |name: &str| {
+            let values = self.measurements.get(name);
+            values.is_some_and(|values| !values.iter().any(|value| is_zero(&value.0)))
+        };
+        let signer = technology == Technology::Sgx && pinned("mrsigner") && self.require.contains_key("isv-prod-id");
+        signer || self.measurements.keys().any(|name| technology.identifies_code(name) && pinned(name))
     }
 }

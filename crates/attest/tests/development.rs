@@ -99,6 +99,8 @@ fn debug_is_refused_for_every_kind_that_has_it() {
     for (technology, evidence, with, pin) in every_kind(&debugged).into_iter().filter(|row| row.0 != Technology::Tpm) {
         let claims = validate(&evidence, &with, &development_roots(), now).unwrap();
         let mut policy = policy(&claims, pin);
+        // A Nitro enclave in debug mode has no measurement to pin.
+        policy.tolerate.unpinned = technology == Technology::Nitro;
         assert_eq!(appraise(&policy, &claims, now), ["debug"], "{technology:?}");
         policy.tolerate.debug = true;
         assert_eq!(appraise(&policy, &claims, now), [""; 0], "{technology:?}");
@@ -280,4 +282,83 @@ fn a_nonce_of_its_own_is_compared_where_there_is_one_and_refused_where_it_must_b
     assert!(!policy(&snp, "measurement").appraise(&snp, &both, now).accepted);
     let other = Expected { nonce: Some(&[8; 16]), ..Expected::default() };
     assert!(!policy(&nitro, "pcr0").appraise(&nitro, &other, now).accepted);
+}
+
+#[test]
+fn revoked_certificates_are_refused() {
+    let now = time(NOW);
+    for (tdx, evidence) in [(false, pki().sgx(&guest()).unwrap()), (true, pki().tdx(&guest()).unwrap())] {
+        let validate_revoking = |firmware: u8| {
+            let mut with = Endorsements::none();
+            with.intel.push(pki().intel_collateral_revoking(tdx, now, &[firmware]).unwrap());
+            validate(&Evidence::Quote(evidence.clone()), &with, &development_roots(), now)
+        };
+        assert!(validate_revoking(2).is_ok(), "another platform's certificate is revoked");
+        let refused = validate_revoking(3).unwrap_err();
+        assert!(refused.to_string().contains("CertRevoked"), "{refused}");
+    }
+    for product in [Product::Milan, Product::Genoa, Product::Turin] {
+        let evidence = Evidence::Snp(pki().snp(&guest(), product).unwrap());
+        let validate_with = |crl: Vec<u8>, at: Time| {
+            let mut with = Endorsements::none();
+            assert_eq!(with.add(&crl), attest::Added::Crl);
+            validate(&evidence, &with, &development_roots(), at)
+        };
+        assert!(validate_with(pki().amd_crl((product, 2), now).unwrap(), now).is_ok());
+        let crl = pki().amd_crl((product, 3), now).unwrap();
+        assert!(matches!(validate_with(crl.clone(), now), Err(Error::Revoked { .. })));
+        assert!(matches!(validate_with(crl.clone(), now.plus(31 * 86_400)), Err(Error::Expired { .. })));
+        let mut altered = crl;
+        let end = altered.len() - 5;
+        altered[end] ^= 1;
+        assert!(matches!(validate_with(altered, now), Err(Error::Signature { .. })), "{product:?}");
+    }
+}
+
+#[test]
+fn a_register_that_was_never_extended_or_can_be_reset_pins_nothing() {
+    let now = time(NOW);
+    let registers = [(4, [1; 32]), (5, [0; 32]), (16, [7; 32]), (23, [7; 32])];
+    let evidence = Evidence::Tpm(pki().tpm(&registers, &CHALLENGE).unwrap());
+    let claims = validate(&evidence, &Endorsements::none(), &development_roots(), now).unwrap();
+    assert_eq!(appraise(&policy(&claims, "pcr.sha256.4"), &claims, now), [""; 0]);
+    for pin in ["pcr.sha256.5", "pcr.sha256.16", "pcr.sha256.23"] {
+        assert_eq!(appraise(&policy(&claims, pin), &claims, now), ["pinned"], "{pin}");
+    }
+}
+
+#[test]
+fn a_policy_survives_its_text_and_its_digest_names_it() {
+    let now = time(NOW);
+    let claims = validate_snp(&guest(), Product::Genoa, now);
+    let policy = policy(&claims, "measurement");
+    let again = Policy::parse(&policy.to_toml().unwrap()).unwrap();
+    assert_eq!(again, policy);
+    assert_eq!(again.digest(), policy.digest());
+    let mut other = policy.clone();
+    other.tolerate.debug = true;
+    assert_ne!(other.digest(), policy.digest());
+    for bad in [
+        "name = 'p'\ntechnologies = []",
+        "name = 'p'\ntechnologies = ['sgx']\n[measurements]\nmrenclave = []",
+        "name = 'p'\ntechnologies = ['sgx']\ntolerates = 1",
+        "name = 'p'\ntechnologies = ['abacus']",
+        "name = 'p'\ntechnologies = ['sgx']\n[tolerate]\ntcb = ['Revoked']",
+    ] {
+        assert!(matches!(Policy::parse(bad), Err(Error::Verifier { .. })), "{bad}");
+    }
+}
+
+#[test]
+fn certificates_in_a_hosts_table_are_found() {
+    let evidence = pki().snp(&guest(), Product::Turin).unwrap();
+    let vcek = &evidence.certificates[0];
+    let mut table = vec![0x63; 16];
+    table.extend(48u32.to_le_bytes());
+    table.extend((vcek.len() as u32).to_le_bytes());
+    table.extend([0; 24]);
+    table.extend(&**vcek);
+    assert_eq!(attest::snp::parse_certificate_table(&table).unwrap(), std::slice::from_ref(vcek));
+    table.truncate(table.len() - 1);
+    assert!(attest::snp::parse_certificate_table(&table).is_err());
 }

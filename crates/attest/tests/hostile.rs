@@ -8,6 +8,7 @@ use attest::sgx_tdx::{Collateral, parse_quote};
 use attest::snp::Report;
 use attest::tpm::parse_tpm2_tools_pcrs;
 use attest::{Certificate, Endorsements, EventLog, Evidence, Policy, Roots, Time, inspect, validate_bytes};
+use base64ct::{Base64, Encoding};
 use common::{data, roots, time};
 use proptest::prelude::*;
 
@@ -50,6 +51,7 @@ fn feed(bytes: &[u8], roots: &Roots, at: Time) {
     let _ = HclReport::parse(bytes);
     let _ = Certificate::parse_many(bytes);
     let _ = parse_tpm2_tools_pcrs(bytes);
+    let _ = attest::snp::parse_certificate_table(bytes);
     let _ = attest::tpm::parse_quote(bytes);
     if let Ok(log) = EventLog::parse(bytes) {
         let _ = log.banks.iter().map(|bank| log.replay(*bank)).collect::<Vec<_>>();
@@ -105,6 +107,16 @@ fn apply(bytes: &mut Vec<u8>, spoil: &Spoil) {
     }
 }
 
+/// Every text inside a JSON value.
+fn texts<'a>(value: &'a mut serde_json::Value, found: &mut Vec<&'a mut String>) {
+    match value {
+        serde_json::Value::String(text) => found.push(text),
+        serde_json::Value::Array(values) => values.iter_mut().for_each(|value| texts(value, found)),
+        serde_json::Value::Object(entries) => entries.values_mut().for_each(|value| texts(value, found)),
+        _ => {}
+    }
+}
+
 proptest! {
     #![proptest_config(ProptestConfig { cases: 2048, ..ProptestConfig::default() })]
 
@@ -127,6 +139,15 @@ proptest! {
     }
 
     #[test]
+    fn attestation_keys_of_any_bytes_are_refused_without_panic(key in proptest::collection::vec(any::<u8>(), 0..80)) {
+        let quotes = Vec::new();
+        let key = attest::Base64Bytes(key);
+        let evidence = attest::tpm::TpmEvidence { attestation_key: key, certificates: Vec::new(), quotes, event_log: None };
+        let at = time("2025-06-25T00:00:00Z");
+        prop_assert!(attest::validate(&Evidence::Tpm(evidence), &Endorsements::none(), &roots(), at).is_err());
+    }
+
+    #[test]
     fn a_quote_with_any_header_is_refused_without_panic(
         head in proptest::collection::vec(any::<u8>(), 48),
         version in 3u8..6,
@@ -141,6 +162,38 @@ proptest! {
     fn times_are_printed_and_read(seconds in 0..253_402_300_800u64) {
         let at = Time::from_unix(seconds);
         prop_assert_eq!(at.to_string().parse::<Time>().unwrap(), at);
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 256, ..ProptestConfig::default() })]
+
+    #[test]
+    fn containers_with_any_part_spoilt_are_refused_without_panic(
+        file in prop_oneof![
+            Just("tpm/gce-cos-85-no-nonce.pb"),
+            Just("azure/az-tdx/evidence-v1.json"),
+            Just("azure/az-snp/evidence-v1.json"),
+            Just("ratls/gramine-cert.pem"),
+        ],
+        part in 0usize..64,
+        spoils in proptest::collection::vec(spoil(), 1..3),
+    ) {
+        let evidence = Evidence::parse(&data(file)).unwrap();
+        let mut value: serde_json::Value = serde_json::from_str(&evidence.to_json()).unwrap();
+        let mut parts = Vec::new();
+        texts(&mut value, &mut parts);
+        let index = part % parts.len();
+        let text = &mut parts[index];
+        if let Ok(mut bytes) = Base64::decode_vec(text.as_str()) {
+            for spoil in &spoils {
+                apply(&mut bytes, spoil);
+            }
+            **text = Base64::encode_string(&bytes);
+        }
+        let spoilt = serde_json::to_vec(&value).unwrap();
+        let _ = validate_bytes(&spoilt, &Endorsements::none(), &roots(), time("2025-06-25T00:00:00Z"));
+        let _ = inspect(&spoilt);
     }
 }
 

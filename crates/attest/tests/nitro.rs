@@ -32,7 +32,12 @@ fn documents_hold_in_their_window_and_debug_is_refused() {
             assert_eq!(claims.configuration.debug, debug, "{file}");
             let appraisal = policy(&claims).appraise(&claims, &Expected::default(), at);
             let refused: Vec<&str> = appraisal.refusals().map(|check| check.check.as_str()).collect();
-            assert_eq!(refused, if debug { vec!["debug"] } else { vec![] }, "{file}: {}", appraisal.to_json());
+            assert_eq!(
+                refused,
+                if debug { vec!["debug", "pinned"] } else { vec![] },
+                "{file}: {}",
+                appraisal.to_json()
+            );
         }
         assert!(matches!(validate(file, Time::from_unix(from.unix() - 1)), Err(Error::NotYetValid { .. })), "{file}");
         assert!(matches!(validate(file, until.plus(1)), Err(Error::Expired { .. })), "{file}");

@@ -39,6 +39,9 @@ fn policy(claims: &Claims, pin: &str, development: bool, more: &str) -> Policy {
     Policy::parse(&text).unwrap()
 }
 
+/// The software TPM was quoted before anything was measured: its registers pin nothing.
+const UNPINNED: &str = "[tolerate]\nunpinned = true";
+
 fn refusals(policy: &Policy, claims: &Claims, nonce: Option<&[u8]>) -> Vec<String> {
     let appraisal = policy.appraise(claims, &Expected { nonce, ..Expected::default() }, time(AT));
     appraisal.refusals().map(|check| check.check.clone()).collect()
@@ -50,7 +53,7 @@ fn a_software_tpm_is_accepted_with_its_nonce_and_with_no_other() {
     for evidence in both() {
         let claims = claims_of(&evidence).unwrap();
         let pin = claims.executables.measurements.keys().next().unwrap().clone();
-        let policy = policy(&claims, &pin, true, "");
+        let policy = policy(&claims, &pin, true, UNPINNED);
         assert_eq!(refusals(&policy, &claims, Some(&nonce)), [""; 0]);
         let mut other = nonce.clone();
         other[7] ^= 1;
@@ -64,11 +67,11 @@ fn a_tpm_satisfies_only_a_development_policy_that_names_its_key() {
     let nonce = hex::decode(data("tpm/swtpm/nonce.hex").trim_ascii()).unwrap();
     let claims = claims_of(&both()[0]).unwrap();
     let pin = claims.executables.measurements.keys().next().unwrap().clone();
-    assert_eq!(refusals(&policy(&claims, &pin, false, ""), &claims, Some(&nonce)), ["protection"]);
-    let mut stranger = policy(&claims, &pin, true, "");
+    assert_eq!(refusals(&policy(&claims, &pin, false, UNPINNED), &claims, Some(&nonce)), ["protection"]);
+    let mut stranger = policy(&claims, &pin, true, UNPINNED);
     stranger.trust.attestation_keys.clear();
     assert_eq!(refusals(&stranger, &claims, Some(&nonce)), ["attestation-key"]);
-    let accepted = policy(&claims, &pin, true, "");
+    let accepted = policy(&claims, &pin, true, UNPINNED);
     let appraisal = accepted.appraise(&claims, &Expected { nonce: Some(&nonce), ..Expected::default() }, time(AT));
     let protection = appraisal.checks.iter().find(|check| check.check == "protection").unwrap();
     assert_eq!(protection.outcome, Outcome::Tolerated);

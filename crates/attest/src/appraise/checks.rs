@@ -145,10 +145,11 @@ fn debug(policy: &Policy, claims: &ClaimSet, out: &mut Findings) {
 fn pinned(policy: &Policy, claims: &ClaimSet, out: &mut Findings) {
     if policy.pins_code(claims.technology) {
         out.add("pinned", Outcome::Passed, "the policy pins what code runs");
-        let firmware_only =
-            claims.technology == Technology::Tdx && !policy.measurements.keys().any(|name| name.starts_with("rtmr"));
-        if firmware_only {
-            let finding = "the policy pins the firmware (mrtd), not what it booted (rtmr0 to rtmr3)";
+        let booted = claims.technology.booted();
+        if let Some(booted) = booted
+            && !policy.measurements.keys().any(|name| name.starts_with(booted))
+        {
+            let finding = format!("the policy pins what boots the machine, not what it booted ({booted}*)");
             out.add("pinned", Outcome::Noted, finding);
         }
     } else {

@@ -82,7 +82,12 @@ pub(crate) fn validate(evidence: &AzureEvidence, with: &Endorsements, roots: &Ro
         Hardware::Snp => {
             let report = Base64Bytes(links.report.hardware_report.clone());
             let snp = SnpEvidence { report, certificates: evidence.certificates.clone() };
-            (crate::snp::validate(&snp, with, roots, at)?, Technology::AzureSnp)
+            let claims = crate::snp::validate(&snp, with, roots, at)?;
+            // The paravisor runs at level 0. A guest above it could ask for a report over runtime data of its own.
+            if claims.configuration.numbers.get("vmpl") != Some(&0) {
+                return Err(Error::mismatch("Azure hardware report", "was not made at privilege level 0"));
+            }
+            (claims, Technology::AzureSnp)
         }
         Hardware::Tdx => {
             let quote = evidence.td_quote.clone().unwrap_or_default();

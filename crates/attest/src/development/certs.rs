@@ -9,7 +9,8 @@ use p384::ecdsa::SigningKey as Key384;
 use spki::{ObjectIdentifier, SubjectPublicKeyInfoOwned, SubjectPublicKeyInfoRef};
 use x509_cert::builder::profile::BuilderProfile;
 use x509_cert::builder::{Builder, CertificateBuilder, CrlBuilder};
-use x509_cert::certificate::TbsCertificate;
+use x509_cert::certificate::{Rfc5280, TbsCertificate};
+use x509_cert::crl::RevokedCert;
 use x509_cert::ext::Extension;
 use x509_cert::ext::pkix::{BasicConstraints, CrlNumber, KeyUsage, KeyUsages, SubjectKeyIdentifier};
 use x509_cert::name::Name;
@@ -20,7 +21,7 @@ use zeroize::Zeroizing;
 use super::{DevelopmentPki, FOREVER};
 use crate::error::{Error, Result};
 use crate::keys::Hash;
-use crate::time::Time;
+use crate::time::{Time, Window};
 use crate::x509::Certificate;
 
 /// A key with its certificate.
@@ -173,17 +174,38 @@ impl DevelopmentPki {
         Ok(Authority { key, certificate })
     }
 
-    /// An empty CRL of a P-256 issuer.
-    pub(super) fn crl(&self, issuer: &Authority<Key256>, from: Time, until: Time) -> Result<Vec<u8>> {
-        let parsed = x509_cert::Certificate::from_der(issuer.certificate.der()).map_err(bad)?;
-        let number = CrlNumber::try_from(1u64).map_err(bad)?;
-        let builder =
-            CrlBuilder::<x509_cert::certificate::Rfc5280>::new_with_this_update(&parsed, number, x509_time(from)?)
-                .map_err(bad)?;
-        let builder = builder.with_next_update(Some(x509_time(until)?));
+    /// A CRL of a P-256 issuer.
+    pub(super) fn crl256(&self, issuer: &Authority<Key256>, valid: Window, revoked: &[Certificate]) -> Result<Vec<u8>> {
+        let builder = crl_builder(&issuer.certificate, valid, revoked)?;
         let crl = builder.build::<_, p256::ecdsa::DerSignature>(&issuer.key).map_err(bad)?;
         crl.to_der().map_err(bad)
     }
+
+    /// A CRL of a P-384 issuer.
+    pub(super) fn crl384(&self, issuer: &Authority<Key384>, valid: Window, revoked: &[Certificate]) -> Result<Vec<u8>> {
+        let builder = crl_builder(&issuer.certificate, valid, revoked)?;
+        let crl = builder.build::<_, p384::ecdsa::DerSignature>(&issuer.key).map_err(bad)?;
+        crl.to_der().map_err(bad)
+    }
+}
+
+fn crl_builder(issuer: &Certificate, valid: Window, revoked: &[Certificate]) -> Result<CrlBuilder<Rfc5280>> {
+    let issuer = x509_cert::Certificate::from_der(issuer.der()).map_err(bad)?;
+    let number = CrlNumber::try_from(1u64).map_err(bad)?;
+    let from = x509_time(valid.from)?;
+    let builder = CrlBuilder::new_with_this_update(&issuer, number, from).map_err(bad)?;
+    let builder = builder.with_next_update(Some(x509_time(valid.until)?));
+    if revoked.is_empty() {
+        // An empty list of entries must be absent.
+        return Ok(builder);
+    }
+    let entry = |certificate: &Certificate| {
+        let parsed = x509_cert::Certificate::from_der(certificate.der()).map_err(bad)?;
+        let serial_number = parsed.tbs_certificate().serial_number().clone();
+        Ok(RevokedCert { serial_number, revocation_date: from, crl_entry_extensions: None })
+    };
+    let entries = revoked.iter().map(entry).collect::<Result<Vec<_>>>()?;
+    Ok(builder.with_certificates(entries.into_iter()))
 }
 
 fn spki_of(key: &impl spki::EncodePublicKey) -> Result<Vec<u8>> {

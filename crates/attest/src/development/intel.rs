@@ -13,7 +13,7 @@ use super::{CURRENT_FIRMWARE, DevelopmentPki, Guest, measurement};
 use crate::error::{Error, Result};
 use crate::keys::Hash;
 use crate::sgx_tdx::{Collateral, QuoteEvidence};
-use crate::time::Time;
+use crate::time::{Time, Window};
 
 const FMSPC: [u8; 6] = [0xde, 0xe7, 0x0b, 0, 0, 0];
 const QE_SIGNER: [u8; 32] = [0x51; 32];
@@ -63,17 +63,28 @@ impl DevelopmentPki {
     /// # Errors
     /// None in practice: encoding of fixed values.
     pub fn intel_collateral(&self, tdx: bool, at: Time) -> Result<Collateral> {
+        self.intel_collateral_revoking(tdx, at, &[])
+    }
+
+    /// The same, with the certificates of platforms of some firmware versions revoked.
+    ///
+    /// # Errors
+    /// None in practice: encoding of fixed values.
+    pub fn intel_collateral_revoking(&self, tdx: bool, at: Time, firmware: &[u8]) -> Result<Collateral> {
         let root = self.authority256("Intel")?;
         let platform = self.issue256("Intel platform CA", ("Intel root", &root.key), true, Vec::new())?;
         let signing = self.issue256("Intel TCB signing", ("Intel root", &root.key), false, Vec::new())?;
         let until = at.plus(LIFETIME);
         let tcb_info = tcb_info(tdx, at, until).to_string();
         let qe_identity = qe_identity(tdx, at, until).to_string();
+        let pck = |firmware: &u8| Ok(self.pck(&platform, *firmware)?.certificate);
+        let revoked = firmware.iter().map(pck).collect::<Result<Vec<_>>>()?;
+        let crls = Window { from: at, until: until.plus(1) };
         let issuer_chain = pem(&[&signing, &root])?;
         Ok(Collateral(QuoteCollateralV3 {
             pck_crl_issuer_chain: pem(&[&platform, &root])?,
-            root_ca_crl: self.crl(&root, at, until.plus(1))?,
-            pck_crl: self.crl(&platform, at, until.plus(1))?,
+            root_ca_crl: self.crl256(&root, crls, &[])?,
+            pck_crl: self.crl256(&platform, crls, &revoked)?,
             tcb_info_signature: sign(&signing.key, tcb_info.as_bytes())?,
             qe_identity_signature: sign(&signing.key, qe_identity.as_bytes())?,
             tcb_info_issuer_chain: issuer_chain.clone(),
@@ -84,12 +95,15 @@ impl DevelopmentPki {
         }))
     }
 
+    fn pck(&self, platform: &Authority<SigningKey>, firmware: u8) -> Result<Authority<SigningKey>> {
+        let issuer = ("Intel platform CA", &platform.key);
+        self.issue256(&format!("Intel PCK {firmware}"), issuer, false, vec![pck_extension(firmware)?])
+    }
+
     fn quote(&self, version: u16, tee: u32, body: &[u8], firmware: u8) -> Result<QuoteEvidence> {
         let root = self.authority256("Intel")?;
         let platform = self.issue256("Intel platform CA", ("Intel root", &root.key), true, Vec::new())?;
-        let pck = format!("Intel PCK {firmware}");
-        let issuer = ("Intel platform CA", &platform.key);
-        let pck = self.issue256(&pck, issuer, false, vec![pck_extension(firmware)?])?;
+        let pck = self.pck(&platform, firmware)?;
         let attestation = self.key256("Intel attestation key")?;
         let point = attestation.verifying_key().to_sec1_point(false);
         let public = &point.as_bytes()[1..];

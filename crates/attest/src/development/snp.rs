@@ -1,13 +1,16 @@
 //! Made-up SEV-SNP reports, with the VCEK they are signed by.
 
 use der::Encode;
+use p384::ecdsa::SigningKey;
 use p384::ecdsa::signature::Signer;
+use zeroize::Zeroizing;
 
-use super::certs::extension;
+use super::certs::{Authority, extension};
 use super::{DevelopmentPki, Guest, measurement};
 use crate::error::{Error, Result};
 use crate::keys::Hash;
 use crate::snp::SnpEvidence;
+use crate::time::{Time, Window};
 
 /// AMD's product lines; each has its own report version here.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -54,10 +57,7 @@ impl DevelopmentPki {
     /// None in practice: encoding of fixed values.
     pub fn snp(&self, guest: &Guest<'_>, product: Product) -> Result<SnpEvidence> {
         let root = self.authority384("AMD")?;
-        let chip = self.derive(&format!("chip {}", product.name()), 0);
-        let vcek = format!("VCEK {} {}", product.name(), guest.firmware);
-        let extensions = self.vcek_extensions(product, guest.firmware, &chip)?;
-        let vcek = self.issue384(&vcek, ("AMD root", &root.key), extensions)?;
+        let (vcek, chip) = self.vcek(&root, product, guest.firmware)?;
         let mut report = unsigned(guest, product, &chip);
         let signature: p384::ecdsa::Signature = vcek
             .key
@@ -70,6 +70,28 @@ impl DevelopmentPki {
             }
         }
         Ok(SnpEvidence { report: report.into(), certificates: vec![vcek.certificate.der().into()] })
+    }
+
+    /// A CRL of the development root that revokes the VCEK of a product and firmware version, good for thirty days.
+    ///
+    /// # Errors
+    /// None in practice: encoding of fixed values.
+    pub fn amd_crl(&self, revoked: (Product, u8), at: Time) -> Result<Vec<u8>> {
+        let root = self.authority384("AMD")?;
+        let (vcek, _) = self.vcek(&root, revoked.0, revoked.1)?;
+        self.crl384(&root, Window { from: at, until: at.plus(30 * 86_400) }, &[vcek.certificate])
+    }
+
+    fn vcek(
+        &self,
+        root: &Authority<SigningKey>,
+        product: Product,
+        firmware: u8,
+    ) -> Result<(Authority<SigningKey>, Zeroizing<Vec<u8>>)> {
+        let chip = self.derive(&format!("chip {}", product.name()), 0);
+        let name = format!("VCEK {} {firmware}", product.name());
+        let extensions = self.vcek_extensions(product, firmware, &chip)?;
+        Ok((self.issue384(&name, ("AMD root", &root.key), extensions)?, chip))
     }
 
     fn vcek_extensions(&self, product: Product, snp: u8, chip: &[u8]) -> Result<Vec<x509_cert::ext::Extension>> {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 
+use dcap_qvl::PckCertFlag;
 use dcap_qvl::quote::{EnclaveReport, Report, TDReport10, TDReport15};
 use dcap_qvl::tcb_info::{SvnComponent, TcbStatus as IntelStatus};
 
@@ -15,7 +16,8 @@ use crate::error::{Error, Result};
 use crate::time::Time;
 
 pub(super) fn from_quote(verified: &Verified, root: &QuoteRoot, at: Time) -> Result<ClaimSet> {
-    let parts = parts(&verified.claims.report)?;
+    let mut parts = parts(&verified.claims.report)?;
+    parts.configuration.flags.extend(platform_flags(verified));
     Ok(ClaimSet {
         technology: parts.technology,
         protects: parts.technology.protects(),
@@ -78,6 +80,18 @@ fn hardware(verified: &Verified) -> Result<Hardware> {
             evaluation: Some(claims.tcb.eval_data_number),
             date: Some(Time::from_unix(claims.platform.tcb_date_tag)),
         },
+    })
+}
+
+/// Switches of the platform, where its certificate states them (those of the Platform CA do).
+fn platform_flags(verified: &Verified) -> impl Iterator<Item = (String, bool)> {
+    let pck = &verified.claims.platform.pck;
+    let flags =
+        [("dynamic-platform", pck.dynamic_platform), ("cached-keys", pck.cached_keys), ("smt", pck.smt_enabled)];
+    flags.into_iter().filter_map(|(name, flag)| match flag {
+        PckCertFlag::True => Some((name.to_owned(), true)),
+        PckCertFlag::False => Some((name.to_owned(), false)),
+        PckCertFlag::Undefined => None,
     })
 }
 

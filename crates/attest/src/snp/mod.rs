@@ -31,6 +31,27 @@ pub struct SnpEvidence {
     pub certificates: Vec<Base64Bytes>,
 }
 
+/// Certificates of the table that a host passes to its guest beside a report (configfs-tsm's `auxblob`): entries of
+/// GUID, offset and length, closed by a zero GUID; each entry's bytes are a certificate in DER (GHCB specification
+/// 56421, section 4.1.8.1). Entries that are no certificates are left out.
+///
+/// # Errors
+/// [`Error::Malformed`] for a table that points outside of itself.
+pub fn parse_certificate_table(bytes: &[u8]) -> Result<Vec<Base64Bytes>> {
+    const WHAT: &str = "SNP certificate table";
+    let mut reader = crate::bytes::Reader::new(WHAT, bytes);
+    let mut found = Vec::new();
+    loop {
+        let (guid, offset, length) = (reader.array::<16>()?, reader.u32_le()? as usize, reader.u32_le()? as usize);
+        if crate::bytes::is_zero(&guid) {
+            return Ok(found);
+        }
+        let outside = || Error::malformed(WHAT, "an entry points outside of it");
+        let entry = bytes.get(offset..).and_then(|rest| rest.get(..length)).ok_or_else(outside)?;
+        found.extend(Certificate::parse(entry).is_ok().then(|| Base64Bytes::from(entry)));
+    }
+}
+
 /// Validates a report at a time.
 pub(crate) fn validate(evidence: &SnpEvidence, with: &Endorsements, roots: &Roots, at: Time) -> Result<ClaimSet> {
     let report = Report::parse(&evidence.report)?;

@@ -35,8 +35,10 @@ impl AttestationKey {
             return Self::from_spki(bytes);
         }
         // A TPM2B_PUBLIC is a TPMT_PUBLIC with its length in front.
-        let size = bytes.get(..2).map(|head| usize::from(u16::from_be_bytes([head[0], head[1]])));
-        let public = if size == bytes.len().checked_sub(2) { &bytes[2..] } else { bytes };
+        let public = match bytes.split_first_chunk::<2>() {
+            Some((size, rest)) if usize::from(u16::from_be_bytes(*size)) == rest.len() => rest,
+            _ => bytes,
+        };
         Self::from_tpmt(public)
     }
 
