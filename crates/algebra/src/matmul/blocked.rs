@@ -44,6 +44,13 @@ pub(crate) trait MicroKernel<T>: Copy + Sync {
     fn split_b(x: T, plane: usize) -> Self::Packed;
     /// `c[i·ldc + j] += Σ a·b` over `k <= KC` steps, for all `i < MR`, `j < NR`.
     fn tile(self, k: usize, a: &[Self::Packed], b: &[Self::Packed], c: &mut [T], ldc: usize);
+
+    /// As [`tile`](Self::tile), where only the first rows and columns (`size`) of the tile are wanted.
+    #[inline(always)]
+    fn edge(self, k: usize, a: &[Self::Packed], b: &[Self::Packed], c: &mut [T], ldc: usize, size: [usize; 2]) {
+        let _ = size;
+        self.tile(k, a, b, c, ldc);
+    }
 }
 
 /// `c += Σ a · b` over pairs of equal sizes, none of them zero.
@@ -149,7 +156,7 @@ fn panels<T: Element, K: MicroKernel<T>>(
                 kernel.tile(kc, a, b, c, n);
             } else {
                 let mut edge = [T::ZERO; MAX_TILE];
-                kernel.tile(kc, a, b, &mut edge, K::NR);
+                kernel.edge(kc, a, b, &mut edge, K::NR, [height, width]);
                 for (i, row) in edge.chunks_exact(K::NR).take(height).enumerate() {
                     for (c, &x) in c[i * n..][..width].iter_mut().zip(row) {
                         *c = c.plus(x);

@@ -15,18 +15,26 @@ const VECTORS: usize = 3;
 /// Columns of a tile.
 const NR: usize = 8 * VECTORS;
 
-/// `c += Σ a·b` mod 2^64 on one tile; with `LOW`, of the low 32 bits of each factor (exact products).
+/// `c += Σ a·b` mod 2^64 on the first `ROWS` rows and `V` vectors of a tile; with `LOW`, of the low 32 bits of each
+/// factor (exact products).
 ///
 /// # Safety
-/// `a` must be valid for reading `k·MR` words, `b` for `k·NR`, and `c` for reading and writing `NR` words at each of
-/// `i·ldc`, i < MR.
+/// `a` must be valid for reading `k·MR` words, `b` for `k·NR`, and `c` for reading and writing `8·V` words at each of
+/// `i·ldc`, i < ROWS. `ROWS <= MR` and `V <= VECTORS`.
 #[target_feature(enable = "avx512f,avx512dq")]
-unsafe fn tile<const LOW: bool>(k: usize, a: *const u64, b: *const u64, c: *mut u64, ldc: usize) {
-    let mut sums = [[_mm512_setzero_si512(); VECTORS]; MR];
+unsafe fn tile<const LOW: bool, const ROWS: usize, const V: usize>(
+    k: usize,
+    a: *const u64,
+    b: *const u64,
+    c: *mut u64,
+    ldc: usize,
+) {
+    const { assert!(ROWS <= MR && V <= VECTORS) };
+    let mut sums = [[_mm512_setzero_si512(); V]; ROWS];
     let (mut a, mut b) = (a, b);
     for _ in 0..k {
         // SAFETY: k steps of NR words are readable.
-        let ys: [__m512i; VECTORS] = std::array::from_fn(|j| unsafe { _mm512_loadu_si512(b.add(8 * j).cast()) });
+        let ys: [__m512i; V] = std::array::from_fn(|j| unsafe { _mm512_loadu_si512(b.add(8 * j).cast()) });
         for (i, sums) in sums.iter_mut().enumerate() {
             // SAFETY: k steps of MR words are readable.
             let x = _mm512_set1_epi64(unsafe { *a.add(i) }.cast_signed());
@@ -40,7 +48,7 @@ unsafe fn tile<const LOW: bool>(k: usize, a: *const u64, b: *const u64, c: *mut 
     }
     for (i, sums) in sums.iter().enumerate() {
         for (j, &sum) in sums.iter().enumerate() {
-            // SAFETY: row i has NR words from i·ldc on.
+            // SAFETY: row i has 8·V words from i·ldc on.
             unsafe {
                 let at = c.add(i * ldc + 8 * j).cast();
                 _mm512_storeu_si512(at, _mm512_add_epi64(_mm512_loadu_si512(at.cast_const()), sum));
@@ -50,12 +58,20 @@ unsafe fn tile<const LOW: bool>(k: usize, a: *const u64, b: *const u64, c: *mut 
 }
 
 impl Avx512 {
-    /// `c += Σ a·b` on one tile, of whole words or (`LOW`) of their low halves.
+    /// `c += Σ a·b` on part of a tile, of whole words or (`LOW`) of their low halves.
     #[inline(always)]
-    fn words<const LOW: bool>(self, k: usize, a: &[u64], b: &[u64], c: &mut [u64], ldc: usize) {
-        assert!(a.len() >= k * MR && b.len() >= k * NR && c.len() >= (MR - 1) * ldc + NR, "tile sizes");
+    fn words<const LOW: bool, const ROWS: usize, const V: usize>(
+        self,
+        k: usize,
+        a: &[u64],
+        b: &[u64],
+        c: &mut [u64],
+        ldc: usize,
+    ) {
+        assert!(a.len() >= k * MR && b.len() >= k * NR, "panel sizes");
+        assert!(c.len() >= (ROWS - 1) * ldc + 8 * V, "tile sizes");
         // SAFETY: the token proves AVX-512 F and DQ; the lengths that `tile` needs are asserted.
-        unsafe { tile::<LOW>(k, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), ldc) }
+        unsafe { tile::<LOW, ROWS, V>(k, a.as_ptr(), b.as_ptr(), c.as_mut_ptr(), ldc) }
     }
 }
 
@@ -77,7 +93,18 @@ impl MicroKernel<u64> for Avx512 {
     }
 
     fn tile(self, k: usize, a: &[u64], b: &[u64], c: &mut [u64], ldc: usize) {
-        self.words::<false>(k, a, b, c, ldc);
+        self.words::<false, MR, VECTORS>(k, a, b, c, ldc);
+    }
+
+    fn edge(self, k: usize, a: &[u64], b: &[u64], c: &mut [u64], ldc: usize, size: [usize; 2]) {
+        match size {
+            [..=4, ..=8] => self.words::<false, 4, 1>(k, a, b, c, ldc),
+            [..=4, ..=16] => self.words::<false, 4, 2>(k, a, b, c, ldc),
+            [..=4, _] => self.words::<false, 4, 3>(k, a, b, c, ldc),
+            [_, ..=8] => self.words::<false, MR, 1>(k, a, b, c, ldc),
+            [_, ..=16] => self.words::<false, MR, 2>(k, a, b, c, ldc),
+            _ => self.words::<false, MR, 3>(k, a, b, c, ldc),
+        }
     }
 }
 
@@ -113,13 +140,13 @@ impl MicroKernel<u128> for Avx512 {
         let (a0, a0_high, a1) = (&a[..k * MR], &a[k * MR..2 * k * MR], &a[2 * k * MR..]);
         let plane = |p: usize| &b[p * k * NR..][..k * NR];
         let mut cross = [0u64; MR * NR];
-        self.words::<false>(k, a0, plane(0), &mut cross, NR);
-        self.words::<false>(k, a1, plane(1), &mut cross, NR);
+        self.words::<false, MR, VECTORS>(k, a0, plane(0), &mut cross, NR);
+        self.words::<false, MR, VECTORS>(k, a1, plane(1), &mut cross, NR);
         let mut sums = cross.map(|x| u128::from(x) << 64);
         for (limb, at) in LIMBS.into_iter().enumerate() {
             for (a, shift) in [(a0, at), (a0_high, at + 32)] {
                 let mut products = [0u64; MR * NR];
-                self.words::<true>(k, a, plane(2 + limb), &mut products, NR);
+                self.words::<true, MR, VECTORS>(k, a, plane(2 + limb), &mut products, NR);
                 for (sum, &product) in sums.iter_mut().zip(&products) {
                     *sum = sum.wrapping_add(u128::from(product) << shift);
                 }
