@@ -51,17 +51,21 @@ pub(super) async fn position<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Resul
     let numbers = Tensor::from_fn(values.shape(), |i| (i / per_row.max(1)) as u64);
     let mut positions = Share::public(call.role, &numbers);
     let order = order_of(call.dtype);
-    while values.shape()[0] > 1 {
+    for level in 0u64.. {
         let n = values.shape()[0];
+        if n <= 1 {
+            break;
+        }
+        let party = call.party.narrow(level);
         let pairs = n / 2 * 2;
         let side = |t: &Share<R>, from: usize| -> Result<Share<R>> { Ok(t.try_map(|t| t.slice(0, from, pairs, 2))?) };
         let side64 = |t: &Share<u64>, from: usize| -> Result<Share<u64>> { Ok(t.try_map(|t| t.slice(0, from, pairs, 2))?) };
         let (left, right) = (side(&values, 0)?, side(&values, 1)?);
         let right_wins = match call.op {
-            Op::ArgMin => replicated::less(call.party, &right, &left, order).await?,
-            _ => replicated::less(call.party, &left, &right, order).await?,
+            Op::ArgMin => replicated::less(&party, &right, &left, order).await?,
+            _ => replicated::less(&party, &left, &right, order).await?,
         };
-        let (for_values, for_positions) = (call.party.narrow("value"), call.party.narrow("position"));
+        let (for_values, for_positions) = (party.narrow("value"), party.narrow("position"));
         let (left_at, right_at) = (side64(&positions, 0)?, side64(&positions, 1)?);
         let (better, at) = futures::try_join!(
             replicated::select(&for_values, &right_wins, &right, &left),

@@ -123,7 +123,6 @@ fn numeric(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result<Plai
         DType::U64 if matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Sum) => {
             modular(op, attrs, args, env)
         }
-        DType::I64 | DType::U64 if op == Op::Clip => Err(unsupported(op, args)),
         DType::I64 | DType::U64 => whole_numbers(op, attrs, args, env),
         DType::Fixed { .. } if !products && is_ordered(op) => whole_numbers(op, attrs, args, env),
         _ => real_numbers(op, attrs, args, env),
@@ -158,6 +157,12 @@ fn is_comparison(op: Op) -> bool {
 
 fn whole_numbers(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result<Plain> {
     let args: Vec<Tensor<i128>> = args.iter().map(|a| cast::scaled(a)).collect();
+    if op == Op::Clip {
+        // A whole number is at least 2.5 if and only if it is at least 3.
+        let limit = |name, open: f64| attrs.real(name).unwrap_or(open);
+        let (low, high) = (limit("low", -2e19).ceil() as i128, limit("high", 2e19).floor() as i128);
+        return cast::from_exact(&args[0].map(|x| (*x).max(low).min(high)), env.dtype);
+    }
     match generic(op, attrs, &args, env)? {
         Generic::Numbers(x) => cast::from_exact(&x, env.dtype),
         Generic::Other(plain) => Ok(plain),

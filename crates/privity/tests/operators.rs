@@ -1,0 +1,205 @@
+//! Every operator of the language on replicated shares, run by three players, against plaintext.
+
+use std::collections::BTreeMap;
+
+use privity::algebra::Tensor;
+use privity::{LocalData, LocalOptions, Plain, Program, run_local};
+
+/// Runs `name = expression` lines on a committee over inputs x, y : 2×3, v : 6, positive p : 2×3, square m : 3×3, and
+/// returns each result's largest error against plaintext.
+fn errors(dtype: &str, lines: &[(&str, &str)], inputs: &[(&str, &[usize], Vec<f64>)]) -> BTreeMap<String, (f64, f64)> {
+    let mut text = String::from("computation operators\n  player a, b, c, reader\n  placement trio = replicated(a, b, c)\n");
+    for (name, shape, _) in inputs {
+        let dims: Vec<String> = shape.iter().map(usize::to_string).collect();
+        let shape = if dims.is_empty() { String::new() } else { format!("[{}]", dims.join(", ")) };
+        let raw = if dtype.starts_with("fixed") { "f64" } else { dtype };
+        text += &format!("  input {name} : {raw}{shape} at a\n");
+    }
+    text += &format!("  on trio as {dtype}\n");
+    for (name, expression) in lines {
+        text += &format!("    {name} = {expression}\n");
+    }
+    for (name, _) in lines {
+        text += &format!("  release {name} to reader as \"{name}\"\n");
+    }
+    let program = Program::parse("operators.pv", &text).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let plain = |shape: &[usize], values: &[f64]| {
+        let t = Tensor::new(shape, values.to_vec()).unwrap();
+        match dtype {
+            "i64" => Plain::I64(t.map(|v| *v as i64)),
+            "u64" => Plain::U64(t.map(|v| *v as u64)),
+            "bool" => Plain::Bool(t.map(|v| *v != 0.0)),
+            _ => Plain::F64(t),
+        }
+    };
+    let inputs = inputs.iter().map(|(n, shape, v)| ((*n).to_owned(), plain(shape, v))).collect();
+    let data = LocalData::of(&program, inputs, &BTreeMap::new(), &BTreeMap::new()).unwrap();
+    let options = LocalOptions { compare: true, ..LocalOptions::default() };
+    let report = run_local(&program, data, &options).unwrap_or_else(|e| panic!("{e}\n{text}"));
+    let outputs = report.comparison.unwrap();
+    assert_eq!(outputs.len(), lines.len());
+    outputs.into_iter().map(|(name, c)| (name, (c.absolute, c.relative))).collect()
+}
+
+fn real_inputs() -> Vec<(&'static str, &'static [usize], Vec<f64>)> {
+    vec![
+        ("x", &[2, 3], vec![1.5, -2.25, 0.0, 7.75, -0.5, 3.0]),
+        ("y", &[2, 3], vec![-1.5, -2.25, 4.0, 2.5, 0.125, -3.0]),
+        ("p", &[2, 3], vec![0.5, 1.0, 2.0, 10.0, 3.75, 100.0]),
+        ("v", &[6], vec![3.0, -1.0, 2.0, 2.0, 9.5, -7.0]),
+        ("m", &[3, 3], vec![2.0, 1.0, 0.0, 1.0, 3.0, 1.0, 0.0, 1.0, 4.0]),
+    ]
+}
+
+/// Holds every result of real numbers to a bound.
+fn hold(dtype: &str, bound: f64, lines: &[(&str, &str)]) {
+    for (name, (absolute, _)) in errors(dtype, lines, &real_inputs()) {
+        assert!(absolute <= bound, "{dtype} {name}: error {absolute:e} above {bound:e}");
+    }
+}
+
+const LINEAR: &[(&str, &str)] = &[
+    ("added", "x + y"),
+    ("taken", "x - y"),
+    ("turned", "-x"),
+    ("with_constant", "x + 0.5"),
+    ("summed", "sum(x)"),
+    ("rows_summed", "sum(x, axis=1)"),
+    ("kept", "sum(x, axis=0, keepdims=true)"),
+    ("running", "cumsum(x, axis=1)"),
+    ("reshaped", "reshape(x, shape=[3, 2])"),
+    ("transposed", "transpose(x)"),
+    ("indexed", "x[1, 0:2]"),
+    ("joined", "concat(x, y, axis=0)"),
+    ("stacked", "stack(x, y, axis=1)"),
+    ("spread", "broadcast(v[0:3], shape=[2, 3])"),
+    ("expanded", "expand_dims(x, axis=1)"),
+    ("squeezed", "squeeze(expand_dims(x, axis=0), axis=0)"),
+    ("diagonal_of", "diagonal(m)"),
+];
+
+const PRODUCTS: &[(&str, &str)] = &[
+    ("multiplied", "x * y"),
+    ("scaled", "x * 2.5"),
+    ("squared", "square(x)"),
+    ("matrices", "x @ m"),
+    ("vector", "m @ v[0:3]"),
+    ("inner", "dot(v, v)"),
+    ("averaged", "mean(x)"),
+    ("rows_averaged", "mean(x, axis=1)"),
+    ("spread_of", "variance(x, axis=0)"),
+    ("sample_spread", "variance(v, ddof=1)"),
+];
+
+const ORDERS: &[(&str, &str)] = &[
+    ("less_than", "cast(x < y, type=T)"),
+    ("at_most", "cast(x <= y, type=T)"),
+    ("more", "cast(x > y, type=T)"),
+    ("at_least", "cast(x >= y, type=T)"),
+    ("same", "cast(x == y, type=T)"),
+    ("differs", "cast(x != y, type=T)"),
+    ("chosen", "select(x < y, x, y)"),
+    ("lesser", "minimum(x, y)"),
+    ("greater_of", "maximum(x, y)"),
+    ("least_of", "min(x)"),
+    ("columns_least", "min(x, axis=0)"),
+    ("greatest", "max(x, axis=1, keepdims=true)"),
+    ("magnitude", "abs(x)"),
+    ("sign_of", "sign(x)"),
+    ("rectified", "relu(x)"),
+    ("first_least", "argmin(v)"),
+    ("first_greatest", "argmax(x, axis=1)"),
+    ("both", "cast((x < y) and (x > -2), type=T)"),
+    ("either", "cast((x < y) or (x == 0), type=T)"),
+    ("one", "cast(logical_xor(x < y, x < 0), type=T)"),
+    ("neither", "cast(not (x < y), type=T)"),
+    ("some", "cast(any(x > 7, axis=1), type=T)"),
+    ("every", "cast(all(x > -3), type=T)"),
+    ("mixed", "select(x > 0, x < y, y < 0)"),
+    ("truthy", "cast(cast(x, type=bool), type=T)"),
+];
+
+fn typed<'a>(lines: &[(&'a str, &str)], dtype: &str) -> Vec<(&'a str, String)> {
+    lines.iter().map(|(n, e)| (*n, e.replace("type=T", &format!("type={dtype}")))).collect()
+}
+
+fn hold_typed(dtype: &str, bound: f64, lines: &[(&str, &str)]) {
+    let lines = typed(lines, dtype);
+    let lines: Vec<(&str, &str)> = lines.iter().map(|(n, e)| (*n, e.as_str())).collect();
+    hold(dtype, bound, &lines);
+}
+
+#[test]
+fn linear_operators_are_exact() {
+    for dtype in ["fixed<64, 16>", "fixed<64, 20>", "fixed<128, 40>"] {
+        hold(dtype, 0.0, LINEAR);
+    }
+}
+
+#[test]
+fn products_err_by_a_few_units() {
+    for (dtype, unit) in [("fixed<64, 16>", 2f64.powi(-16)), ("fixed<64, 20>", 2f64.powi(-20)), ("fixed<128, 40>", 2f64.powi(-40))] {
+        hold(dtype, 16.0 * unit, PRODUCTS);
+    }
+}
+
+#[test]
+fn orders_and_choices_are_exact() {
+    for dtype in ["fixed<64, 16>", "fixed<128, 40>"] {
+        hold_typed(dtype, 0.0, ORDERS);
+        hold(dtype, 2f64.powi(-16), &[("limited", "clip(x, low=-1.1, high=2.3)")]);
+    }
+}
+
+#[test]
+fn functions_of_real_numbers() {
+    let lines = &[
+        ("divided", "x / p"),
+        ("inverse", "reciprocal(p)"),
+        ("root", "sqrt(p)"),
+        ("inverse_root", "inverse_sqrt(p)"),
+        ("deviation", "std(x, axis=0)"),
+        ("sample_deviation", "std(v, ddof=1)"),
+        ("exponential", "exp(y)"),
+        ("logarithm", "log(p)"),
+        ("logistic", "sigmoid(x)"),
+        ("tangent", "tanh(x)"),
+    ];
+    hold("fixed<64, 16>", 2e-3, lines);
+    hold("fixed<128, 40>", 1e-6, lines);
+}
+
+#[test]
+fn integers_are_exact() {
+    let whole = vec![
+        ("x", &[2, 3][..], vec![4.0, -2.0, 0.0, 7.0, -5.0, 3.0]),
+        ("y", &[2, 3][..], vec![-4.0, -2.0, 4.0, 2.0, 1.0, -3.0]),
+        ("v", &[6][..], vec![3.0, -1.0, 2.0, 2.0, 9.0, -7.0]),
+        ("m", &[3, 3][..], vec![2.0, 1.0, 0.0, 1.0, 3.0, 1.0, 0.0, 1.0, 4.0]),
+    ];
+    let mut lines: Vec<(&str, String)> = typed(ORDERS, "i64");
+    let exact = ["with_constant", "scaled", "averaged", "rows_averaged", "spread_of", "sample_spread"];
+    for (name, expression) in LINEAR.iter().chain(PRODUCTS).filter(|(n, _)| !exact.contains(n)) {
+        lines.push((name, (*expression).to_owned()));
+    }
+    lines.push(("limited", "clip(x, low=-3, high=4)".to_owned()));
+    let lines: Vec<(&str, &str)> = lines.iter().map(|(n, e)| (*n, e.as_str())).collect();
+    for (name, (absolute, _)) in errors("i64", &lines, &whole) {
+        assert_eq!(absolute, 0.0, "{name}");
+    }
+}
+
+#[test]
+fn casts_between_types_on_shares() {
+    let lines = &[
+        ("wider", "cast(x, type=fixed<128, 40>)"),
+        ("narrower", "cast(cast(x, type=fixed<128, 40>), type=fixed<64, 10>)"),
+        ("whole", "cast(x * 4.0, type=i64)"),
+        ("back", "cast(cast(v, type=i64), type=fixed<64, 16>)"),
+    ];
+    // Numbers are multiples of 1/4, so all but rounding halves is exact; a half may go either way.
+    for (name, (absolute, _)) in errors("fixed<64, 16>", lines, &real_inputs()) {
+        let bound = if ["whole", "back"].contains(&name.as_str()) { 1.0 } else { 2f64.powi(-10) };
+        assert!(absolute <= bound, "{name}: {absolute:e}");
+    }
+}
