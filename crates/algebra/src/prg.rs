@@ -9,6 +9,7 @@ use aes::Aes128Enc;
 use aes::cipher::{KeyIvInit, StreamCipher, StreamCipherSeek};
 use ctr::Ctr128LE;
 use rayon::prelude::*;
+use subtle::ConstantTimeEq;
 use zeroize::{Zeroize, ZeroizeOnDrop};
 
 use crate::bits::Bits;
@@ -21,9 +22,15 @@ const BLOCK: usize = 16;
 /// Bytes a thread produces at a time (a multiple of [`BLOCK`]).
 const PIECE: usize = 1 << 18;
 
-/// A 128-bit seed. Wiped when dropped; `Debug` does not show it.
-#[derive(Clone, PartialEq, Eq, Zeroize, ZeroizeOnDrop)]
+/// A 128-bit seed. Wiped when dropped; `Debug` does not show it, and comparison takes constant time.
+#[derive(Clone, Eq, Zeroize, ZeroizeOnDrop)]
 pub struct Seed(pub [u8; 16]);
+
+impl PartialEq for Seed {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.ct_eq(&other.0).into()
+    }
+}
 
 impl fmt::Debug for Seed {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -35,6 +35,8 @@ proptest! {
         let mut c = a.clone();
         c.and_assign(&b);
         c.xor_assign(&b);
+        c.not_assign();
+        c.not_assign();
         prop_assert!(c == a.not().and(&b));
     }
 

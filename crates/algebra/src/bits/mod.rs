@@ -144,6 +144,12 @@ impl Bits {
         self.zip_assign(other, |a, b| a & b);
     }
 
+    /// `self = ¬self`.
+    pub fn not_assign(&mut self) {
+        self.words.iter_mut().for_each(|w| *w = !*w);
+        self.clear_tail();
+    }
+
     /// `(x0 ∧ y0) ⊕ (x1 ∧ y1)` in one pass: what a player computes for a conjunction of replicated shares.
     #[must_use]
     pub fn and_xor2(x0: &Self, y0: &Self, x1: &Self, y1: &Self) -> Self {
