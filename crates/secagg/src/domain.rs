@@ -8,9 +8,16 @@ pub(crate) const VERSION: u8 = 1;
 pub(crate) const CONTEXT_COMMITTEE: &str = "privity secagg v1 context of a committee round";
 pub(crate) const CONTEXT_PAIRWISE: &str = "privity secagg v1 context of a pairwise round";
 pub(crate) const CONTEXT_PAILLIER: &str = "privity secagg v1 context of a homomorphic round";
+pub(crate) const CONTEXT_CLERKS: &str = "privity secagg v1 context of a round by clerks";
+pub(crate) const CLERKS: &str = "privity secagg v1 digest of clerks and recipient";
 pub(crate) const COMMITTEE: &str = "privity secagg v1 digest of a committee";
 
 pub(crate) const SIGN_CONTRIBUTION: &[u8] = b"privity secagg v1 contribution\0";
+pub(crate) const SIGN_SHARED: &[u8] = b"privity secagg v1 contribution shared among clerks\0";
+pub(crate) const SIGN_TALLY: &[u8] = b"privity secagg v1 tally of a clerk\0";
+pub(crate) const SEAL_SHARES: &[u8] = b"privity secagg v1 shares for a clerk\0";
+pub(crate) const SEAL_MASK: &[u8] = b"privity secagg v1 mask for the recipient\0";
+pub(crate) const CLERK_SHARES: &[u8; 32] = b"privity secagg v1 clerk randoms\0";
 pub(crate) const SIGN_ENCRYPTED: &[u8] = b"privity secagg v1 encrypted vector\0";
 pub(crate) const SIGN_VOTE: &[u8] = b"privity secagg v1 vote for an inclusion list\0";
 pub(crate) const SIGN_ANSWER: &[u8] = b"privity secagg v1 answer of an aggregator\0";
@@ -57,6 +64,10 @@ pub(crate) enum Kind {
     Agreed = 22,
     Agreements = 23,
     Reveal = 24,
+    Shared = 26,
+    ForClerk = 27,
+    ForRecipient = 28,
+    Tally = 29,
     Encrypted = 32,
     Request = 33,
     Decrypted = 34,

@@ -128,6 +128,14 @@ pub enum Error {
         /// The other.
         second: Identity,
     },
+    /// The tallies of the clerks do not fit each other.
+    #[error("the tallies contradict each other: {culprit} or one of the {others} before it is wrong")]
+    Contradiction {
+        /// Whose tally does not fit those that came before.
+        culprit: Identity,
+        /// How many came before.
+        others: usize,
+    },
     /// Fewer than the minimum or threshold are left.
     #[error("{have} {what}, but {need} are needed")]
     TooFew {
@@ -181,6 +189,7 @@ impl Error {
             Error::Unaccepted { .. } => "secagg.unaccepted",
             Error::Equivocation { .. } => "secagg.equivocation",
             Error::AnswersDiffer { .. } => "secagg.answers-differ",
+            Error::Contradiction { .. } => "secagg.contradiction",
             Error::TooFew { .. } => "secagg.too-few",
             Error::Unrecoverable { .. } => "secagg.unrecoverable",
             Error::Budget { .. } => "secagg.budget",
@@ -206,7 +215,8 @@ impl Error {
             | Error::Broken { .. }
             | Error::Coordinator { .. }
             | Error::Equivocation { .. }
-            | Error::AnswersDiffer { .. } => Fault::Peer,
+            | Error::AnswersDiffer { .. }
+            | Error::Contradiction { .. } => Fault::Peer,
         }
     }
 
@@ -219,6 +229,7 @@ impl Error {
             | Error::Second { culprit, .. }
             | Error::Late { culprit, .. }
             | Error::Sealed { culprit, .. }
+            | Error::Contradiction { culprit, .. }
             | Error::Broken { culprit, .. } => Some(*culprit),
             Error::Unrecoverable { owner, .. } | Error::Budget { owner } => Some(*owner),
             _ => None,
@@ -241,6 +252,7 @@ impl Error {
                 "do not go on with this coordinator; keep its messages, they are evidence"
             }
             Error::Unaccepted { .. } => "propose the list without these contributions",
+            Error::Contradiction { .. } => "read the board again with another set of clerks",
             Error::AnswersDiffer { .. } => "ask a third aggregator that knows the seeds, and the operators of both",
             Error::TooFew { .. } | Error::Unrecoverable { .. } => "nothing was revealed; run another round",
             Error::Budget { .. } => "leave this owner out, add more noise, or agree on another budget",

@@ -6,6 +6,7 @@
 //! | protocol | client's messages | who must be honest |
 //! |---|---|---|
 //! | [`committee`] (the default) | one | one of n aggregators, or all but t − 1 of them |
+//! | [`clerks`] | one | the recipient, or all but t of the clerks |
 //! | [`pairwise`] | five | a bounded share of each client's neighbours; see [`pairwise::Server`] |
 //! | [`paillier`] | one | the server and the key holder do not collude, and the server follows the protocol |
 //!
@@ -13,6 +14,7 @@
 //! long-term key whose fingerprint, its [`Identity`], the enroller admitted.
 
 pub mod ballot;
+pub mod clerks;
 pub mod committee;
 mod domain;
 pub mod dp;

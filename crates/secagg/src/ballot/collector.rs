@@ -53,7 +53,7 @@ impl<E: Enrolment, P: Electorate> Collector<E, P> {
     ///
     /// # Errors
     /// [`Error::NotEnrolled`], [`Error::Second`] (a different contribution of the same identity), [`Error::Sealed`] (it
-    /// was excluded), or what makes the message no contribution to this round. The state is unchanged.
+    /// was excluded), [`Error::Late`] (the round is full), or what makes the message no contribution to this round. The state is unchanged.
     pub fn accept(&mut self, message: &[u8]) -> Result<Accepted, Error> {
         let Split { client, digest, deposits } = self.electorate.split(message, &self.context, &self.task)?;
         if !self.enrolment.admits(&client) {
@@ -65,6 +65,9 @@ impl<E: Enrolment, P: Electorate> Collector<E, P> {
         match self.accepted.get(&client) {
             Some(known) if *known == digest => return Ok(Accepted::Repeated { client }),
             Some(_) => return Err(Error::Second { message: "contribution", culprit: client }),
+            None if self.accepted.len() == self.electorate.most() => {
+                return Err(Error::Late { message: "contribution", culprit: client });
+            }
             None => self.accepted.insert(client, digest),
         };
         Ok(Accepted::New { client, deposits })

@@ -2,10 +2,10 @@
 
 use std::collections::BTreeMap;
 
-use super::Electorate;
+use super::{Approved, Electorate};
 use crate::domain::{self, Kind};
 use crate::error::Error;
-use crate::identity::Identity;
+use crate::identity::{Identity, Signer};
 use crate::task::Task;
 use crate::wire::{Bytes32, Reader, digest, open, start};
 
@@ -102,6 +102,12 @@ pub(crate) struct Vote {
 }
 
 impl Vote {
+    /// A voter's signature over the list that it approved.
+    pub(crate) fn sign(signer: &Signer, member: usize, approved: &Approved, context: &Bytes32) -> Self {
+        let signature = signer.sign(domain::SIGN_VOTE, &Self::signed(context, approved.list()));
+        Self { member, list: *approved.list(), signature }
+    }
+
     pub(crate) fn signed(context: &Bytes32, list: &Bytes32) -> Vec<u8> {
         [&context[..], list].concat()
     }

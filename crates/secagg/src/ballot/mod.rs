@@ -5,14 +5,25 @@
 
 mod collector;
 mod list;
+mod voter;
 
 pub use collector::{Accepted, Closed, Collector};
 pub(crate) use list::Vote;
 pub use list::{Frozen, InclusionList};
+pub use voter::{Approved, Deposited, Memory};
 
 use crate::error::Error;
 use crate::identity::{Identity, PublicKey};
 use crate::task::Task;
+
+/// What keeps two different inclusion lists of one round from both being answered.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Lists {
+    /// The overlap of any two quorums, 2q − n, exceeds the number of aggregators that may be corrupt.
+    Prevented,
+    /// Nothing but the assumption that aggregators follow the protocol (up to t − 1 may still pool what they see).
+    Assumed,
+}
 
 /// Those who vote for a list, and how they split contributions among themselves. Implemented by the protocols' parameters
 /// and by nothing else.
@@ -26,6 +37,9 @@ pub trait Electorate: sealed::Sealed {
     /// What everything in a round is bound to.
     #[doc(hidden)]
     fn context(&self, task: &Task) -> [u8; 32];
+    /// The most contributions of one list.
+    #[doc(hidden)]
+    fn most(&self) -> usize;
     /// Verifies a contribution and takes it apart.
     #[doc(hidden)]
     fn split(&self, message: &[u8], context: &[u8; 32], task: &Task) -> Result<Split, Error>;

@@ -4,32 +4,15 @@ use std::collections::BTreeMap;
 
 use super::Committee;
 use super::messages::{Answer, Deposit};
-use crate::ballot::{Electorate, Frozen, InclusionList, Vote};
-use crate::domain::{self, Kind};
+use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory, Vote};
+use crate::domain;
 use crate::error::Error;
 use crate::identity::{Enrolment, Identity, Signer};
 use crate::mask::{Seed, Sign};
 use crate::seal::OpenKey;
 use crate::task::Task;
 use crate::vector::Vector;
-use crate::wire::{Bytes32, open, start};
-
-/// What became of a deposit.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Deposited {
-    /// It is new.
-    New,
-    /// The same contribution was deposited before.
-    Repeated,
-}
-
-/// What an aggregator must not forget over a restart, lest it support two lists: to be stored durably, under the
-/// round, *before* the vote or answer that comes with it leaves.
-#[derive(Clone, Copy, PartialEq, Eq, Debug, Default)]
-pub struct Memory {
-    /// The one list that it supports.
-    list: Option<Bytes32>,
-}
+use crate::wire::Bytes32;
 
 /// What both states share.
 struct Core {
@@ -55,9 +38,6 @@ pub struct Collecting<E> {
     core: Core,
     enrolment: E,
 }
-
-/// A list that was found fit to vote for.
-pub struct Approved(Bytes32);
 
 /// Has voted; waits for the frozen list.
 pub struct AwaitFrozen {
@@ -119,16 +99,15 @@ impl<E: Enrolment> Collecting<E> {
         let list = InclusionList::decode_proposal(message, &self.core.context, &self.core.task)?;
         let digest = list.digest(&self.core.context);
         self.core.check_list(&list, digest)?;
-        Ok(Approved(digest))
+        Ok(Approved::new(digest))
     }
 
     /// Votes. Store the memory before the vote leaves; no other list will be supported in this round.
     #[must_use]
     pub fn vote(self, approved: Approved) -> (AwaitFrozen, Memory, Vec<u8>) {
         let mut core = self.core;
-        core.memory.list = Some(approved.0);
-        let signature = core.signer.sign(domain::SIGN_VOTE, &Vote::signed(&core.context, &approved.0));
-        let vote = Vote { member: core.position, list: approved.0, signature }.encode(&core.context);
+        core.memory = approved.memory();
+        let vote = Vote::sign(&core.signer, core.position, &approved, &core.context).encode(&core.context);
         let memory = core.memory;
         (AwaitFrozen { core }, memory, vote)
     }
@@ -161,7 +140,7 @@ impl AwaitFrozen {
     pub fn answer(self, frozen: &Frozen) -> Result<(Memory, Vec<u8>), Error> {
         let mut core = self.core;
         core.check_list(frozen.list(), frozen.digest())?;
-        core.memory.list = Some(frozen.digest());
+        core.memory = Approved::new(frozen.digest()).memory();
         let mut sums = Vec::new();
         for set in 0..core.committee.sets_of(core.position).count() {
             let mut sum = Vector::zeros(core.task.ring, core.task.len as usize);
@@ -196,39 +175,6 @@ impl Core {
 
     /// One list a round, and only contributions that were accepted here.
     fn check_list(&self, list: &InclusionList, digest: Bytes32) -> Result<(), Error> {
-        if self.memory.list.is_some_and(|supported| supported != digest) {
-            return Err(Error::Equivocation { message: "inclusion list" });
-        }
-        let missing: Vec<_> = list
-            .entries()
-            .filter(|(client, digest)| self.seeds.get(client).is_none_or(|entry| entry.digest != **digest))
-            .map(|(client, _)| *client)
-            .collect();
-        if missing.is_empty() { Ok(()) } else { Err(Error::Unaccepted { missing }) }
-    }
-}
-
-impl Memory {
-    /// Its bytes for a store.
-    #[must_use]
-    pub fn encode(&self, task: &Task, committee: &Committee) -> Vec<u8> {
-        let mut out = start(Kind::Memory, &committee.context(task), 32);
-        out.extend_from_slice(self.list.as_ref().map_or(&[], |list| &list[..]));
-        out
-    }
-
-    /// # Errors
-    /// [`Error::Malformed`], [`Error::Version`] or [`Error::OtherRound`].
-    pub fn decode(bytes: &[u8], task: &Task, committee: &Committee) -> Result<Self, Error> {
-        let reader = open(bytes, Kind::Memory, &committee.context(task), "memory")?;
-        match reader.rest() {
-            [] => Ok(Self { list: None }),
-            rest => {
-                let list = rest
-                    .try_into()
-                    .map_err(|_| Error::Malformed { message: "memory", what: "neither empty nor one digest" })?;
-                Ok(Self { list: Some(list) })
-            }
-        }
+        self.memory.check(list, digest, |client| self.seeds.get(client).map(|entry| &entry.digest))
     }
 }

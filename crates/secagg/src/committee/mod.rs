@@ -33,11 +33,11 @@ mod client;
 mod combiner;
 mod messages;
 
-pub use aggregator::{Approved, AwaitFrozen, Collecting, Deposited, Memory};
+pub use aggregator::{AwaitFrozen, Collecting};
 pub use client::contribute;
 pub use combiner::Combiner;
 
-pub use crate::ballot::{Accepted, Closed, Collector, Frozen, InclusionList};
+pub use crate::ballot::{Accepted, Approved, Closed, Collector, Deposited, Frozen, InclusionList, Lists, Memory};
 
 use crate::ballot::{Electorate, Split, sealed};
 use crate::domain;
@@ -57,15 +57,6 @@ pub struct Member {
     pub key: PublicKey,
     /// Its key for sealing.
     pub seal: SealKey,
-}
-
-/// What keeps two different inclusion lists of one round from both being answered.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Lists {
-    /// The overlap of any two quorums, 2q − n, exceeds the number of aggregators that may be corrupt.
-    Prevented,
-    /// Nothing but the assumption that aggregators follow the protocol (up to t − 1 may still pool what they see).
-    Assumed,
 }
 
 /// The aggregators of a round and their thresholds. Part of the agreement.
@@ -200,6 +191,10 @@ impl Electorate for Committee {
         }
         let thresholds = [self.threshold as u8, self.quorum as u8, self.corrupt as u8];
         task.context(domain::CONTEXT_COMMITTEE, &digest(domain::COMMITTEE, &[&thresholds, &listed]))
+    }
+
+    fn most(&self) -> usize {
+        u32::MAX as usize
     }
 
     fn split(&self, message: &[u8], context: &Bytes32, task: &Task) -> Result<Split, Error> {

@@ -22,12 +22,12 @@ use crate::vector::Vector;
 /// Noise on integers, sampled exactly.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Noise {
-    /// The discrete Gaussian: Pr[x] ∝ exp(−x²/2σ²).
+    /// The discrete Gaussian: Pr(x) ∝ exp(−x²/2σ²).
     Gaussian {
         /// σ².
         variance: Rational,
     },
-    /// The discrete Laplace: Pr[x] ∝ exp(−|x|/b).
+    /// The discrete Laplace: Pr(x) ∝ exp(−|x|/b).
     Laplace {
         /// b.
         scale: Rational,

@@ -90,7 +90,7 @@ fn bernoulli_exp_small<R: CryptoRng + ?Sized>(numerator: u128, denominator: u128
     k % 2 == 1
 }
 
-/// A sample x with Pr[x] ∝ exp(−|x|/b) (algorithm 2), b being `scale`. Expected O(1) draws.
+/// A sample x with Pr(x) ∝ exp(−|x|/b) (algorithm 2), b being `scale`. Expected O(1) draws.
 #[must_use]
 pub fn discrete_laplace<R: CryptoRng + ?Sized>(scale: Rational, rng: &mut R) -> i64 {
     let (t, s) = (u128::from(scale.numerator), u128::from(scale.denominator));
@@ -111,7 +111,7 @@ pub fn discrete_laplace<R: CryptoRng + ?Sized>(scale: Rational, rng: &mut R) -> 
     }
 }
 
-/// A sample x with Pr[x] ∝ exp(−x²/2σ²) (algorithm 3), σ² being `variance`. Expected O(1) draws.
+/// A sample x with Pr(x) ∝ exp(−x²/2σ²) (algorithm 3), σ² being `variance`. Expected O(1) draws.
 #[must_use]
 pub fn discrete_gaussian<R: CryptoRng + ?Sized>(variance: Rational, rng: &mut R) -> i64 {
     let (numerator, denominator) = (u128::from(variance.numerator), u128::from(variance.denominator));

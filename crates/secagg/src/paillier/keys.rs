@@ -61,7 +61,7 @@ impl PaillierKey {
     /// The arithmetic modulo N².
     pub(super) fn ring(&self) -> FixedMontyParams<64> {
         // The square of an odd number is odd.
-        FixedMontyParams::new_vartime(Odd::new(square(&self.n)).unwrap_or(Odd::<U4096>::default()))
+        FixedMontyParams::new_vartime(Odd::new(square(&self.n)).unwrap_or_default())
     }
 
     /// A ciphertext from its bytes: a number in [1, N²).
@@ -229,7 +229,7 @@ fn residue(ciphertext: &U4096, p: &U1024, q: &U1024) -> U1024 {
 
 /// A number known to be odd: a prime of a key, or its square.
 fn odd<const LIMBS: usize>(number: &Uint<LIMBS>) -> Odd<Uint<LIMBS>> {
-    Odd::new(*number).unwrap_or(Odd::<Uint<LIMBS>>::default())
+    Odd::new(*number).unwrap_or_default()
 }
 
 /// A uniform number below `bound`, which has its top bit set.

@@ -1,8 +1,8 @@
 //! Multiplication modulo N², 4096 bits: all that encrypting and adding ciphertexts spend their time on.
 //!
-//! One loop over both operands with two independent chains of carries (Koç, Acar, Kaliski 1996, "Analyzing and Comparing
-//! Montgomery Multiplication Algorithms", the finely integrated scan) is twice as fast as the general one of the big
-//! integer crate, which computes the rest. It never branches or indexes on a value.
+//! The finely integrated product scan of Koç, Acar, Kaliski 1996, "Analyzing and Comparing Montgomery Multiplication
+//! Algorithms", takes a sixth less time than the general product of the big integer crate, which computes the rest. It
+//! never branches or indexes on a value.
 
 use crypto_bigint::U4096;
 use crypto_bigint::modular::FixedMontyParams;
@@ -48,27 +48,27 @@ impl Modulus {
         U4096::from_words(self.mul(form, &one))
     }
 
-    /// a·b/2^4096 mod N², for a and b below N².
+    /// a·b/2^4096 mod N², for a and b below N²: word i of the product is complete before any word after it, and so is
+    /// the multiple of N² that makes it zero.
     pub(super) fn mul(&self, a: &Form, b: &Form) -> Form {
-        let mut sum = [0u64; WORDS];
-        let mut top = 0u64;
-        for &b in b {
-            let first = wide(a[0], b, sum[0], 0);
-            let factor = (first as u64).wrapping_mul(self.negated_inverse);
-            let mut high = (first >> 64) as u64;
-            let mut reduced = (wide(factor, self.n[0], first as u64, 0) >> 64) as u64;
-            for j in 1..WORDS {
-                let product = wide(a[j], b, sum[j], high);
-                high = (product >> 64) as u64;
-                let next = wide(factor, self.n[j], product as u64, reduced);
-                reduced = (next >> 64) as u64;
-                sum[j - 1] = next as u64;
-            }
-            let end = u128::from(top) + u128::from(high) + u128::from(reduced);
-            sum[WORDS - 1] = end as u64;
-            top = (end >> 64) as u64;
+        let mut factors = [0; WORDS];
+        let mut out = [0; WORDS];
+        let mut column = Column::default();
+        for i in 0..WORDS {
+            column.add_products(&a[..i], &b[1..=i], &factors[..i], &self.n[1..=i]);
+            column.add(a[i], b[0]);
+            factors[i] = column.word().wrapping_mul(self.negated_inverse);
+            column.add(factors[i], self.n[0]);
+            column.shift();
         }
-        self.reduced(sum, top)
+        for i in 1..WORDS {
+            column.add_products(&a[i..], &b[i..], &factors[i..], &self.n[i..]);
+            out[i - 1] = column.word();
+            column.shift();
+        }
+        out[WORDS - 1] = column.word();
+        column.shift();
+        self.reduced(out, column.word())
     }
 
     /// The sum less N², if it is not below it already.
@@ -87,10 +87,42 @@ impl Modulus {
     }
 }
 
-/// a·b + c + d, which never overflows.
-#[inline(always)]
-fn wide(a: u64, b: u64, c: u64, d: u64) -> u128 {
-    u128::from(a) * u128::from(b) + u128::from(c) + u128::from(d)
+/// A sum of products, of up to 192 bits.
+#[derive(Clone, Copy, Default)]
+struct Column {
+    low: u128,
+    high: u64,
+}
+
+impl Column {
+    #[inline(always)]
+    fn add(&mut self, a: u64, b: u64) {
+        let (low, carry) = self.low.overflowing_add(u128::from(a) * u128::from(b));
+        self.low = low;
+        self.high += u64::from(carry);
+    }
+
+    /// Adds the products of a with b backwards, and of c with d backwards, in two independent chains of carries.
+    #[inline(always)]
+    fn add_products(&mut self, a: &[u64], b: &[u64], c: &[u64], d: &[u64]) {
+        let mut other = Column::default();
+        for ((a, b), (c, d)) in a.iter().zip(b.iter().rev()).zip(c.iter().zip(d.iter().rev())) {
+            self.add(*a, *b);
+            other.add(*c, *d);
+        }
+        let (low, carry) = self.low.overflowing_add(other.low);
+        self.low = low;
+        self.high += other.high + u64::from(carry);
+    }
+
+    fn word(&self) -> u64 {
+        self.low as u64
+    }
+
+    fn shift(&mut self) {
+        self.low = self.low >> 64 | u128::from(self.high) << 64;
+        self.high = 0;
+    }
 }
 
 #[cfg(test)]
