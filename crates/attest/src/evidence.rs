@@ -91,6 +91,23 @@ impl Evidence {
         Err(Error::unsupported("evidence", "it is of no kind that is known"))
     }
 
+    /// The same with an event log beside it: a CCEL for a trust domain's quote, the TCG log for a TPM's or Azure VM's.
+    ///
+    /// # Errors
+    /// [`Error::Unsupported`] for kinds that have none.
+    pub fn with_event_log(mut self, log: &[u8]) -> Result<Self> {
+        let slot = match &mut self {
+            Self::Quote(evidence) => &mut evidence.event_log,
+            Self::Tpm(evidence) => &mut evidence.event_log,
+            Self::Azure(evidence) => &mut evidence.event_log,
+            Self::Snp(_) | Self::Nitro(_) | Self::RaTls(_) => {
+                return Err(Error::unsupported("event log", "this kind of evidence has none"));
+            }
+        };
+        *slot = Some(log.into());
+        Ok(self)
+    }
+
     /// Its kind, as in the JSON container.
     pub fn kind(&self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@
 //! usage, path length and that no critical extension is unknown (RFC 5280, section 6.1, without policies and names).
 
 use der::{Decode, Encode, Reader as _, SliceReader};
+use rsa::pkcs1::RsaPssParams;
 use x509_cert::crl::CertificateList;
 use x509_cert::ext::pkix::{BasicConstraints, KeyUsage, KeyUsages};
 
@@ -260,19 +261,21 @@ fn scheme(algorithm: &spki::AlgorithmIdentifierOwned) -> Result<Scheme> {
     }
 }
 
-/// The digest of RSASSA-PSS parameters; only SHA-256, 384 and 512 with MGF1 of the same.
+/// The digest of RSASSA-PSS parameters: SHA-256, 384 or 512, with MGF1 of the same and a salt as long as it
+/// (RFC 4055, section 3.1).
 fn pss_hash(algorithm: &spki::AlgorithmIdentifierOwned) -> Result<Hash> {
-    let parameters = algorithm.parameters.as_ref().and_then(|p| p.to_der().ok()).unwrap_or_default();
-    // id-sha256, id-sha384, id-sha512 are 2.16.840.1.101.3.4.2.{1,2,3}; the parameters name digest and MGF digest.
-    let prefix = [0x60, 0x86, 0x48, 0x01, 0x65, 0x03, 0x04, 0x02];
-    let named: Vec<u8> =
-        parameters.windows(9).filter(|window| window.starts_with(&prefix)).map(|window| window[8]).collect();
-    match named.as_slice() {
-        [1, 1] => Ok(Hash::Sha256),
-        [2, 2] => Ok(Hash::Sha384),
-        [3, 3] => Ok(Hash::Sha512),
-        _ => Err(Error::unsupported("certificate", "RSASSA-PSS with these parameters")),
-    }
+    let unsupported = || Error::unsupported("certificate", "RSASSA-PSS with these parameters");
+    let encoded = algorithm.parameters.as_ref().and_then(|p| p.to_der().ok()).ok_or_else(unsupported)?;
+    let parameters = RsaPssParams::<der::Any>::from_der(&encoded).map_err(|_| unsupported())?;
+    let mask = parameters.mask_gen.parameters.map(|inner| inner.oid);
+    let hash = match parameters.hash.oid.to_string().as_str() {
+        "2.16.840.1.101.3.4.2.1" => Hash::Sha256,
+        "2.16.840.1.101.3.4.2.2" => Hash::Sha384,
+        "2.16.840.1.101.3.4.2.3" => Hash::Sha512,
+        _ => return Err(unsupported()),
+    };
+    let mgf1 = parameters.mask_gen.oid.to_string() == "1.2.840.113549.1.1.8" && mask == Some(parameters.hash.oid);
+    if mgf1 && usize::from(parameters.salt_len) == hash.size() { Ok(hash) } else { Err(unsupported()) }
 }
 
 /// The blocks of a PEM text (RFC 7468): label and DER of each. Text between blocks is ignored.

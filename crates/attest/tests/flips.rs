@@ -9,9 +9,10 @@
 mod common;
 
 use std::ops::Range;
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
-use attest::{Endorsements, Evidence, Time, validate};
+use attest::{Endorsements, Evidence, Roots, Time, validate};
 use common::{data, roots, time};
 use rayon::prelude::*;
 
@@ -61,7 +62,8 @@ impl Positive<'_> {
 
 /// What the claims say, as text.
 fn of(evidence: &Evidence, with: &Endorsements, at: Time) -> Option<String> {
-    validate(evidence, with, &roots(), at).ok().map(|claims| serde_json::to_string(&claims).unwrap())
+    static ROOTS: LazyLock<Roots> = LazyLock::new(roots);
+    validate(evidence, with, &ROOTS, at).ok().map(|claims| serde_json::to_string(&claims).unwrap())
 }
 
 fn of_bytes(bytes: &[u8], with: &Endorsements, at: Time) -> Option<String> {

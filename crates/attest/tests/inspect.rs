@@ -2,7 +2,7 @@
 
 mod common;
 
-use attest::{Base64Bytes, Endorsements, Evidence, Expected, Hash, Policy, inspect, validate};
+use attest::{Endorsements, Evidence, Expected, Hash, Policy, inspect, validate};
 use common::{data, roots, time};
 
 const FILES: [&str; 25] = [
@@ -54,13 +54,13 @@ fn evidence_survives_its_json_container() {
 }
 
 fn cos113(log: Option<Vec<u8>>) -> attest::Result<attest::Claims> {
-    let Evidence::Quote(mut evidence) = Evidence::parse(&data("tdx/google-cos113.quote.bin")).unwrap() else {
-        panic!("not taken for a quote")
-    };
-    evidence.event_log = log.map(Base64Bytes);
+    let mut evidence = Evidence::parse(&data("tdx/google-cos113.quote.bin")).unwrap();
+    if let Some(log) = log {
+        evidence = evidence.with_event_log(&log).unwrap();
+    }
     let mut with = Endorsements::none();
     with.add(&data("tdx/c-automata-00806f050000-2507.json"));
-    validate(&Evidence::Quote(evidence), &with, &roots(), time("2025-07-20T00:00:00Z"))
+    validate(&evidence, &with, &roots(), time("2025-07-20T00:00:00Z"))
 }
 
 #[test]

@@ -68,6 +68,9 @@ fn claims(report: &Report, verified: &chain::Verified, at: Time) -> ClaimSet {
     if report.signing_key == SigningKey::Vlek {
         limits.push("a VLEK names a cloud provider, not one chip".to_owned());
     }
+    if report.policy >> 18 & 1 == 1 {
+        limits.push("the guest policy lets a migration agent export the guest to another machine".to_owned());
+    }
     ClaimSet {
         technology: Technology::Snp,
         protects: Technology::Snp.protects(),

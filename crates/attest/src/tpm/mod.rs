@@ -48,6 +48,22 @@ pub struct TpmEvidence {
     pub event_log: Option<Base64Bytes>,
 }
 
+impl TpmEvidence {
+    /// From the files of `tpm2_quote` (`--message`, `--signature`, `--pcr`) and the attestation key's public part.
+    ///
+    /// # Errors
+    /// As [`parse_tpm2_tools_pcrs`].
+    pub fn from_tpm2_tools(attestation_key: &[u8], message: &[u8], signature: &[u8], pcrs: &[u8]) -> Result<Self> {
+        let pcrs = parse_tpm2_tools_pcrs(pcrs)?;
+        Ok(Self {
+            attestation_key: attestation_key.into(),
+            certificates: Vec::new(),
+            quotes: vec![TpmQuote { message: message.into(), signature: signature.into(), pcrs }],
+            event_log: None,
+        })
+    }
+}
+
 /// One quote with the values of the PCRs that it covers.
 #[derive(Debug, Clone, PartialEq, Eq, serde::Serialize, serde::Deserialize)]
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
@@ -118,6 +134,13 @@ fn claims(quoted: &Quoted, banks: &Banks, key: &AttestationKey, vouched: &key::V
     ];
     let mut flags = BTreeMap::from([("clock-safe".to_owned(), quoted.clock_safe)]);
     flags.extend(key.restricted.map(|restricted| ("restricted-key".to_owned(), restricted)));
+    let mut limits = vec![
+        "a TPM does not encrypt memory: whoever operates the machine can read what runs on it".to_owned(),
+        "whoever was in charge before the first measurement could have measured something else".to_owned(),
+    ];
+    if key.restricted.is_none() {
+        limits.push("that the key signs only what its TPM made was established outside of this evidence".to_owned());
+    }
     ClaimSet {
         technology: Technology::Tpm,
         protects: Technology::Tpm.protects(),
@@ -151,10 +174,7 @@ fn claims(quoted: &Quoted, banks: &Banks, key: &AttestationKey, vouched: &key::V
             "every quote is signed by the attestation key and covers the values of its registers".into(),
             vouched.in_words.clone(),
         ],
-        limits: vec![
-            "a TPM does not encrypt memory: whoever operates the machine can read what runs on it".into(),
-            "whoever was in charge before the first measurement could have measured something else".into(),
-        ],
+        limits,
     }
 }
 
