@@ -1,0 +1,184 @@
+//! Four parties on this machine: keys, a roster, configurations, and worker processes of the real command.
+
+#![allow(dead_code, reason = "each test file uses a part of it")]
+
+use std::fmt::Write as _;
+use std::io::{BufRead, BufReader};
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, Output, Stdio};
+use std::sync::mpsc::{Receiver, channel};
+
+use serde_json::Value;
+
+/// The players of all tests here.
+pub(crate) const PLAYERS: [&str; 4] = ["clinic", "laboratory", "registry", "analyst"];
+
+/// A folder with everything that four parties need. Workers end when it is dropped.
+pub(crate) struct Parties {
+    folder: tempfile::TempDir,
+    workers: Vec<(String, Child, Receiver<String>)>,
+}
+
+/// The repository.
+pub(crate) fn repository() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap().to_owned()
+}
+
+/// Runs the command in a folder.
+pub(crate) fn privity(folder: &Path, args: &[&str]) -> Output {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_privity"));
+    command.current_dir(folder).args(args).env_remove("PRIVITY_LOG").output().unwrap()
+}
+
+/// What was printed as JSON, with the exit code.
+pub(crate) fn json(output: &Output) -> (Value, i32) {
+    let text = String::from_utf8_lossy(&output.stdout);
+    let value = serde_json::from_str(&text)
+        .unwrap_or_else(|e| panic!("{e}: {text}\n{}", String::from_utf8_lossy(&output.stderr)));
+    (value, output.status.code().unwrap_or(-1))
+}
+
+impl Parties {
+    /// Keys for all players and for a `guest`, a roster with free ports, and a configuration for each worker. Data is
+    /// that of `examples/diabetes`, copied, so that tests may change it.
+    pub(crate) fn new() -> Parties {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path();
+        for file in ["clinic.csv", "laboratory.csv", "registry.csv"] {
+            std::fs::copy(repository().join("examples/diabetes").join(file), path.join(file)).unwrap();
+        }
+        let mut identities = std::collections::BTreeMap::new();
+        for name in PLAYERS.iter().chain(&["guest"]) {
+            let (made, code) = json(&privity(path, &["keygen", &format!("{name}.key"), "--json"]));
+            assert_eq!(code, 0);
+            identities.insert(*name, made["identity"].as_str().unwrap().to_owned());
+        }
+        // Held together until all are chosen, so that they differ.
+        let ports: Vec<TcpListener> = PLAYERS.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let mut roster = String::new();
+        for (name, port) in PLAYERS.iter().zip(&ports) {
+            let port = port.local_addr().unwrap().port();
+            writeln!(roster, "[players.{name}]\nidentity = \"{}\"\nendpoint = \"127.0.0.1:{port}\"\n", identities[name]).unwrap();
+            let guest = &identities["guest"];
+            let config = format!(
+                "key = \"{name}.key\"\nlisten = \"127.0.0.1:{port}\"\nroster = \"roster.toml\"\nsubmitters = [\"{guest}\"]\n\n{}",
+                data(name)
+            );
+            std::fs::write(path.join(format!("{name}.toml")), config).unwrap();
+        }
+        std::fs::write(path.join("roster.toml"), roster).unwrap();
+        Parties { folder, workers: Vec::new() }
+    }
+
+    /// Starts the workers of all players, each with `--ratify-all`.
+    pub(crate) fn started() -> Parties {
+        let mut parties = Parties::new();
+        for name in PLAYERS {
+            parties.start(name, &["--ratify-all"]);
+        }
+        parties
+    }
+
+    /// Their folder.
+    pub(crate) fn path(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Writes a file.
+    pub(crate) fn write(&self, name: &str, text: &str) {
+        std::fs::write(self.path().join(name), text).unwrap();
+    }
+
+    /// Reads a file.
+    pub(crate) fn read(&self, name: &str) -> String {
+        std::fs::read_to_string(self.path().join(name)).unwrap()
+    }
+
+    /// Where a player's worker listens.
+    pub(crate) fn endpoint(&self, player: &str) -> String {
+        let config = self.read(&format!("{player}.toml"));
+        config.lines().find_map(|l| l.strip_prefix("listen = ")).unwrap().trim_matches('"').to_owned()
+    }
+
+    /// Starts one worker, and waits until it says that it listens.
+    pub(crate) fn start(&mut self, player: &str, flags: &[&str]) {
+        let config = format!("{player}.toml");
+        let mut args = vec!["worker", "--config", &config];
+        args.extend(flags);
+        let mut child = Command::new(env!("CARGO_BIN_EXE_privity"))
+            .current_dir(self.path())
+            .args(args)
+            .env("PRIVITY_LOG", "info")
+            .env("NO_COLOR", "1")
+            .stdin(Stdio::null())
+            .stdout(Stdio::null())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let lines = BufReader::new(child.stderr.take().unwrap()).lines();
+        let (log, read) = channel();
+        // Its log must be read on, or the worker would block on a full pipe.
+        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(log.send(line))));
+        self.workers.push((player.to_owned(), child, read));
+        self.wait_for(player, "listening");
+    }
+
+    /// Waits until a worker's log has a line with this text.
+    pub(crate) fn wait_for(&self, player: &str, text: &str) {
+        let (_, _, log) = self.workers.iter().rev().find(|(name, ..)| name == player).unwrap();
+        assert!(log.iter().any(|line| line.contains(text)), "the worker of {player} never logged `{text}`");
+    }
+
+    /// Kills a worker, as a power cut would.
+    pub(crate) fn kill(&mut self, player: &str) {
+        for (name, child, _) in &mut self.workers {
+            if name == player {
+                child.kill().unwrap();
+                child.wait().unwrap();
+            }
+        }
+    }
+
+    /// Runs a program on the workers, coming with a key, and returns what was printed as JSON.
+    pub(crate) fn run(&self, program: &str, key: &str) -> (Value, i32) {
+        self.write("program.pv", program);
+        json(&privity(self.path(), &["run", "program.pv", "--roster", "roster.toml", "--key", key, "--json"]))
+    }
+}
+
+impl Drop for Parties {
+    fn drop(&mut self) {
+        for (_, child, _) in &mut self.workers {
+            // One that was killed already is no error.
+            let _ = child.kill();
+            let _ = child.wait();
+        }
+    }
+}
+
+/// The datasets of a player, as its configuration has them.
+fn data(player: &str) -> &'static str {
+    match player {
+        "clinic" => "[data.clinic.bmi]\ncsv = \"clinic.csv\"\ncolumn = \"bmi\"\nkey = \"patient\"\n",
+        "laboratory" => "[data.laboratory.blood]\ncsv = \"laboratory.csv\"\ncolumns = [\"s1..s6\"]\nkey = \"patient\"\n",
+        "registry" => "[data.registry.target]\ncsv = \"registry.csv\"\ncolumn = \"target\"\nkey = \"patient\"\n",
+        _ => "",
+    }
+}
+
+/// A program over the three owners' data whose result only the analyst learns.
+pub(crate) const JOINT: &str = "
+computation joint
+  player clinic, laboratory, registry, analyst
+  placement committee = replicated(clinic, laboratory, registry)
+  dim n by patient
+  input bmi    : f64[n] at clinic
+  input blood  : f64[n, 6] at laboratory
+  input target : f64[n] at registry
+  on committee as fixed<128, 40>
+    product = mean(bmi * target)
+    levels  = mean(blood, axis=0)
+  release product to analyst as \"product\"
+  release levels to analyst as \"levels\"
+";

@@ -1,0 +1,148 @@
+//! End to end: four worker processes of the real command, over TLS on loopback.
+
+mod common;
+
+use std::io::Write as _;
+use std::net::TcpStream;
+
+use common::{JOINT, PLAYERS, Parties, json, privity};
+
+#[test]
+fn the_reader_gets_the_results_and_others_get_none() {
+    let parties = Parties::started();
+    let (result, code) = parties.run(JOINT, "analyst.key");
+    assert_eq!(code, 0, "{result}");
+    let product = result["outputs"]["analyst"]["product"]["values"].as_f64().unwrap();
+    assert!((product - 4212.0).abs() < 1.0, "{product}");
+    let levels = result["outputs"]["analyst"]["levels"]["values"].as_array().unwrap();
+    assert!((levels[0].as_f64().unwrap() - 189.140_27).abs() < 1e-3, "{levels:?}");
+    assert_eq!(result["cost"]["bytes"].as_object().unwrap().len(), PLAYERS.len());
+    assert_eq!(result["session"].as_str().unwrap().len(), 32);
+
+    // Someone who may submit, but is no reader, learns that it ran and what it cost.
+    let (result, code) = parties.run(JOINT, "guest.key");
+    assert_eq!(code, 0, "{result}");
+    assert!(result["outputs"].as_object().unwrap().is_empty(), "{result}");
+
+    // An owner who submits sees nothing of what the analyst learns.
+    let (result, code) = parties.run(JOINT, "clinic.key");
+    assert_eq!(code, 0, "{result}");
+    assert!(result["outputs"].as_object().unwrap().is_empty(), "{result}");
+}
+
+#[test]
+fn a_worker_without_ratification_runs_nothing() {
+    let mut parties = Parties::new();
+    for player in ["clinic", "registry", "analyst"] {
+        parties.start(player, &["--ratify-all"]);
+    }
+    parties.start("laboratory", &[]);
+    let (result, code) = parties.run(JOINT, "analyst.key");
+    assert_eq!((code, &result["error"]["code"]), (1, &"worker.not-ratified".into()), "{result}");
+    assert_eq!(result["error"]["player"], "laboratory");
+}
+
+#[test]
+fn strangers_and_impostors_are_refused_and_named() {
+    let parties = Parties::started();
+    let (_, code) = json(&privity(parties.path(), &["keygen", "stranger.key", "--json"]));
+    assert_eq!(code, 0);
+    let (result, code) = parties.run(JOINT, "stranger.key");
+    assert_eq!(code, 3, "{result}");
+    assert!(result["error"]["player"].is_string(), "{result}");
+
+    // A roster that names another key for the registry: its worker is not who it should be.
+    let identity = |file: &str| {
+        let roster = parties.read("roster.toml");
+        let at = roster.find(&format!("[players.{file}]")).unwrap();
+        roster[at..].lines().find_map(|l| l.strip_prefix("identity = ")).unwrap().trim_matches('"').to_owned()
+    };
+    let swapped = parties.read("roster.toml").replace(&identity("registry"), &identity("analyst"));
+    parties.write("swapped.toml", &swapped);
+    parties.write("program.pv", JOINT);
+    let output = privity(
+        parties.path(),
+        &["run", "program.pv", "--roster", "swapped.toml", "--key", "analyst.key", "--json"],
+    );
+    let (result, code) = json(&output);
+    assert_eq!((code, &result["error"]["player"]), (3, &"registry".into()), "{result}");
+}
+
+#[test]
+fn a_missing_worker_is_named() {
+    let mut parties = Parties::started();
+    parties.kill("laboratory");
+    let (result, code) = parties.run(JOINT, "analyst.key");
+    assert_eq!((code, &result["error"]["code"]), (3, &"net.unreachable".into()), "{result}");
+    assert_eq!(result["error"]["player"], "laboratory");
+    assert!(!result["error"]["help"].as_str().unwrap().is_empty());
+}
+
+#[test]
+fn garbage_at_a_port_disturbs_nobody() {
+    let parties = Parties::started();
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], &[0x16, 3, 1, 255, 255], &[0; 4096], b""] {
+        let mut stream = TcpStream::connect(parties.endpoint("clinic")).unwrap();
+        // The worker may hang up at once; that is its right.
+        let _ = stream.write_all(bytes);
+    }
+    let (result, code) = parties.run(JOINT, "analyst.key");
+    assert_eq!(code, 0, "{result}");
+}
+
+#[test]
+fn rows_in_another_order_or_number_end_the_session() {
+    let parties = Parties::started();
+    let original = parties.read("registry.csv");
+    let mut lines: Vec<&str> = original.lines().collect();
+    lines.swap(1, 2);
+    parties.write("registry.csv", &(lines.join("\n") + "\n"));
+    let (result, code) = parties.run(JOINT, "analyst.key");
+    assert_eq!((code, &result["error"]["code"]), (1, &"session.rows-differ".into()), "{result}");
+
+    let mut lines: Vec<&str> = original.lines().collect();
+    lines.pop();
+    parties.write("registry.csv", &(lines.join("\n") + "\n"));
+    let (result, code) = parties.run(JOINT, "analyst.key");
+    assert_eq!(code, 1, "{result}");
+    assert_eq!(result["error"]["player"], "registry", "{result}");
+
+    parties.write("registry.csv", &original);
+    let (result, code) = parties.run(JOINT, "analyst.key");
+    assert_eq!(code, 0, "{result}");
+}
+
+#[test]
+fn an_owner_s_bad_data_ends_the_session_at_its_own_worker() {
+    let parties = Parties::started();
+    let spoiled = parties.read("clinic.csv").replacen("32.1", "secret-word", 1);
+    parties.write("clinic.csv", &spoiled);
+    let (result, code) = parties.run(JOINT, "analyst.key");
+    assert_eq!((code, &result["error"]["player"]), (1, &"clinic".into()), "{result}");
+    assert!(!result.to_string().contains("secret-word"), "{result}");
+}
+
+#[test]
+fn a_worker_that_dies_during_a_run_ends_it_for_all() {
+    let mut parties = Parties::started();
+    let long = JOINT
+        .replace("levels  = mean(blood, axis=0)", "levels  = mean(blood, axis=0)\n    start = bmi * 0.001")
+        .replace(
+            "  release product",
+            "  kept = repeat 100000 with w = start\n    on committee as fixed<128, 40>\n      v = w * 0.5\n    next v\n  release kept to analyst as \"kept\"\n  release product",
+        );
+    parties.write("program.pv", &long);
+    let mut client = std::process::Command::new(env!("CARGO_BIN_EXE_privity"))
+        .current_dir(parties.path())
+        .args(["run", "program.pv", "--roster", "roster.toml", "--key", "analyst.key", "--json"])
+        .stdout(std::process::Stdio::piped())
+        .stderr(std::process::Stdio::piped())
+        .spawn()
+        .unwrap();
+    // The run takes minutes, so the worker dies within it.
+    parties.wait_for("laboratory", "a session begins");
+    parties.kill("laboratory");
+    client.wait().unwrap();
+    let (result, code) = json(&client.wait_with_output().unwrap());
+    assert_eq!((code, &result["error"]["player"]), (3, &"laboratory".into()), "{result}");
+}
