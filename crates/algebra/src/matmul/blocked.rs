@@ -113,7 +113,7 @@ fn pack_a<T: Element, K: MicroKernel<T>>(
     }
 }
 
-/// Packs columns of B into panels of `NR` columns, padding the last with zeros.
+/// Packs columns of B into panels of `NR` columns, padding the last with zeros. B is read row by row, as it lies.
 fn pack_b<T: Element, K: MicroKernel<T>>(
     b: MatRef<'_, T>,
     depth: std::ops::Range<usize>,
@@ -121,13 +121,14 @@ fn pack_b<T: Element, K: MicroKernel<T>>(
     out: &mut [K::Packed],
 ) {
     let kc = depth.len();
-    for (col, panel) in cols.clone().step_by(K::NR).zip(out.chunks_mut(K::NR * kc * K::B_PLANES)) {
-        let used = (cols.end - col).min(K::NR);
-        for (plane, out) in panel.chunks_exact_mut(K::NR * kc).enumerate() {
-            for (step, out) in depth.clone().zip(out.chunks_exact_mut(K::NR)) {
-                let source = &b.row(step)[col..col + used];
-                out.iter_mut().zip(source).for_each(|(o, &x)| *o = K::split_b(x, plane));
-                out[used..].fill(K::Packed::default());
+    for (step, row) in depth.enumerate() {
+        let chunks = b.row(row)[cols.clone()].chunks(K::NR);
+        for (source, panel) in chunks.zip(out.chunks_mut(K::NR * kc * K::B_PLANES)) {
+            for (plane, out) in panel.chunks_exact_mut(K::NR * kc).enumerate() {
+                let out = &mut out[step * K::NR..][..K::NR];
+                let (used, unused) = out.split_at_mut(source.len());
+                used.iter_mut().zip(source).for_each(|(o, &x)| *o = K::split_b(x, plane));
+                unused.fill(K::Packed::default());
             }
         }
     }
