@@ -5,6 +5,8 @@
 //! | [`party`] | [`Party`]: one player's view of one operator instance; all that a kernel sees |
 //! | [`keys`] | [`SessionKeys`]: where all shared and private randomness comes from |
 //! | [`replicated`] | three players, honest majority, semi-honest |
+//! | [`primitives`] | what a scheme brings, as traits |
+//! | [`functions`] | division, roots, reductions: written once over the primitives |
 //!
 //! Kernels are `async fn`s of one player's view that read like their paper. They know nothing of operators of the
 //! language, of plans or of sockets.
@@ -12,9 +14,13 @@
 pub mod channel;
 pub mod dispatch;
 pub mod error;
+pub mod functions;
+#[cfg(any(test, feature = "testing"))]
+pub mod ideal;
 pub mod keys;
 pub mod party;
 pub mod plain;
+pub mod primitives;
 pub mod replicated;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;

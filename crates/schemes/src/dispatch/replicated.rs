@@ -1,11 +1,12 @@
 //! Operators on replicated shares.
 
-use algebra::{Ring, Tensor};
+use algebra::Tensor;
 use ir::{Attrs, DType, Op, Scheme};
 
 use super::transfer::words;
 use super::{convert, logic, order, real, reduce, unsupported};
 use crate::error::{Error, Result};
+use crate::functions::Width;
 use crate::party::Party;
 use crate::plain::{Plain, is_structural, public, structural};
 use crate::replicated::{self, BitShare, Share};
@@ -38,7 +39,7 @@ impl Call<'_> {
 }
 
 /// A share of either ring as a value.
-pub(super) trait Carried: Ring {
+pub(super) trait Carried: Width {
     fn value(share: Share<Self>) -> Value;
     fn share(value: &Value) -> Option<&Share<Self>>;
 }

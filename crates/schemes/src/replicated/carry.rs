@@ -6,7 +6,9 @@
 //!
 //! The leaves of the tree and its first level are one lopsided product: over two neighbouring bits `l` and `h`,
 //!
-//!     G = A_h·B_h ⊕ A_h·A_l·B_l ⊕ A_l·B_h·B_l        P = A_h·A_l ⊕ A_h·B_l ⊕ A_l·B_h ⊕ B_h·B_l
+//! ```text
+//! G = A_h·B_h ⊕ A_h·A_l·B_l ⊕ A_l·B_h·B_l        P = A_h·A_l ⊕ A_h·B_l ⊕ A_l·B_h ⊕ B_h·B_l
+//! ```
 //!
 //! are linear in what P0 knows (`A_l`, `A_h`, `A_h·A_l`) with coefficients that P1 and P2 know, so that P0's bits,
 //! masked by K_02, reach P1, and one exchange between P1 and P2 shares G and P. That saves one round, and half of what

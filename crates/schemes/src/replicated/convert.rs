@@ -3,7 +3,9 @@
 //! A bit is `b = β ⊕ b_2` with `β = b_0 ⊕ b_1` known to P0 and `b_2` to P1 and P2, hence `b = b_2 + β·(1 - 2·b_2)`, and
 //! for a number `d`
 //!
-//!     b·d = b_2·(d_0 + d_1 + d_2) + (1 - 2·b_2)·(β·(d_0 + d_1) + β·d_2),
+//! ```text
+//! b·d = b_2·(d_0 + d_1 + d_2) + (1 - 2·b_2)·(β·(d_0 + d_1) + β·d_2),
+//! ```
 //!
 //! a sum of what one player knows and of lopsided products, whose factors at P0 are `β` and `β·(d_0 + d_1)`. So a choice
 //! costs no conversion first: 2 rounds instead of 3.

@@ -8,7 +8,9 @@
 //! P2. Since the top bit of x' is zero, the sum wrapped if and only if the top bit of `u` or that of `v` is set:
 //! `w = mu ∨ mv = mu + mv - mu·mv`. Then
 //!
-//!     ⌈u / 2^f⌉ + ⌊v / 2^f⌋ - w·2^(k-f) - 2^(k-2-f)
+//! ```text
+//! ⌈u / 2^f⌉ + ⌊v / 2^f⌋ - w·2^(k-f) - 2^(k-2-f)
+//! ```
 //!
 //! differs from x / 2^f by less than one unit, by nothing if 2^f divides x, and by zero on average, since the low bits of
 //! `u` are uniform. The product mu·mv is lopsided (see [`replicated`](super)), wanted mod 2^f only since it is

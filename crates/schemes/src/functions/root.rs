@@ -1,0 +1,110 @@
+//! Square roots.
+//!
+//! The operand is brought into [1/2, 1) by a power of two, Goldschmidt's iteration (Markstein 2004) gives the root and
+//! its inverse together with 62 fraction bits, and half of the power is undone, with a factor of √2 if it is odd.
+//!
+//! Domain: 0 ≤ x < 2^62 as an integer (0 < x for the inverse); for negative x the result is some number. Error: at most 2
+//! units in the last place plus 2^-50 of the result.
+
+use algebra::{Ring, Tensor};
+
+use super::wide::{Q, Width, chosen_product, constant, exponent_bits, power};
+use crate::error::Result;
+use crate::party::Party;
+use crate::primitives::{Linear, Scheme};
+
+/// `√x` with `frac` fraction bits.
+pub async fn sqrt<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
+    let normal = Normal::of::<S, R>(party, x).await?;
+    // With d' = 63 - d, √x·2^frac = √y·2^((frac - 1 + d')/2).
+    let turned = normal.d.public_minus(party, 1)?;
+    let (root, _) = iterate::<S>(party, &normal.y).await?;
+    scale::<S, R>(party, &root, &turned, (f64::from(frac) - 1.0) / 2.0).await
+}
+
+/// `1/√x` with `frac` fraction bits.
+pub async fn inverse_sqrt<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
+    let normal = Normal::of::<S, R>(party, x).await?;
+    let (_, half) = iterate::<S>(party, &normal.y).await?;
+    // 2^frac/√x = 1/√y·2^(3·frac/2 - 31 + d/2).
+    scale::<S, R>(party, &half.times(2)?, &normal.d, 1.5 * f64::from(frac) - 31.0).await
+}
+
+/// The standard deviation: the root of the [`variance`](super::variance).
+pub async fn std<S: Scheme, R: Width>(
+    party: &Party,
+    x: &S::Num<R>,
+    axes: &[usize],
+    keep_dims: bool,
+    ddof: u64,
+    frac: u32,
+) -> Result<S::Num<R>> {
+    let variance = super::variance::<S, R>(party, x, axes, keep_dims, ddof, frac).await?;
+    sqrt::<S, R>(party, &variance, frac).await
+}
+
+/// `y = x·2^d` in [2^61, 2^62), and the bits of d along a new first axis.
+struct Normal<N> {
+    y: N,
+    d: N,
+}
+
+impl<N> Normal<N> {
+    async fn of<S: Scheme<Num<u128> = N>, R: Width>(party: &Party, x: &S::Num<R>) -> Result<Self>
+    where
+        N: Linear<u128>,
+    {
+        let x = R::narrow::<S>(x);
+        let bits = exponent_bits::<S>(party, &x).await?;
+        let d = bits.rows(1, 7)?;
+        let factors: Vec<u64> = (0..6).map(power).collect();
+        let c = chosen_product::<S, u64>(party, &d, &factors).await?;
+        let y = S::mul::<u64>(party, &x, &c).await?;
+        let whole = S::Num::<u64>::join(&[&y], |t| t[0].expand_dims(0))?;
+        let both = S::Num::<u64>::join(&[&whole, &d], |t| Tensor::concat(t, 0))?;
+        let wide = S::widen(party, &both).await?;
+        Ok(Self { y: wide.row(0)?, d: wide.rows(1, 7)? })
+    }
+}
+
+/// √y and 1/(2√y) for y in [1/2, 1], with 62 fraction bits. 20 rounds.
+async fn iterate<S: Scheme>(party: &Party, y: &S::Num<u128>) -> Result<(S::Num<u128>, S::Num<u128>)> {
+    // A line that errs by at most 2 % of 1/√y.
+    let slope = S::truncate(party, &y.times(constant(0.809_986_854_2, Q))?, Q).await?;
+    let start = slope.public_minus(party, constant(1.787_727_479, Q))?;
+    let mut g = S::mul_fixed(party, y, &start, Q).await?;
+    let mut h = S::truncate(party, &start, 1).await?;
+    for _ in 0..4 {
+        let rest = S::mul_fixed(party, &g, &h, Q).await?.public_minus(party, 1 << (Q - 1))?;
+        let both = S::Num::<u128>::stack(&[&g, &h])?;
+        let steps = S::mul_fixed(party, &both, &rest, Q).await?;
+        (g, h) = (g.plus(&steps.row(0)?)?, h.plus(&steps.row(1)?)?);
+    }
+    Ok((g, h))
+}
+
+/// `x·2^(e/2 + shift)`, where the rows of `bits` are those of e and x has 62 fraction bits that are taken off.
+async fn scale<S: Scheme, R: Width>(
+    party: &Party,
+    x: &S::Num<u128>,
+    bits: &S::Num<u128>,
+    shift: f64,
+) -> Result<S::Num<R>> {
+    // The constant factor, with as many fraction bits as make it almost 2^60.
+    let spare = 59 - shift.ceil() as i32;
+    let factor = shift.exp2();
+    let unit = constant(factor, spare.unsigned_abs());
+    let odd = constant(factor * std::f64::consts::SQRT_2, spare.unsigned_abs());
+    let base = bits.row(0)?.times(odd.wsub(unit))?.plus_public(party, unit)?;
+    let whole: Vec<u128> = (0..5).map(|i| u128::from(power(i))).collect();
+    let evens = bits.rows(1, 6)?;
+    let party = party.enter("scale");
+    let (half, rest) = (party.narrow("base"), party.narrow("power"));
+    let (based, power) = futures::future::try_join(
+        S::mul_fixed(&half, x, &base, spare.unsigned_abs()),
+        chosen_product::<S, u128>(&rest, &evens, &whole),
+    )
+    .await?;
+    drop((half, rest));
+    Ok(R::from_wide::<S>(S::mul_fixed(&party, &based, &power, Q).await?))
+}
