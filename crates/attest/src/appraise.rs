@@ -61,6 +61,8 @@ pub struct TrustVector {
     pub hardware: i8,
     /// Whether its memory is out of reach of its operator.
     pub runtime_opaque: i8,
+    /// Whether it is tied to what the verifier chose. Not one of AR4SI's; a replay is worth nothing.
+    pub freshness: i8,
 }
 
 /// An appraisal as data, shaped after EAR.
@@ -206,5 +208,6 @@ fn vector(claims: &ClaimSet, checks: &[Check]) -> TrustVector {
             crate::claims::Protects::Memory => Tier::Affirming.value(),
             crate::claims::Protects::Integrity => Tier::Contraindicated.value(),
         },
+        freshness: tier(&["freshness", "report-data", "nonce", "key"], Tier::None),
     }
 }

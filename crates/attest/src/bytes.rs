@@ -95,7 +95,7 @@ impl<'a> Reader<'a> {
         let (head, rest) = self
             .rest
             .split_at_checked(length)
-            .ok_or_else(|| Error::malformed(self.what, format!("ends {length} bytes short of a field")))?;
+            .ok_or_else(|| Error::malformed(self.what, format!("ends inside a field of {length} bytes")))?;
         self.rest = rest;
         Ok(head)
     }

@@ -88,12 +88,13 @@ pub enum Protects {
 }
 
 /// A trust tier (AR4SI, section 2.3.2), worst last.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Default, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub enum Tier {
     /// Vouched for.
     Affirming,
     /// Nothing is known either way.
+    #[default]
     None,
     /// Known to be less than it should.
     Warning,
@@ -150,6 +151,17 @@ pub enum TcbStatus {
     NotStated,
 }
 
+impl TcbStatus {
+    /// The tier that a status has before a policy tolerates it.
+    pub fn tier(self) -> Tier {
+        match self {
+            Self::UpToDate => Tier::Affirming,
+            Self::Unrated | Self::NotStated => Tier::None,
+            _ => Tier::Warning,
+        }
+    }
+}
+
 /// One versioned part of the trusted computing base.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
@@ -173,6 +185,8 @@ impl TcbComponent {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]
 pub struct Tcb {
+    /// How much it can be trusted: affirming only if the vendor says that nothing is missing.
+    pub tier: Tier,
     /// How current it is.
     pub status: TcbStatus,
     /// The vendor's advisories that apply to it.
@@ -251,6 +265,8 @@ pub struct Executables {
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, Default)]
 #[serde(rename_all = "kebab-case")]
 pub struct Freshness {
+    /// `none` until an appraisal compares it with what the verifier expects.
+    pub tier: Tier,
     /// The field that the attested environment chose: report data, qualifying data, user data.
     pub report_data: Hex,
     /// A separate nonce, where the technology has one (Nitro).

@@ -110,9 +110,11 @@ fn intel_quotes() {
         let chain = bytes.windows(5).position(|w| w == b"-----").unwrap();
         let mut covered = vec![0..chain];
         covered.extend(pem_bodies(&bytes));
-        let positive = Positive { name: quote, bytes, covered, dense: chain, stride: 37 };
+        // One of the two version 4 quotes is enough for every byte.
+        let dense = if quote.contains("cos113") { 0 } else { chain };
+        let positive = Positive { name: quote, bytes, covered, dense, stride: 37 };
         let refused = positive.run(&|bytes| of_bytes(bytes, &with, time(at)));
-        assert!(refused > chain, "{quote}");
+        assert!(refused > dense, "{quote}");
     }
 }
 

@@ -139,6 +139,7 @@ fn claims(document: &Document, root: Root, fingerprint: Hex, valid: crate::time:
             product: Some("Nitro".into()),
             identity: Some(Hex::from(document.module_id.as_bytes())),
             tcb: Tcb {
+                tier: TcbStatus::NotStated.tier(),
                 status: TcbStatus::NotStated,
                 advisories: Vec::new(),
                 components: Vec::new(),
@@ -159,6 +160,7 @@ fn claims(document: &Document, root: Root, fingerprint: Hex, valid: crate::time:
             boot: Vec::new(),
         },
         freshness: Freshness {
+            tier: Tier::None,
             report_data: hex(&document.user_data).unwrap_or_default(),
             nonce: hex(&document.nonce),
             bound_key: document.public_key.as_ref().map(|key| Hex(Hash::Sha256.digest(&[key]))),

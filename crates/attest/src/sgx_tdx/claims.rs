@@ -69,11 +69,12 @@ fn hardware(verified: &Verified) -> Result<Hardware> {
     let status = status(claims.tcb.status)?;
     let identity = pck.platform_instance_id.map(Hex::from).unwrap_or_else(|| Hex(pck.ppid.clone()));
     Ok(Hardware {
-        tier: if status == TcbStatus::UpToDate { Tier::Affirming } else { Tier::Warning },
+        tier: status.tier(),
         vendor: "Intel".into(),
         product: Some(format!("FMSPC {}", Hex::from(pck.fmspc))),
         identity: Some(identity),
         tcb: Tcb {
+            tier: status.tier(),
             status,
             advisories: claims.tcb.advisory_ids.clone(),
             components: components(verified),

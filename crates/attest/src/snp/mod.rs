@@ -55,6 +55,9 @@ pub fn parse_certificate_table(bytes: &[u8]) -> Result<Vec<Base64Bytes>> {
 /// Validates a report at a time.
 pub(crate) fn validate(evidence: &SnpEvidence, with: &Endorsements, roots: &Roots, at: Time) -> Result<ClaimSet> {
     let report = Report::parse(&evidence.report)?;
+    if evidence.certificates.len() > 16 {
+        return Err(Error::malformed("SNP evidence", "more than sixteen certificates"));
+    }
     let carried = evidence.certificates.iter().map(|der| Certificate::parse(der)).collect::<Result<Vec<_>>>()?;
     let candidates: Vec<&Certificate> = carried.iter().chain(&with.certificates).collect();
     let verified = chain::verify(&report, &evidence.report, &candidates, with, roots, at)?;
@@ -85,6 +88,7 @@ fn claims(report: &Report, verified: &chain::Verified, at: Time) -> ClaimSet {
             product: Some(verified.product.to_owned()),
             identity: (report.signing_key == SigningKey::Vcek).then(|| Hex::from(report.chip_id)),
             tcb: Tcb {
+                tier: TcbStatus::Unrated.tier(),
                 status: TcbStatus::Unrated,
                 advisories: Vec::new(),
                 components: report.reported_tcb.components(),

@@ -155,6 +155,7 @@ fn claims(quoted: &Quoted, banks: &Banks, key: &AttestationKey, vouched: &key::V
             product: None,
             identity: Some(key.fingerprint.clone()),
             tcb: Tcb {
+                tier: TcbStatus::NotStated.tier(),
                 status: TcbStatus::NotStated,
                 advisories: Vec::new(),
                 components: Vec::new(),
