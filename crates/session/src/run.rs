@@ -55,7 +55,8 @@ pub struct Cost {
     pub elapsed: Duration,
 }
 
-/// What a session leaves with one player.
+/// What a session leaves with one player. Values are not shown.
+#[derive(Debug)]
 pub struct Outcome {
     /// The outputs that it may read.
     pub outputs: BTreeMap<String, Plain>,
