@@ -275,6 +275,9 @@ pub struct Freshness {
     /// SHA-256 of the `SubjectPublicKeyInfo` the evidence is bound to, if it vouches for a key.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub bound_key: Option<Hex>,
+    /// Whether it came inside a certificate: its report data names the certificate's key, so it answers no challenge.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub in_certificate: bool,
     /// When the evidence says it was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub produced: Option<Time>,

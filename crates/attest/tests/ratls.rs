@@ -44,6 +44,15 @@ fn it_is_refused_as_debug_and_out_of_date_unless_the_policy_says_otherwise() {
     );
     let policy = Policy::parse(&tolerant).unwrap();
     assert!(policy.appraise(&claims, &expected, time(AT)).accepted);
+    let strict = Policy {
+        tolerate: attest::Tolerances { missing_freshness: false, ..policy.tolerate.clone() },
+        ..policy.clone()
+    };
+    let data = claims.freshness.report_data.0.clone();
+    let named = Expected { report_data: Some(&data), ..expected };
+    let refused = strict.appraise(&claims, &named, time(AT));
+    let names: Vec<&str> = refused.refusals().map(|check| check.check.as_str()).collect();
+    assert_eq!(names, ["freshness"], "report data that names a key answers no challenge");
     let other = Expected { key: Some(&[7; 32]), ..Expected::default() };
     assert!(!policy.appraise(&claims, &other, time(AT)).accepted, "another key at the other end");
 }

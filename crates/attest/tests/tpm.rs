@@ -133,3 +133,21 @@ fn endorsement_key_certificates_lead_to_the_manufacturers_root() {
     let issuer = Certificate::parse(&data("tpm/swtpm/issuercert.pem")).unwrap();
     assert!(check_endorsement_key(&issuer, &with, &roots, time(AT)).is_err());
 }
+
+#[test]
+fn a_certified_attestation_key_needs_its_root_or_itself_named_by_the_policy() {
+    use attest::development::DevelopmentPki;
+    // The development root given as if it were a manufacturer's: the chain is then an ordinary one.
+    let pki = DevelopmentPki::from_seed([3; 32]);
+    let manufacturer = pki.roots().unwrap().tpm;
+    let evidence = pki.tpm(&[(10, [5; 32])], b"challenge").unwrap();
+    let roots = roots().with_tpm_root(manufacturer.clone());
+    let claims = validate(&Evidence::Tpm(evidence), &Endorsements::none(), &roots, time(AT)).unwrap();
+    assert_eq!(claims.root_fingerprint, manufacturer.fingerprint());
+    let mut policy = policy(&claims, PIN, true, "");
+    assert_eq!(refusals(&policy, &claims, Some(b"challenge")), [""; 0], "the key is named");
+    policy.trust.attestation_keys.clear();
+    assert_eq!(refusals(&policy, &claims, Some(b"challenge")), ["root"]);
+    policy.trust.roots.push(manufacturer.fingerprint());
+    assert_eq!(refusals(&policy, &claims, Some(b"challenge")), [""; 0], "the root is named");
+}

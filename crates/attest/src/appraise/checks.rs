@@ -57,9 +57,15 @@ fn technology(policy: &Policy, claims: &ClaimSet, out: &mut Findings) {
 fn root(policy: &Policy, claims: &ClaimSet, out: &mut Findings) {
     match claims.root {
         Root::Production if claims.technology == Technology::Tpm => {
-            let named = policy.trust.roots.contains(&claims.root_fingerprint);
-            let not = if named { "" } else { "not " };
-            out.require("root", named, format!("root {} is {not}named by the policy", claims.root_fingerprint));
+            let key = claims.hardware.identity.as_ref();
+            let key_named = key.is_some_and(|key| policy.trust.attestation_keys.contains(key));
+            let root_named = policy.trust.roots.contains(&claims.root_fingerprint);
+            let finding = match (root_named, key_named) {
+                (true, _) => format!("root {} is named by the policy", claims.root_fingerprint),
+                (false, true) => "the attestation key is named by the policy".to_owned(),
+                (false, false) => format!("root {} is not named by the policy", claims.root_fingerprint),
+            };
+            out.require("root", root_named || key_named, finding);
         }
         Root::Production => out.add("root", Outcome::Passed, "the chain ends in the vendor's pinned root"),
         Root::Development => {
@@ -255,7 +261,7 @@ fn freshness(policy: &Policy, claims: &ClaimSet, expected: &Expected<'_>, out: &
         };
         out.require("key", holds, finding);
     }
-    if tied {
+    if tied && !fresh.in_certificate {
         out.add("freshness", Outcome::Passed, "the evidence is tied to what the verifier expects");
     } else {
         let finding = "the evidence is not tied to anything the verifier chose, so it may be a replay";

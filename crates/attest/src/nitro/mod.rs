@@ -164,6 +164,7 @@ fn claims(document: &Document, root: Root, fingerprint: Hex, valid: crate::time:
             report_data: hex(&document.user_data).unwrap_or_default(),
             nonce: hex(&document.nonce),
             bound_key: document.public_key.as_ref().map(|key| Hex(Hash::Sha256.digest(&[key]))),
+            in_certificate: false,
             produced: Some(document.timestamp),
         },
         verified: vec![

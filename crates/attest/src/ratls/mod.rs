@@ -97,6 +97,7 @@ pub(crate) fn validate(evidence: &RaTlsEvidence, with: &Endorsements, roots: &Ro
         return Err(Error::mismatch(WHAT, "its two quotes are of different enclaves"));
     }
     let mut claims = all.into_iter().next().ok_or_else(|| Error::unsupported(WHAT, "it carries no evidence"))?;
+    claims.freshness.in_certificate = true;
     claims.freshness.bound_key = Some(Hex(Hash::Sha256.digest(&[&certificate.spki()?])));
     claims.valid = claims.valid.meet(certificate.window());
     claims.verified.push("the report data is bound to the certificate's public key".into());
