@@ -24,4 +24,7 @@ pub(crate) mod proto {
 pub use client::run_on_workers;
 pub use config::{Config, ConfigError};
 pub use error::{ClientError, WorkerError};
-pub use service::serve;
+pub use service::{read_messages, serve};
+
+#[cfg(test)]
+mod tests;

@@ -74,6 +74,23 @@ pub async fn serve(config: Config) -> Result<(), ClientError> {
         .map_err(|e| ClientError::System { what: e.to_string() })
 }
 
+/// Reads bytes as each message that a worker takes from outside, as far as that goes without a session: for fuzzing.
+pub fn read_messages(bytes: &[u8]) {
+    use prost::Message as _;
+    if let Ok(request) = proto::RunRequest::decode(bytes) {
+        // What is refused is refused; the point is that nothing panics.
+        let _ = agreement::Agreement::from_text(&request.agreement);
+    }
+    if let Ok(request) = proto::DescribeRequest::decode(bytes) {
+        let _ = ir::text::parse(&request.computation).map(check::check);
+    }
+    if let Ok(event) = proto::RunEvent::decode(bytes)
+        && let Some(run_event::Event::Outcome(outcome)) = event.event
+    {
+        outcome.outputs.values().for_each(|t| drop(crate::tensor::from_proto(t)));
+    }
+}
+
 struct Service {
     office: Arc<Office>,
 }
