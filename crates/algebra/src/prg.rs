@@ -171,6 +171,7 @@ mod tests {
     }
 
     #[test]
+    #[cfg_attr(miri, ignore = "takes too long under an interpreter")]
     fn long_draws_are_the_same_on_any_number_of_threads() {
         let draws = [1, 3].map(|threads| {
             let threads = Threads::new(threads).unwrap();
