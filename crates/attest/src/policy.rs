@@ -25,7 +25,7 @@ use std::collections::BTreeMap;
 use serde::{Deserialize, Serialize};
 
 use crate::bytes::{Hex, canonical_json, is_zero};
-use crate::claims::{TcbStatus, Technology};
+use crate::claims::{ClaimSet, Protects, Root, TcbStatus, Technology};
 use crate::error::{Error, Result};
 use crate::keys::Hash;
 
@@ -119,6 +119,36 @@ impl Policy {
         let policy: Self = toml::from_str(toml).map_err(|e| Error::verifier("policy", e))?;
         policy.check()?;
         Ok(policy)
+    }
+
+    /// A policy that pins what these claims say: code, what was booted, and firmware versions as minimum. It says what
+    /// this machine is, not that it is right: for writing down reference values of a machine known to be good.
+    pub fn pinning(name: &str, claims: &ClaimSet) -> Self {
+        let technology = claims.technology;
+        let booted = technology.booted();
+        let pins = |name: &str, value: &Hex| {
+            let code = technology.identifies_code(name) || booted.is_some_and(|prefix| name.starts_with(prefix));
+            code && !is_zero(&value.0)
+        };
+        let pinned = claims.executables.measurements.iter().filter(|(name, value)| pins(name, value));
+        let unrated = claims.hardware.tcb.status == TcbStatus::Unrated;
+        let components = claims.hardware.tcb.components.iter().filter(|_| unrated);
+        let mut trust = Trust::default();
+        if claims.root == Root::None {
+            trust.attestation_keys.extend(claims.hardware.identity.clone());
+        }
+        Self {
+            name: name.to_owned(),
+            technologies: vec![technology],
+            development: claims.root == Root::Development || claims.protects == Protects::Integrity,
+            lifetime_seconds: default_lifetime(),
+            measurements: pinned.map(|(name, value)| (name.clone(), vec![value.clone()])).collect(),
+            minimum: components.map(|component| (component.name.clone(), component.have)).collect(),
+            require: BTreeMap::new(),
+            boot: BTreeMap::new(),
+            trust,
+            tolerate: Tolerances::default(),
+        }
     }
 
     /// Refuses what cannot be meant: no technology, or a reference value without values.

@@ -362,3 +362,20 @@ fn certificates_in_a_hosts_table_are_found() {
     table.truncate(table.len() - 1);
     assert!(attest::snp::parse_certificate_table(&table).is_err());
 }
+
+#[test]
+fn a_policy_that_pins_a_machine_accepts_it_and_no_other() {
+    let now = time(NOW);
+    let other = Guest::new(b"worker 0.2", &CHALLENGE);
+    for ((technology, evidence, with, _), (_, changed, _, _)) in
+        every_kind(&guest()).into_iter().zip(every_kind(&other))
+    {
+        let claims = validate(&evidence, &with, &development_roots(), now).unwrap();
+        let policy = Policy::pinning("this machine", &claims);
+        assert_eq!(appraise(&policy, &claims, now), [""; 0], "{technology:?}");
+        if technology != Technology::Tpm {
+            let changed = validate(&changed, &with, &development_roots(), now).unwrap();
+            assert_eq!(appraise(&policy, &changed, now), ["measurement"], "{technology:?}");
+        }
+    }
+}

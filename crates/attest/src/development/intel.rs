@@ -1,12 +1,12 @@
 //! Made-up SGX and TDX quotes with their collateral, verified by the same library as real ones.
 
-use const_oid::ObjectIdentifier;
 use dcap_qvl::QuoteCollateralV3;
 use der::Encode;
 use der::asn1::{AnyRef, OctetStringRef};
 use p256::ecdsa::SigningKey;
 use p256::ecdsa::signature::Signer;
 use serde_json::{Value, json};
+use spki::ObjectIdentifier;
 
 use super::certs::{Authority, extension};
 use super::{CURRENT_FIRMWARE, DevelopmentPki, Guest, measurement};

@@ -3,7 +3,7 @@
 use tpm2_protocol::TpmUnmarshal;
 use tpm2_protocol::data::{TpmEccCurve, TpmaObject, TpmtPublic, TpmuPublicId, TpmuPublicParms};
 
-use super::{UNBOUNDED, parse_certificates};
+use super::parse_certificates;
 use crate::bytes::{Base64Bytes, Hex};
 use crate::claims::Root;
 use crate::endorse::{Endorsements, Roots};
@@ -141,7 +141,7 @@ pub(crate) fn vouch(
     Ok(Vouched {
         root: Root::None,
         fingerprint: key.fingerprint.clone(),
-        window: UNBOUNDED,
+        window: Window::ALWAYS,
         vendor: "unknown".into(),
         in_words: "the attestation key is what the policy makes of it: no chain to a known root was given".into(),
     })

@@ -23,7 +23,7 @@ use crate::endorse::{Endorsements, Roots};
 use crate::error::{Error, Result};
 use crate::eventlog::EventLog;
 use crate::keys::Hash;
-use crate::time::{Time, Window};
+use crate::time::Time;
 use crate::x509::Certificate;
 
 pub(crate) use container::{is_go_tpm_tools, parse_go_tpm_tools};
@@ -208,9 +208,6 @@ pub(crate) fn replay(log: &EventLog, banks: &Banks) -> Result<Vec<BootEvent>> {
     }
     boot.ok_or_else(|| Error::mismatch("event log", "has no bank that is quoted"))
 }
-
-/// The time of a claim that no certificate bounds.
-pub(crate) const UNBOUNDED: Window = Window::ALWAYS;
 
 /// Intermediates and leaf certificates that evidence carries.
 pub(crate) fn parse_certificates(carried: &[Base64Bytes]) -> Result<Vec<Certificate>> {
