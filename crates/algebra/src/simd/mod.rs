@@ -1,8 +1,8 @@
 //! Vector kernels, chosen at run time: the only `unsafe` code of the crate.
 //!
 //! Why it is sound:
-//! - A function compiled for an instruction set is called only with a token ([`Avx512`], [`Avx2`]) in hand, and
-//!   tokens are made by detection alone.
+//! - A function compiled for an instruction set is called only with a token ([`Avx512`], [`Ifma`], [`Avx2`]) in hand,
+//!   and tokens are made by detection alone.
 //! - Pointers are derived from slices whose lengths are asserted in the same function.
 //!
 //! Every kernel equals its portable counterpart; tests compare them on random sizes.
@@ -25,7 +25,7 @@ use crate::bits::transpose::{self, Planes, Words};
 use crate::ring::Element;
 use crate::slices::portable as slices;
 
-/// Proof that AVX-512 F, DQ, BW and VL are there.
+/// Proof that AVX-512 F, DQ, BW and VL are there, and BMI2.
 #[cfg(target_arch = "x86_64")]
 #[derive(Clone, Copy)]
 pub(crate) struct Avx512(());
@@ -60,7 +60,8 @@ impl Avx512 {
             && is_x86_feature_detected!("avx512f")
             && is_x86_feature_detected!("avx512dq")
             && is_x86_feature_detected!("avx512bw")
-            && is_x86_feature_detected!("avx512vl");
+            && is_x86_feature_detected!("avx512vl")
+            && is_x86_feature_detected!("bmi2");
         found.then_some(Self(()))
     }
 }
