@@ -4,39 +4,48 @@ from __future__ import annotations
 
 import contextvars
 import inspect
-import os
-import sys
-from typing import TYPE_CHECKING, Any, Callable, Sequence
+import itertools
+import math
+from types import CodeType, FrameType
+from typing import TYPE_CHECKING, Any, Callable, Iterable, Sequence
+
+import numpy as np
 
 from . import _privity
-from .errors import ProgramError
+from ._source import Line, caller, frame_of, problem, visible
+from ._tensor import Operand, Tensor
 
 if TYPE_CHECKING:
     from .types import DType, Placement, Player
 
-_HERE = os.path.dirname(os.path.abspath(__file__))
-_tracer: contextvars.ContextVar["Tracer | None"] = contextvars.ContextVar("privity_tracer", default=None)
-_eager: contextvars.ContextVar[tuple] = contextvars.ContextVar("privity_eager", default=())
+_tracer: contextvars.ContextVar[Tracer | None] = contextvars.ContextVar("privity_tracer", default=None)
+#: The ``with`` blocks that are open outside of any computation.
+Context = tuple[tuple["Placement | Player", "DType | None"], ...]
+_eager: contextvars.ContextVar[Context] = contextvars.ContextVar("privity_eager", default=())
 
 
-def current() -> "Tracer | None":
+def current() -> Tracer | None:
     """The computation that is being traced, if one is."""
     return _tracer.get()
 
 
-def caller() -> tuple[str, int]:
-    """The user's line: the innermost frame outside of this package."""
-    frame = sys._getframe(1)
-    while frame and os.path.dirname(os.path.abspath(frame.f_code.co_filename)) == _HERE:
-        frame = frame.f_back
-    return (frame.f_code.co_filename, frame.f_lineno) if frame else ("", 0)
+def needed(what: str) -> Tracer:
+    """The computation that is being traced, for what belongs into one."""
+    tracer = current()
+    if tracer is None:
+        raise problem(
+            "python.outside",
+            f"`{what}` has no computation to belong to",
+            "call it inside a @privity.computation, or use operators on values of privity.private(...)",
+        )
+    return tracer
 
 
-def enter(place: "Placement | Player", dtype: "DType | None") -> None:
+def enter(place: Placement | Player, dtype: DType | None) -> None:
     """Opens a ``with`` block of a placement."""
     tracer = current()
     if tracer is None:
-        _eager.set(_eager.get() + ((place, dtype),))
+        _eager.set((*_eager.get(), (place, dtype)))
     else:
         tracer.on(place, dtype)
 
@@ -50,26 +59,32 @@ def leave() -> None:
         tracer.builder.end_on()
 
 
-def eager_context() -> tuple:
+def eager_context() -> Context:
     """The ``with`` blocks that are open outside of any computation."""
     return _eager.get()
 
 
-class Value:
+def apply(op: str, operands: Sequence[Any], attrs: dict[str, Any]) -> Any:
+    """An operator: a step of the computation that is being traced, or part of an eager expression."""
+    for x in operands:
+        if isinstance(x, Tensor):
+            return x._apply(op, operands, attrs)
+    return needed(op).apply(op, operands, attrs)
+
+
+class Value(Tensor):
     """A value of the computation that is being traced: it has a type and a place, but no data."""
 
-    __slots__ = ("tracer", "id", "__weakref__")
-    __array_priority__ = 1000  # numpy arrays beside it leave the operator to it
-    __array_ufunc__ = None
+    __slots__ = ("_id", "_tracer")
 
-    def __init__(self, tracer: "Tracer", id: int) -> None:
-        self.tracer = tracer
-        self.id = id
+    def __init__(self, tracer: Tracer, id: int) -> None:
+        self._tracer = tracer
+        self._id = id
 
     @property
-    def shape(self) -> tuple:
-        """Lengths of the axes: numbers, or names as strings."""
-        return tuple(self.tracer.builder.shape(self.id))
+    def shape(self) -> tuple[int | str, ...]:
+        """Lengths of the axes: numbers, or names."""
+        return tuple(self._tracer.builder.shape(self._id))
 
     @property
     def ndim(self) -> int:
@@ -79,224 +94,195 @@ class Value:
     @property
     def dtype(self) -> str:
         """The element type, as in the text form."""
-        return self.tracer.builder.dtype(self.id)
+        return self._tracer.builder.dtype(self._id)
 
-    @property
-    def T(self) -> "Value":
-        """The axes in reverse order."""
-        return apply("transpose", [self], {})
-
-    def __repr__(self) -> str:
-        return f"<{self.tracer.builder.describe(self.id)}>"
-
-    def __bool__(self) -> bool:
-        raise ProgramError(
-            "a private value cannot decide a Python `if` or `while`",
-            code="python.branch",
-            help="use pv.select(condition, a, b)",
-        )
-
-    def __iter__(self) -> Any:
-        shape = self.shape
-        if not shape or not isinstance(shape[0], int):
-            raise TypeError("only a constant first axis can be iterated over")
-        return (self[i] for i in range(shape[0]))
-
-    def __len__(self) -> int:
-        shape = self.shape
-        if not shape or not isinstance(shape[0], int):
-            raise TypeError("the length is not a constant")
-        return shape[0]
-
-    def __getitem__(self, at: Any) -> "Value":
-        return apply("index", [self], {"at": index_items(at)})
-
-    def release(self, to: "Player | Sequence[Player]", name: str | None = None) -> "Value":
+    def release(self, to: Player | Sequence[Player], name: str | None = None) -> Value:
         """See :func:`privity.release`."""
-        from .program import release
+        from .statements import release
 
         return release(self, to=to, name=name)
 
-
-def index_items(at: Any) -> list:
-    """An index expression in the form the builder takes."""
-    items = []
-    for item in at if isinstance(at, tuple) else (at,):
-        if isinstance(item, slice):
-            items.append((item.start, item.stop, 1 if item.step is None else item.step))
-        elif isinstance(item, int) and not isinstance(item, bool):
-            items.append(item)
-        else:
-            raise TypeError("an index is a number or a range; a secret index cannot be used like this")
-    return items
-
-
-def _operator(op: str, swapped: bool = False) -> Callable[[Any, Any], Any]:
-    def method(self: Any, other: Any) -> Any:
-        return apply(op, [other, self] if swapped else [self, other], {})
-
-    method.__name__ = op
-    return method
-
-
-_INFIX = {
-    "add": "add", "sub": "sub", "mul": "mul", "truediv": "div", "matmul": "matmul", "and": "logical_and", "or": "logical_or",
-    "xor": "logical_xor",
-}
-
-
-def with_operators(cls: type) -> type:
-    """Gives a class Python's operators, each as the operator of the language."""
-    for python, op in _INFIX.items():
-        setattr(cls, f"__{python}__", _operator(op))
-        setattr(cls, f"__r{python}__", _operator(op, swapped=True))
-    for python, op in {"lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal", "eq": "equal", "ne": "not_equal"}.items():
-        setattr(cls, f"__{python}__", _operator(op))
-    cls.__hash__ = object.__hash__  # type: ignore[method-assign]
-    cls.__neg__ = lambda self: apply("neg", [self], {})  # type: ignore[attr-defined]
-    cls.__invert__ = lambda self: apply("logical_not", [self], {})  # type: ignore[attr-defined]
-    cls.__abs__ = lambda self: apply("abs", [self], {})  # type: ignore[attr-defined]
-
-    def power(self: Any, exponent: int) -> Any:
-        if exponent != 2:
-            raise TypeError("only `x ** 2` is a power; use exp and log for others")
-        return apply("square", [self], {})
-
-    cls.__pow__ = power  # type: ignore[attr-defined]
-    return cls
-
-
-with_operators(Value)
-
-
-def apply(op: str, operands: Sequence[Any], attrs: dict[str, Any]) -> Any:
-    """Adds an operator to the computation being traced, or to an eager expression."""
-    from . import eager
-
-    if any(isinstance(x, eager.Private) for x in operands):
-        return eager.apply(op, operands, attrs)
-    tracer = current()
-    if tracer is None:
-        raise ProgramError(
-            f"`{op}` has no computation to belong to",
-            code="python.outside",
-            help="call it inside a @privity.computation, or on values of privity.private(...)",
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """Raises: while a computation is written down there is no data."""
+        raise problem(
+            "python.no-data",
+            "a value of a computation has no data: the function only writes down what will be computed",
+            "return it released, and run the computation",
         )
-    return tracer.apply(op, operands, attrs)
+
+    def _apply(self, op: str, operands: Sequence[Any], attrs: dict[str, Any]) -> Value:
+        return needed(op).apply(op, operands, attrs)
+
+    def __len__(self) -> int:
+        shape = self.shape
+        if not shape or isinstance(shape[0], str):
+            raise TypeError("its length is no constant; privity.size(name, type=...) is the length of a dimension")
+        return shape[0]
+
+    def __repr__(self) -> str:
+        return f"<{self._tracer.builder.describe(self._id)}>"
+
+
+class LatePlayer(BaseException):
+    """A player was found after placements were declared: the trace begins anew, and knows it from the start.
+
+    No `Exception`, so that functions that are traced do not catch it.
+    """
+
+    def __init__(self, player: Player) -> None:
+        super().__init__(player)
+        self.player = player
 
 
 class Tracer:
     """Writes down one computation."""
 
-    def __init__(self, name: str, scope: dict[str, Any]) -> None:
+    def __init__(self, name: str, players: Iterable[Player] = (), scope: dict[str, Any] | None = None) -> None:
         self.builder = _privity.Builder(name)
-        self.scope = scope
-        self.places: dict[Any, int] = {}
-        self.declared: list[str] = []
-        self.released: dict[int, list[int]] = {}
-
-    def __enter__(self) -> "Tracer":
-        self._token = _tracer.set(self)
-        return self
-
-    def __exit__(self, *_: Any) -> None:
-        _tracer.reset(self._token)
-
-    def declare(self, players: Sequence["Player"]) -> None:
-        """Declares players; the text form wants them before placements."""
+        self.scope = scope or {}
+        #: Values that were released, each with its readers and what was released, to be delivered when returned.
+        self.released: dict[int, tuple[list[int], Value]] = {}
+        #: Values that were delivered already.
+        self.delivered: set[int] = set()
+        self._players: list[str] = []
+        self._places: dict[Any, int] = {}
+        self._named: set[int] = set()
+        self._watched: list[Watched] = []
         for p in players:
             self.player(p)
 
-    def player(self, p: "Player") -> int:
-        """The index of a player."""
-        if p.name not in self.declared:
-            if self.places:
-                raise ProgramError(
-                    f"the player `{p.name}` comes too late",
-                    code="python.player",
-                    help="players are known from the function's globals; define it beside the function",
-                )
-            self.builder.player(p.name, caller())
-            self.declared.append(p.name)
-        return self.declared.index(p.name)
+    def __enter__(self) -> Tracer:
+        self._token = _tracer.set(self)
+        return self
 
-    def place(self, p: "Placement | Player") -> int:
+    def __exit__(self, *_: object) -> None:
+        _tracer.reset(self._token)
+
+    def here(self) -> Line:
+        """The user's line. On the way, variables that hold values give them their names."""
+        if self._watched:
+            self._watched[-1].look(self)
+        return caller()
+
+    def player(self, p: Player) -> int:
+        """The index of a player, declared where it is new."""
+        if p.name not in self._players:
+            if self._places:
+                raise LatePlayer(p)
+            self.builder.player(p.name, caller())
+            self._players.append(p.name)
+        return self._players.index(p.name)
+
+    def players(self, to: Player | Iterable[Player]) -> list[int]:
+        """The indices of one or several players."""
+        from .types import Player
+
+        return [self.player(p) for p in ([to] if isinstance(to, Player) else to)]
+
+    def place(self, p: Placement | Player) -> int:
         """The index of a placement; that of a player is its own."""
         from .types import Player
 
         if isinstance(p, Player):
             return self.player(p)
-        if p.key not in self.places:
+        if p.key not in self._places:
             members = [self.player(q) for q in p.players]
-            self.places[p.key] = self.builder.placement(self._name_of(p), p.scheme, members, caller())
-        return self.places[p.key]
+            self._places[p.key] = self.builder.placement(self._name_of(p), p.scheme, members, caller())
+        return self._places[p.key]
 
-    def _name_of(self, p: "Placement") -> str:
+    def _name_of(self, p: Placement) -> str:
+        """The name of a placement: its own, or that of a variable that holds it."""
         from .types import Placement
+
+        def same(value: Any) -> bool:
+            return isinstance(value, Placement) and value.key == p.key
 
         if p.name:
             return p.name
-        for name, value in self.scope.items():
-            if isinstance(value, Placement) and value.key == p.key and self.builder.is_free(name):
-                return name
-        n = 1
-        while not self.builder.is_free(f"{p.scheme}_{n}"):
-            n += 1
-        return f"{p.scheme}_{n}"
+        found = [*((n, v) for n, v in self.scope.items() if same(v)), *visible(same)]
+        numbered = (f"{p.scheme}_{i}" for i in range(1, 1 << 16))
+        return next(n for n in (*(n for n, _ in found), *numbered) if self.builder.is_free(n))
 
-    def on(self, place: "Placement | Player", dtype: "DType | None") -> None:
-        self.builder.on(self.place(place), dtype.name if dtype else None, caller())
+    def on(self, place: Placement | Player, dtype: DType | None) -> None:
+        """Operators run there, until ``builder.end_on()``."""
+        self.builder.on(self.place(place), dtype.name if dtype else None, self.here())
 
-    def value(self, x: Any) -> "Value":
+    def value(self, x: Any) -> int:
+        """The number of a value of this computation."""
         if not isinstance(x, Value):
             raise TypeError(f"expected a value of the computation, not {type(x).__name__}")
-        if x.tracer is not self:
-            raise ProgramError("this value belongs to another computation", code="python.foreign")
-        return x
+        if x._tracer is not self:
+            raise problem("python.foreign", "this value belongs to another computation", "make it an input of this one")
+        return x._id
 
-    def operand(self, x: Any) -> Any:
-        from .types import number_text
+    def name(self, value: Value, name: str) -> None:
+        """Names a value after a variable, unless it has a name. A variable that is assigned anew gives x, x_2, x_3."""
+        if value._id not in self._named:
+            self._named.add(value._id)
+            numbered = (f"{name}_{i}" for i in range(2, 1000))
+            any(self.builder.try_name(value._id, n) for n in itertools.chain([name], numbered))
 
+    def apply(self, op: str, operands: Sequence[Any], attrs: dict[str, Any], line: Line | None = None) -> Value:
+        """Adds an operator, as the user's line, or another, has it."""
+        args = [self._operand(x) for x in operands]
+        given = {name: constant(value) if name == "value" else value for name, value in attrs.items()}
+        return Value(self, self.builder.op(op, args, given, line or self.here()))
+
+    def _operand(self, x: Operand) -> int | list[Any]:
+        """The number of a value; a constant in a list, so that it is not taken for one."""
         if isinstance(x, Value):
-            return self.value(x).id
-        return [number_text(x)]  # in a list, so that a number is not taken for an id
+            return self.value(x)
+        if isinstance(x, Tensor):
+            raise problem(
+                "python.foreign",
+                "a private array cannot be used inside a computation",
+                "make it an input, and give the array when it runs",
+            )
+        return [constant(x)]
 
-    def apply(self, op: str, operands: Sequence[Any], attrs: dict[str, Any]) -> Value:
-        ids = [self.operand(x) for x in operands]
-        return Value(self, self.builder.op(op, ids, attrs, caller()))
-
-    def name_locals(self, values: dict[str, Any]) -> None:
-        """Gives values the names of the variables that hold them, so that the text reads like the function."""
-        seen: set[int] = set()
-        for name, value in values.items():
-            if isinstance(value, Value) and value.tracer is self and value.id not in seen and self.builder.is_free(name):
-                if self.builder.is_named(value.id):
-                    continue
-                try:
-                    self.builder.name(value.id, name, ("", 0))
-                    seen.add(value.id)
-                except ProgramError:
-                    pass  # a word of the language: the printer finds another name
-
-
-def scope_of(fn: Callable) -> dict[str, Any]:
-    """The names that a function can see."""
-    closure = inspect.getclosurevars(fn)
-    return {**getattr(fn, "__globals__", {}), **closure.nonlocals}
+    def call(self, fn: Callable[..., Any], args: Sequence[Any]) -> tuple[Any, dict[str, Any]]:
+        """Calls a function whose variables name values. Returns its result, and its variables at the end."""
+        watched = Watched(getattr(inspect.unwrap(fn), "__code__", None))
+        self._watched.append(watched)
+        try:
+            result = fn(*args)
+            return result, watched.look(self)
+        finally:
+            self._watched.pop()
 
 
-def call_and_keep_locals(fn: Callable, args: dict[str, Any]) -> tuple[Any, dict[str, Any]]:
-    """Calls a function, and returns its result and its local variables at the end."""
-    kept: dict[str, Any] = {}
-    previous = sys.getprofile()
+class Watched:
+    """A function that is being traced, whose variables name values, so that the text reads like the function.
 
-    def watch(frame: Any, event: str, _: Any) -> None:
-        if event == "return" and frame.f_code is fn.__code__:
-            kept.update(frame.f_locals)
+    Its frame is found on the stack when a step is added, and then held: so its variables can be read as they are
+    assigned and after it has returned, without a hook that debuggers, profilers or coverage would have to share.
+    """
 
-    sys.setprofile(watch)
-    try:
-        result = fn(**args)
-    finally:
-        sys.setprofile(previous)
-    return result, kept
+    def __init__(self, code: CodeType | None) -> None:
+        self._code = code
+        self._frame: FrameType | None = None
+
+    def look(self, tracer: Tracer) -> dict[str, Any]:
+        """Names values after the variables that hold them now, and returns the variables."""
+        if self._frame is None and self._code is not None:
+            self._frame = frame_of(self._code)
+        variables = dict(self._frame.f_locals) if self._frame is not None else {}
+        for name, value in variables.items():
+            if isinstance(value, Value) and value._tracer is tracer:
+                tracer.name(value, name)
+        return variables
+
+
+def constant(x: Any) -> Any:
+    """A public constant as nested lists of Python numbers."""
+    if isinstance(x, (np.ndarray, np.generic)):
+        x = x.tolist()
+    if isinstance(x, (list, tuple)):
+        return [constant(i) for i in x]
+    if isinstance(x, (bool, int)):
+        return x
+    if not isinstance(x, float):
+        raise TypeError(f"a constant is a number or nested lists of numbers, not {type(x).__name__}")
+    if not math.isfinite(x):
+        raise problem("literal.range", "a constant must be finite")
+    return x

@@ -10,100 +10,92 @@
 from __future__ import annotations
 
 import itertools
-from typing import Any, Sequence
+from typing import Any, Iterator, Sequence
 
 import numpy as np
 
-from . import _trace
-from .errors import ProgramError
-from .program import Computation
-from .types import DType, Player, TensorType, bool_, f32, f64, i64, u64
+from . import _arrays, _trace
+from ._source import Line, caller, problem
+from ._tensor import Tensor
+from .program import Computation, Report
+from .types import DType, Player, TensorType
 
 _numbers = itertools.count(1)
-_DTYPES = {"b": bool_, "i": i64, "u": u64, "f": f64}
 
 
-class Private:
+class Private(Tensor):
     """An expression over private arrays. It runs, on secret shares, when :meth:`numpy` asks for its result."""
 
-    __array_priority__ = 1000
-    __array_ufunc__ = None
-
-    def __init__(self, op: str, operands: Sequence[Any], attrs: dict[str, Any], context: tuple, line: tuple[str, int]) -> None:
+    def __init__(self, op: str, operands: Sequence[Any], attrs: dict[str, Any]) -> None:
         self._op = op
         self._operands = operands
         self._attrs = attrs
-        self._context = context
-        self._line = line
+        self._context = _trace.eager_context()
+        self._line: Line = caller()
+        self._result: np.ndarray[Any, Any] | None = None
 
-    def release(self, to: Player | Sequence[Player]) -> "Private":
+    def release(self, to: Player | Sequence[Player], name: str | None = None) -> Private:
         """The same value, which ``to`` may now read."""
-        readers = [to] if isinstance(to, Player) else list(to)
-        return Private("release", [self], {"to": readers}, _trace.eager_context(), _trace.caller())
+        return Private("release", [self], {"to": [to] if isinstance(to, Player) else list(to), "name": name or "result"})
 
-    def numpy(self) -> np.ndarray:
-        """Runs the expression and returns the result, which must have been released."""
+    def numpy(self) -> np.ndarray[Any, Any]:
+        """The result, which must have been released. The expression runs when this is first asked for."""
         from .run import local
 
-        if self._op != "release":
-            raise ProgramError(
-                "this value is private", code="python.private", help="release it first: x.release(to=player).numpy()"
-            )
-        computation, inputs = self._computation()
-        return local().run(computation, inputs)["result"]
+        if self._result is None:
+            computation, inputs = self._computation()
+            self._result = local().run(computation, inputs)[self._attrs["name"]]
+        return self._result
 
-    def disclose(self) -> str:
+    def disclose(self, corrupt: Sequence[Player] = ()) -> Report:
         """What running this expression would disclose."""
-        return self._computation()[0].disclose()
+        return self._computation()[0].disclose(corrupt)
 
-    def __getitem__(self, at: Any) -> "Private":
-        return apply("index", [self], {"at": _trace.index_items(at)})
-
-    @property
-    def T(self) -> "Private":
-        """The axes in reverse order."""
-        return apply("transpose", [self], {})
-
-    def __bool__(self) -> bool:
-        raise ProgramError("a private value cannot decide a Python `if`", code="python.branch", help="use pv.select(...)")
+    def _apply(self, op: str, operands: Sequence[Any], attrs: dict[str, Any]) -> Private:
+        for x in operands:
+            if isinstance(x, _trace.Value):
+                raise problem(
+                    "python.foreign",
+                    "a private array cannot be used inside a computation",
+                    "make it an input, and give the array when it runs",
+                )
+        return Private(op, list(operands), attrs)
 
     def __repr__(self) -> str:
         return f"<private {self._op}>"
 
-    def _computation(self) -> tuple[Computation, dict[str, np.ndarray]]:
-        nodes = list(_in_order(self))
-        inputs = {n.name: n.array for n in nodes if isinstance(n, Input)}
-        with _trace.Tracer("eager", {}) as tracer:
-            tracer.declare(_players(nodes))
+    def _computation(self) -> tuple[Computation, dict[str, np.ndarray[Any, Any]]]:
+        """The expression as a computation, and its inputs."""
+        if self._op != "release":
+            raise problem("python.private", "this value is private", "release it first: x.release(to=player).numpy()")
+        nodes = _in_order(self)
+        with _trace.Tracer("eager", _players(nodes)) as tracer:
             values: dict[int, _trace.Value] = {}
             for node in nodes:
+                for place, dtype in node._context:
+                    tracer.on(place, dtype)
                 values[id(node)] = node._build(tracer, values)
-            readers = [tracer.player(p) for p in self._attrs["to"]]
-            tracer.builder.output(values[id(self)].id, readers, "result", self._line)
-            return Computation(tracer.builder.finish()), inputs
+                for _ in node._context:
+                    tracer.builder.end_on()
+            readers = tracer.players(self._attrs["to"])
+            tracer.builder.output(tracer.value(values[id(self)]), readers, self._attrs["name"], self._line)
+            computation = Computation(tracer.builder.finish())
+        return computation, {n.name: n.array for n in nodes if isinstance(n, Input)}
 
     def _build(self, tracer: _trace.Tracer, values: dict[int, _trace.Value]) -> _trace.Value:
-        for place, dtype in self._context:
-            tracer.on(place, dtype)
-        try:
-            operands = [values[id(x)] if isinstance(x, Private) else x for x in self._operands]
-            if self._op == "release":
-                readers = [tracer.player(p) for p in self._attrs["to"]]
-                return _trace.Value(tracer, tracer.builder.release(operands[0].id, readers, self._line))
-            return tracer.apply(self._op, operands, self._attrs)
-        finally:
-            for _ in self._context:
-                tracer.builder.end_on()
-
-
-_trace.with_operators(Private)
+        """This node as a step of a computation, after those it needs."""
+        operands = [values[id(x)] if isinstance(x, Private) else x for x in self._operands]
+        if self._op == "release":
+            readers = tracer.players(self._attrs["to"])
+            return _trace.Value(tracer, tracer.builder.release(tracer.value(operands[0]), readers, self._line))
+        return tracer.apply(self._op, operands, self._attrs, self._line)
 
 
 class Input(Private):
     """A private array of one owner."""
 
-    def __init__(self, array: np.ndarray, owner: Player, dtype: DType) -> None:
-        super().__init__("input", [], {}, (), _trace.caller())
+    def __init__(self, array: np.ndarray[Any, Any], owner: Player, dtype: DType) -> None:
+        super().__init__("input", [], {})
         self.array = array
         self.owner = owner
         self.type = TensorType(dtype, array.shape)
@@ -112,23 +104,15 @@ class Input(Private):
     def _build(self, tracer: _trace.Tracer, values: dict[int, _trace.Value]) -> _trace.Value:
         place = tracer.player(self.owner)
         shape = [str(n) for n in self.type.shape]
-        return _trace.Value(tracer, tracer.builder.input(self.name, str(self.type.dtype), shape, place, [(place, [])], self._line))
+        made = tracer.builder.input(self.name, str(self.type.dtype), shape, place, [(place, [])], self._line)
+        return _trace.Value(tracer, made)
 
 
 def private(array: Any, *, owner: Player) -> Private:
-    """A private array of one owner, for eager use."""
-    data = np.asarray(array)
-    dtype = f32 if data.dtype == np.float32 else _DTYPES.get(data.dtype.kind)
-    if dtype is None:
-        raise TypeError(f"arrays of {data.dtype} cannot be private values")
-    if dtype is not f32:
-        data = data.astype({"b": np.bool_, "i": np.int64, "u": np.uint64, "f": np.float64}[data.dtype.kind])
-    return Input(data, owner, dtype)
-
-
-def apply(op: str, operands: Sequence[Any], attrs: dict[str, Any]) -> Private:
-    """An operator on private arrays and public constants."""
-    return Private(op, list(operands), attrs, _trace.eager_context(), _trace.caller())
+    """A private array of one owner, for eager use: whatever ``numpy.asarray`` takes."""
+    data, dtype = _arrays.held(array)
+    # What is changed in the caller's array later must not change an expression that was written down.
+    return Input(data.copy(), owner, dtype)
 
 
 def _in_order(root: Private) -> list[Private]:
@@ -147,15 +131,13 @@ def _in_order(root: Private) -> list[Private]:
     return order
 
 
-def _players(nodes: Sequence[Private]) -> list[Player]:
-    players: list[Player] = []
+def _players(nodes: Sequence[Private]) -> Iterator[Player]:
+    """All players of an expression, owners first."""
+    yield from (node.owner for node in nodes if isinstance(node, Input))
     for node in nodes:
-        if isinstance(node, Input):
-            players.append(node.owner)
         for place, _ in node._context:
-            players += [place] if isinstance(place, Player) else list(place.players)
-        players += node._attrs.get("to", [])
-    return players
+            yield from [place] if isinstance(place, Player) else place.players
+        yield from node._attrs.get("to", [])
 
 
 __all__ = ["Private", "private"]

@@ -2,68 +2,113 @@
 
 from __future__ import annotations
 
+import html
 import sys
 import time
 from typing import Any, Callable
 
+#: A function that gets every event: its kind (``started``, ``rows``, ``step``, ``iteration``, ``finished``), the player
+#: concerned, details, how much is done, and of how much where that is known.
+Callback = Callable[[str, str, str, int, int], object]
+
 
 class Progress:
-    """Shows one line that is written over: steps done, loop iterations."""
+    """Shows nothing."""
+
+    #: What the run calls with every event, if anything.
+    callback: Callback | None = None
 
     @staticmethod
-    def of(wish: Any, name: str) -> "Progress":
+    def of(wish: bool | Callback | None, name: str) -> Progress:
         """By default shown in a terminal or notebook, and not where output is redirected."""
         if callable(wish):
-            return Custom(wish)
-        shown = wish if wish is not None else (_in_notebook() or sys.stderr.isatty())
-        return Line(name) if shown else Progress()
+            progress = Progress()
+            progress.callback = wish
+            return progress
+        if wish is False:
+            return Progress()
+        if _in_notebook():
+            return Notebook(name)
+        return Terminal(name) if wish or sys.stderr.isatty() else Progress()
 
-    def __enter__(self) -> "Progress":
+    def __enter__(self) -> Progress:
         return self
 
-    def __exit__(self, *_: Any) -> None:
-        return None
-
-    def __call__(self, kind: str, detail: str, done: int, of: int) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
 
-class Custom(Progress):
-    """Passes every event on."""
-
-    def __init__(self, callback: Callable[[str, str, int, int], None]) -> None:
-        self._callback = callback
-
-    def __call__(self, kind: str, detail: str, done: int, of: int) -> None:
-        self._callback(kind, detail, done, of)
-
-
-class Line(Progress):
-    """One line on standard error, at most ten times a second."""
+class Shown(Progress):
+    """Keeps count, and shows it at most ten times a second."""
 
     def __init__(self, name: str) -> None:
+        self.callback = self._event
         self._name = name
         self._begun = time.monotonic()
         self._last = 0.0
-        self._width = 0
+        self._steps: dict[str, int] = {}
+        self._done: dict[str, int] = {}
+        self._loop = ""
 
-    def __call__(self, kind: str, detail: str, done: int, of: int) -> None:
+    def _event(self, kind: str, player: str, detail: str, done: int, of: int) -> None:
+        if kind == "started":
+            self._steps[player] = of
+        elif kind == "step":
+            self._done[player] = done
+        elif kind == "iteration":
+            self._loop = f" iteration {done} of {of} {detail}"
+        elif kind == "finished":
+            self._done[player] = self._steps.get(player, 0)
         now = time.monotonic()
-        if kind in ("step", "iteration") and now - self._last < 0.1:
-            return
-        self._last = now
-        count = f"{done}/{of}" if of else str(done)
-        text = f"{self._name}: {kind} {count} {detail}  {now - self._begun:.1f} s"
+        if now - self._last >= 0.1:
+            self._last = now
+            total = sum(self._steps.values())
+            # Steps in loops are done more than once, and are known once.
+            done = sum(min(n, self._steps.get(p, n)) for p, n in self._done.items())
+            self._show(done, total, f"{self._name}: {done}/{total} steps{self._loop}, {now - self._begun:.1f} s")
+
+    def _show(self, done: int, total: int, text: str) -> None:
+        raise NotImplementedError
+
+
+class Terminal(Shown):
+    """One line on standard error that is written over, and removed at the end."""
+
+    _width = 0
+
+    def _show(self, done: int, total: int, text: str) -> None:
         sys.stderr.write("\r" + text.ljust(self._width))
         sys.stderr.flush()
         self._width = max(self._width, len(text))
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         if self._width:
             sys.stderr.write("\r" + " " * self._width + "\r")
             sys.stderr.flush()
 
 
+class Notebook(Shown):
+    """A bar below the cell, which is removed at the end."""
+
+    _display: Any = None
+
+    def _show(self, done: int, total: int, text: str) -> None:
+        self._draw(f"<progress value={done} max={total}></progress> {html.escape(text)}")
+
+    def __exit__(self, *_: object) -> None:
+        if self._display is not None:
+            self._draw("")
+
+    def _draw(self, markup: str) -> None:
+        from IPython.display import HTML, display
+
+        if self._display is None:
+            self._display = display(HTML(markup), display_id=True)
+        else:
+            self._display.update(HTML(markup))
+
+
 def _in_notebook() -> bool:
-    shell = sys.modules.get("IPython")
-    return bool(shell and getattr(shell.get_ipython(), "kernel", None))
+    ipython = sys.modules.get("IPython")
+    shell = ipython.get_ipython() if ipython is not None else None
+    return getattr(shell, "kernel", None) is not None

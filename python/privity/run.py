@@ -2,56 +2,108 @@
 
 from __future__ import annotations
 
+import difflib
+import html
+import os
+import signal
 import sys
-from typing import Any, Callable, Mapping
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 
 from . import _privity
-from .progress import Progress
+from ._arrays import Array, as_declared, keys_of
+from .errors import RunError
+from .progress import Callback, Progress
 from .program import Computation
 
 
+@dataclass(frozen=True)
+class Comparison:
+    """An output beside its plaintext value."""
+
+    #: The plaintext value.
+    plaintext: Array
+    #: The largest absolute difference.
+    absolute: float
+    #: The largest difference relative to the plaintext value, where that is not zero.
+    relative: float
+
+
 class Result:
-    """What a run left: outputs, cost, and the digest of the receipt.
+    """What a run left: outputs, cost, and the digest of its receipts.
 
     ``result["slope"]`` is an output; ``result.outputs["analyst"]["slope"]`` says whose.
     """
 
-    def __init__(self, data: Mapping[str, Any]) -> None:
+    def __init__(self, report: _privity.Report) -> None:
         #: The session's id, in hex.
-        self.session: str = data["session"]
+        self.session: str = report["session"]
         #: The computation's digest, in hex.
-        self.computation: str = data["computation"]
+        self.computation: str = report["computation"]
         #: For each player, the outputs that it received.
-        self.outputs: dict[str, dict[str, np.ndarray]] = data["outputs"]
-        #: ``rounds``, ``bytes`` sent by each player, ``seconds``.
-        self.cost: dict[str, Any] = data["cost"]
-        #: The digest of the run's receipts, in hex.
-        self.receipt: str = data["receipt"]
-        #: The largest error of each output against plaintext, if asked for.
-        self.errors: dict[str, float] | None = data.get("errors")
+        self.outputs: dict[str, dict[str, Array]] = report["outputs"]
+        #: Rounds of communication.
+        self.rounds: int = report["rounds"]
+        #: Bytes that each player sent.
+        self.bytes: dict[str, int] = report["bytes"]
+        #: Wall-clock time.
+        self.seconds: float = report["seconds"]
+        #: One digest over the receipts of all players, in hex.
+        self.receipt: str = report["receipt"]
+        #: Each output beside its plaintext value, if that was asked for.
+        self.comparison: dict[str, Comparison] | None = None
+        if report["comparison"] is not None:
+            self.comparison = {name: Comparison(*c) for name, c in report["comparison"].items()}
 
-    def __getitem__(self, name: str) -> np.ndarray:
+    def __getitem__(self, name: str) -> Array:
         for outputs in self.outputs.values():
             if name in outputs:
                 return outputs[name]
-        raise KeyError(name)
+        raise KeyError(f"no output {name!r} came here; there are: {', '.join(map(repr, self._names())) or 'none'}")
+
+    def _names(self) -> list[str]:
+        return [name for outputs in self.outputs.values() for name in outputs]
+
+    def _rows(self) -> list[tuple[str, str, str, str]]:
+        """Player, output, value, and error where it was compared."""
+        return [
+            (player, name, np.array2string(value, threshold=20), self._error(name))
+            for player, outputs in self.outputs.items()
+            for name, value in outputs.items()
+        ]
+
+    def _error(self, name: str) -> str:
+        return "" if self.comparison is None else f"{self.comparison[name].absolute:.1e}"
+
+    def _cost(self) -> str:
+        sent = ", ".join(f"{player} {n:,} bytes" for player, n in self.bytes.items())
+        return f"{self.rounds} rounds, {self.seconds:.3f} s; sent: {sent}; receipt {self.receipt[:12]}"
 
     def __repr__(self) -> str:
-        lines = [f"{player}: {name} = {np.array2string(value, threshold=20)}" for player, out in self.outputs.items() for name, value in out.items()]
-        sent = ", ".join(f"{p} {n:,} B" for p, n in self.cost["bytes"].items())
-        lines.append(f"{self.cost['rounds']} rounds, {self.cost['seconds']:.3f} s, sent: {sent}")
-        return "\n".join(lines)
+        rows = [f"{p}: {name} = {value}" + (f"  (error {e})" if e else "") for p, name, value, e in self._rows()]
+        return "\n".join([*rows, self._cost()])
+
+    def _repr_html_(self) -> str:
+        head = ["reader", "output", "value", *(["largest error"] if self.comparison else [])]
+        rows = [row[: len(head)] for row in self._rows()]
+
+        def line(cells: Any, tag: str) -> str:
+            return "<tr>" + "".join(f"<{tag}>{html.escape(c)}</{tag}>" for c in cells) + "</tr>"
+
+        body = "".join(line(row, "td") for row in rows)
+        return f"<table>{line(head, 'th')}{body}</table><p><small>{html.escape(self._cost())}</small></p>"
 
 
 class Local:
     """All players in this process, each with its own shares and keys, over links in memory."""
 
-    def __enter__(self) -> "Local":
+    def __enter__(self) -> Local:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
     def run(
@@ -63,23 +115,34 @@ class Local:
         keys: Mapping[str, Any] | None = None,
         dims: Mapping[str, int] | None = None,
         compare: bool = False,
-        progress: bool | Callable[[str, str, int, int], None] | None = None,
+        progress: bool | Callback | None = None,
         **arrays: Any,
     ) -> Result:
         """Runs a computation on numpy arrays (or whatever ``numpy.asarray`` takes).
 
-        ``keys`` gives, for each input along a dimension whose rows are matched, its key column. ``compare`` also
-        computes in plaintext and reports the largest error of each output. ``progress`` is shown in terminals and
+        Data are given by the inputs' names, as arguments or in a mapping. ``keys`` gives, for each input along a
+        dimension whose rows are matched, its key column. ``dims`` gives lengths that no input has. ``compare`` also
+        computes in plaintext, and reports the largest error of each output. ``progress`` is shown in terminals and
         notebooks; ``False`` turns it off, a function gets every event.
         """
-        data = {**(inputs or {}), **arrays}
-        unknown = set(data) - set(computation.inputs)
-        if unknown:
-            raise TypeError(f"{computation.name} has no input {', '.join(sorted(unknown))}; it has {', '.join(computation.inputs)}")
-        arrays_ = {name: np.ascontiguousarray(value) for name, value in data.items()}
-        columns = {name: [str(k) for k in column] for name, column in (keys or {}).items()}
+        declared = {name: (player, dtype) for name, player, dtype, _ in computation._native.inputs()}
+        data = _known(computation, {**(inputs or {}), **arrays}, "data")
+        columns = _known(computation, dict(keys or {}), "keys")
+        ready = {name: as_declared(value, name, *declared[name]) for name, value in data.items()}
+        texts = {name: keys_of(column, name, declared[name][0]) for name, column in columns.items()}
         with Progress.of(progress, computation.name) as watch:
-            return Result(_privity.run_local(computation._native, arrays_, columns, dict(dims or {}), compare, watch))
+            return Result(_privity.run_local(computation._native, ready, texts, dict(dims or {}), compare, watch.callback))
+
+
+def _known(computation: Computation, given: dict[str, Any], what: str) -> dict[str, Any]:
+    """Refuses names that are no input's."""
+    known = computation.inputs
+    for name in given:
+        if name not in known:
+            near = difflib.get_close_matches(name, known, 1)
+            help = f"did you mean `{near[0]}`?" if near else f"its inputs are: {', '.join(known)}"
+            raise RunError(f"{computation.name} has no input `{name}`, for which there are {what}", "data.unknown-input", None, help)
+    return given
 
 
 def local() -> Local:
@@ -94,27 +157,38 @@ class Workers:
         self._roster = roster
         self._key = key
 
-    def __enter__(self) -> "Workers":
+    def __enter__(self) -> Workers:
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         return None
 
-    def run(self, computation: Computation, *, dims: Mapping[str, int] | None = None, progress: Any = None) -> Result:
-        """Runs a computation on the workers. Only outputs that this key may read are returned."""
+    def run(
+        self,
+        computation: Computation,
+        *,
+        dims: Mapping[str, int] | None = None,
+        progress: bool | Callback | None = None,
+    ) -> Result:
+        """Runs a computation on the workers. Only outputs that this key may read come back.
+
+        Each worker checks the computation again. Lengths that are not in ``dims`` are those of the workers' data.
+        """
         with Progress.of(progress, computation.name) as watch:
-            return Result(_privity.run_workers(computation._native, self._roster, self._key, dict(dims or {}), watch))
+            report = _privity.run_workers(computation._native, self._roster, self._key, dict(dims or {}), watch.callback)
+        return Result(report)
 
 
-def connect(roster: str, key: str | None = None) -> Workers:
-    """Connects to the workers that a roster file names, with the key in a file."""
-    return Workers(str(roster), None if key is None else str(key))
+def connect(roster: str | os.PathLike[str], key: str | os.PathLike[str] | None = None) -> Workers:
+    """The workers that a roster file names, coming as the owner of the key in a file."""
+    return Workers(os.fspath(roster), None if key is None else os.fspath(key))
 
 
 def main() -> None:
     """The ``privity`` command."""
+    # Python's own handler would wait for the command to return.
+    signal.signal(signal.SIGINT, signal.SIG_DFL)
     sys.exit(_privity.cli(sys.argv))
 
 
-__all__ = ["Local", "Result", "Workers", "connect", "local"]
-
+__all__ = ["Comparison", "Local", "Result", "Workers", "connect", "local"]

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-import math
 from dataclasses import dataclass, replace
-from typing import Any, Iterable, Sequence, Union
+from typing import Iterable, Union
 
 from . import _trace
 
+#: The length of an axis: a number, or a name that is bound when the computation runs.
 Dim = Union[int, str]
 
 
@@ -15,16 +15,15 @@ Dim = Union[int, str]
 class DType:
     """The type of one element, such as ``f64`` or ``fixed(64, 16)``.
 
-    ``f64["n", 30]`` is a tensor type; dimensions are numbers or names that are bound when it runs.
+    ``f64["n", 30]`` is a tensor type; ``f64 @ clinic`` declares an input of one number.
     """
 
     name: str
 
-    def __getitem__(self, shape: Dim | tuple[Dim, ...]) -> "TensorType":
-        dims = shape if isinstance(shape, tuple) else (shape,)
-        return TensorType(self, tuple(dims))
+    def __getitem__(self, shape: Dim | tuple[Dim, ...]) -> TensorType:
+        return TensorType(self, shape if isinstance(shape, tuple) else (shape,))
 
-    def __matmul__(self, player: "Player | Readable") -> "InputType":
+    def __matmul__(self, player: Player | Labelled) -> InputType:
         return TensorType(self, ()) @ player
 
     def __str__(self) -> str:
@@ -38,8 +37,8 @@ class TensorType:
     dtype: DType
     shape: tuple[Dim, ...]
 
-    def __matmul__(self, player: "Player | Readable") -> "InputType":
-        if isinstance(player, Readable):
+    def __matmul__(self, player: Player | Labelled) -> InputType:
+        if isinstance(player, Labelled):
             return InputType(self, player.player, player.owners)
         if isinstance(player, Player):
             return InputType(self, player, ((player, ()),))
@@ -52,11 +51,15 @@ class TensorType:
 
 @dataclass(frozen=True)
 class InputType:
-    """The declaration of an input: its type, the player it starts at, its owners and their readers."""
+    """The declaration of an input: its type, the player it starts at, its owners and the readers that each allows."""
 
     type: TensorType
-    player: "Player"
-    owners: tuple[tuple["Player", tuple["Player", ...]], ...]
+    player: Player
+    owners: tuple[tuple[Player, tuple[Player, ...]], ...]
+
+    def players(self) -> list[Player]:
+        """All players that it names."""
+        return [self.player, *(p for owner, readers in self.owners for p in (owner, *readers))]
 
 
 bool_ = DType("bool")
@@ -72,41 +75,41 @@ def fixed(ring: int, frac: int) -> DType:
     Values of magnitude below ``2**(ring - 2 - frac)`` fit; others are refused when they are encoded.
     """
     if ring not in (64, 128) or not 0 <= 2 * frac + 3 <= ring:
-        raise ValueError(f"fixed<{ring}, {frac}> leaves no room for products: 2·frac + 3 must be at most the ring's bits")
+        raise ValueError(f"fixed<{ring}, {frac}> leaves no room for products: 2·frac + 3 must be at most the ring's bits, 64 or 128")
     return DType(f"fixed<{ring}, {frac}>")
 
 
 @dataclass(frozen=True)
 class Player:
-    """A named role in a computation."""
+    """A named role in a computation. In a ``with`` block, operators run at the player's own machine, in the clear."""
 
     name: str
 
-    def __enter__(self) -> "Player":
+    def __enter__(self) -> Player:
         _trace.enter(self, None)
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         _trace.leave()
 
-    def readable_by(self, *readers: "Player") -> "Readable":
+    def readable_by(self, *readers: Player) -> Labelled:
         """For an input here: its owner also allows these readers (``f64 @ clinic.readable_by(analyst)``)."""
-        return Readable(self, ((self, readers),))
+        return Labelled(self, ((self, readers),))
 
-    def owned_by(self, *owners: "Player") -> "Readable":
-        """For an input here: it belongs to these owners instead."""
-        return Readable(self, tuple((o, ()) for o in owners))
+    def owned_by(self, *owners: Player) -> Labelled:
+        """For an input here: it belongs to these owners instead, each of whom lets this player read it."""
+        return Labelled(self, tuple((o, (self,)) for o in owners))
 
-    def public(self) -> "Readable":
+    def public(self) -> Labelled:
         """For an input here: anyone may read it."""
-        return Readable(self, ())
+        return Labelled(self, ())
 
     def __str__(self) -> str:
         return self.name
 
 
 @dataclass(frozen=True)
-class Readable:
+class Labelled:
     """A player, with the owners and readers of an input that starts there."""
 
     player: Player
@@ -125,7 +128,7 @@ def player(name: str) -> Player:
 
 @dataclass(frozen=True)
 class Placement:
-    """Where a value is held, and in which form. Use it in a ``with`` block to run operators there.
+    """Where a value is held, and in which form. In a ``with`` block, operators run there.
 
     ``dtype`` is what floats become when they are moved there.
     """
@@ -135,19 +138,19 @@ class Placement:
     dtype: DType | None = None
     name: str | None = None
 
-    def using(self, dtype: DType) -> "Placement":
+    def using(self, dtype: DType) -> Placement:
         """The same placement, encoding floats as ``dtype`` (``committee.using(fixed(128, 40))``)."""
         return replace(self, dtype=dtype)
 
-    def __enter__(self) -> "Placement":
+    def __enter__(self) -> Placement:
         _trace.enter(self, self.dtype)
         return self
 
-    def __exit__(self, *_: Any) -> None:
+    def __exit__(self, *_: object) -> None:
         _trace.leave()
 
     @property
-    def key(self) -> tuple:
+    def key(self) -> tuple[str, tuple[Player, ...]]:
         """What tells placements apart: how they encode floats does not."""
         return (self.scheme, self.players)
 
@@ -166,21 +169,7 @@ def enclave(machine: Player, *, name: str | None = None) -> Placement:
     return Placement("enclave", (machine,), None, name)
 
 
-def number_text(x: Any) -> Any:
-    """A public constant as nested lists of Python numbers."""
-    if hasattr(x, "tolist"):
-        x = x.tolist()
-    if isinstance(x, (list, tuple)):
-        return [number_text(i) for i in x]
-    if isinstance(x, (bool, int)):
-        return x
-    value = float(x)
-    if not math.isfinite(value):
-        raise ValueError("a constant must be finite")
-    return value
-
-
-__all__: Sequence[str] = [
+__all__ = [
     "DType", "InputType", "Placement", "Player", "TensorType", "bool_", "enclave", "f32", "f64", "fixed", "i64", "player",
     "players", "replicated", "u64",
 ]

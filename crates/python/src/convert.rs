@@ -1,6 +1,9 @@
-//! Between Python's objects and ours: literals, attributes, arrays, errors.
+//! Between Python's objects and ours: literals, attributes, arrays.
 
-use privity::ir::{Attr, AttrKind, Attrs, Diagnostic, Dim, IndexItem, Literal, Number, Op};
+use numpy::{Element, PyArray1, PyArrayDyn, PyArrayMethods, PyUntypedArray, PyUntypedArrayMethods};
+use privity::Plain;
+use privity::algebra::Tensor;
+use privity::ir::{Attr, AttrKind, Attrs, Dim, IndexItem, Literal, Number, Op};
 use pyo3::exceptions::PyTypeError;
 use pyo3::prelude::*;
 use pyo3::types::{PyBool, PyDict, PyList, PyTuple};
@@ -81,22 +84,27 @@ fn attr(kind: AttrKind, value: &Bound<'_, PyAny>) -> PyResult<Attr> {
         }
         AttrKind::Index => Attr::Index(value.try_iter()?.map(|item| index_item(&item?)).collect::<PyResult<_>>()?),
         AttrKind::Literal => Attr::Literal(literal(value)?),
-        AttrKind::Players | AttrKind::Label => return Err(PyTypeError::new_err("players are named by their own functions")),
+        AttrKind::Players | AttrKind::Label => {
+            return Err(PyTypeError::new_err("players are named by their own functions"));
+        }
     })
 }
 
-/// A number, a name, or a sum such as `n + m`.
 fn shape_dim(value: &Bound<'_, PyAny>) -> PyResult<Dim> {
-    if let Ok(n) = value.extract::<u64>() {
-        return Ok(Dim::constant(n));
+    match value.extract::<u64>() {
+        Ok(n) => Ok(Dim::constant(n)),
+        Err(_) => dim(&value.extract::<String>()?),
     }
-    let text: String = value.extract()?;
-    let mut sum = Dim::constant(0);
-    for term in text.split('+').map(str::trim) {
-        let dim = term.parse().map_or_else(|_| Dim::named(term), Dim::constant);
-        sum = sum.checked_add(&dim).ok_or_else(|| PyTypeError::new_err("the shape is too large"))?;
-    }
-    Ok(sum)
+}
+
+/// A length as the text form has it: a number, a name, or a sum such as `2*n + m + 1`.
+pub(crate) fn dim(text: &str) -> PyResult<Dim> {
+    let term = |text: &str| match text.split_once('*') {
+        Some((times, name)) => times.trim().parse().ok().map(|k| Dim::named(name.trim()).times(k)),
+        None => Some(text.parse().map_or_else(|_| Dim::named(text), Dim::constant)),
+    };
+    let sum = text.split('+').try_fold(Dim::constant(0), |sum, t| sum.checked_add(&term(t.trim())?));
+    sum.ok_or_else(|| PyTypeError::new_err(format!("`{text}` is no length of an axis")))
 }
 
 fn index_item(item: &Bound<'_, PyAny>) -> PyResult<IndexItem> {
@@ -109,31 +117,51 @@ fn index_item(item: &Bound<'_, PyAny>) -> PyResult<IndexItem> {
     item.extract().map(IndexItem::At)
 }
 
-/// An exception of the package.
-pub(crate) fn exception(py: Python<'_>, class: &str, message: &str, code: &str, player: Option<&str>, help: Option<&str>) -> PyErr {
-    let make = || -> PyResult<PyErr> {
-        let class = py.import("privity.errors")?.getattr(class)?;
-        let named = PyDict::new(py);
-        named.set_item("code", code)?;
-        named.set_item("player", player)?;
-        named.set_item("help", help)?;
-        Ok(PyErr::from_value(class.call((message,), Some(&named))?))
-    };
-    make().unwrap_or_else(|e| e)
+/// A numpy array as a value. Any layout will do; the element type is one of the five that players hold.
+pub(crate) fn plain(value: &Bound<'_, PyAny>) -> PyResult<Plain> {
+    let array = value.cast::<PyUntypedArray>()?;
+    if let Some(t) = tensor(value) {
+        return Ok(Plain::F64(t?));
+    }
+    if let Some(t) = tensor(value) {
+        return Ok(Plain::F32(t?));
+    }
+    if let Some(t) = tensor(value) {
+        return Ok(Plain::I64(t?));
+    }
+    if let Some(t) = tensor(value) {
+        return Ok(Plain::U64(t?));
+    }
+    if let Some(t) = tensor(value) {
+        return Ok(Plain::Bool(t?));
+    }
+    let message =
+        format!("arrays of {} cannot be private values; use bool, int64, uint64, float32 or float64", array.dtype());
+    Err(PyTypeError::new_err(message))
 }
 
-/// A mistake in a program, with the line of the Python file that it came from.
-pub(crate) fn diagnostic(py: Python<'_>, d: Diagnostic) -> PyErr {
-    diagnostics(py, &[d], "", None)
+/// The elements in row-major order, if they are of this type.
+fn tensor<T: Element + Copy>(value: &Bound<'_, PyAny>) -> Option<PyResult<Tensor<T>>> {
+    let array = value.cast::<PyArrayDyn<T>>().ok()?;
+    let read = || {
+        let readonly = array.try_readonly()?;
+        let data = readonly.as_array().iter().copied().collect();
+        Tensor::new(array.shape().to_vec(), data).map_err(|e| PyTypeError::new_err(e.to_string()))
+    };
+    Some(read())
 }
 
-/// All mistakes of a program, each with its source line.
-pub(crate) fn diagnostics(py: Python<'_>, all: &[Diagnostic], name: &str, source: Option<&str>) -> PyErr {
-    let render = |d: &Diagnostic| {
-        let read = d.span.file.as_deref().and_then(|file| std::fs::read_to_string(file).ok());
-        d.render(name, read.as_deref().or(source))
-    };
-    let text: Vec<String> = all.iter().map(render).collect();
-    let code = all.first().map_or("program", |d| d.code);
-    exception(py, "ProgramError", text.join("\n").trim_end(), code, None, None)
+/// A value as a numpy array; fixed point as `float64`.
+pub(crate) fn array<'py>(py: Python<'py>, value: &Plain) -> PyResult<Bound<'py, PyAny>> {
+    fn shaped<'py, T: Element>(py: Python<'py>, t: &Tensor<T>) -> PyResult<Bound<'py, PyAny>> {
+        PyArray1::from_slice(py, t.data()).reshape(t.shape()).map(Bound::into_any)
+    }
+    match value {
+        Plain::Bool(t) => shaped(py, t),
+        Plain::I64(t) => shaped(py, t),
+        Plain::U64(t) => shaped(py, t),
+        Plain::F32(t) => shaped(py, t),
+        Plain::F64(t) => shaped(py, t),
+        Plain::Fixed64(..) | Plain::Fixed128(..) => shaped(py, &value.to_f64()),
+    }
 }

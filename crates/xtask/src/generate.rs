@@ -3,7 +3,7 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use ir::{Arity, AttrKind, AttrSpec, OPS, Op, OpSpec, Rule};
+use ir::{Arity, AttrKind, OPS, Op, OpSpec, Rule, SCHEMES};
 
 /// Where each generated file is, and its text.
 pub(crate) fn files() -> Vec<(&'static str, String)> {
@@ -25,52 +25,69 @@ fn functions() -> impl Iterator<Item = &'static OpSpec> {
     OPS.iter().filter(|s| !s.op.is_statement() && !matches!(s.op, Op::Const | Op::Index))
 }
 
+const PYTHON_HEAD: &str = r#""""The operators of the language as functions.
+
+Generated from the operator table by `cargo xtask gen`. Elementwise operators broadcast as in numpy; a public constant
+takes the element type of what it meets.
+"""
+
+from __future__ import annotations
+
+from typing import Sequence
+
+from . import _trace
+from ._tensor import Operand, Tensor
+from .types import DType
+
+"#;
+
 fn python() -> String {
-    let mut out = String::from(
-        "\"\"\"The operators of the language as functions.\n\nGenerated from the operator table by `cargo xtask gen`.\n\"\"\"\n\n\
-         from __future__ import annotations\n\nfrom typing import Any, Sequence\n\nfrom . import _trace\n\
-         from .types import DType\n\n",
-    );
-    let mut names = Vec::new();
+    let mut out = PYTHON_HEAD.to_owned();
     for spec in functions() {
-        names.push(format!("{:?}", spec.name));
-        let many = matches!(spec.arity, Arity::AtLeast(_));
-        let mut parameters: Vec<String> = match many {
-            true => vec![format!("{}: Sequence[Any]", spec.operands[0])],
-            false => spec.operands.iter().map(|o| format!("{o}: Any")).collect(),
-        };
-        if !spec.attrs.is_empty() && !spec.operands.is_empty() {
-            parameters.push("*".to_owned());
-        }
-        for a in spec.attrs {
-            let default = if a.required { "" } else { " = None" };
-            let optional = if a.required { "" } else { " | None" };
-            parameters.push(format!("{}: {}{optional}{default}", a.name, python_type(a.kind)));
-        }
-        let operands = if many { format!("list({})", spec.operands[0]) } else { format!("[{}]", spec.operands.join(", ")) };
-        let attrs: Vec<String> = spec.attrs.iter().map(|a| format!("{:?}: {}", a.name, a.name)).collect();
-        let _ = write!(out, "\ndef {}({}) -> Any:\n", spec.name, parameters.join(", "));
-        let _ = writeln!(out, "    \"\"\"{}{}\"\"\"", doc(spec), python_attrs(spec.attrs));
-        let _ = write!(out, "    return _trace.apply({:?}, {operands}, {{{}}})\n\n", spec.name, attrs.join(", "));
+        out += &python_function(spec);
     }
-    let _ = write!(out, "\n__all__ = [\n    {},\n]\n", names.join(",\n    "));
+    let names: Vec<String> = functions().map(|spec| format!("    {:?},\n", spec.name)).collect();
+    let _ = write!(out, "\n__all__ = [\n{}]\n", names.concat());
     out
 }
 
-fn doc(spec: &OpSpec) -> String {
-    // Infix forms are those of the text; Python's are its own operators.
-    spec.doc.replace('\\', "\\\\")
+fn python_function(spec: &OpSpec) -> String {
+    let many = matches!(spec.arity, Arity::AtLeast(_));
+    let operand = if many { "Sequence[Operand]" } else { "Operand" };
+    let mut parameters: Vec<String> = spec.operands.iter().map(|o| format!("{o}: {operand}")).collect();
+    if !spec.attrs.is_empty() && !spec.operands.is_empty() {
+        parameters.push("*".to_owned());
+    }
+    for a in spec.attrs {
+        let optional = match (a.required, a.kind) {
+            (true, _) => "",
+            (false, AttrKind::Bool) => " = False",
+            (false, _) => " | None = None",
+        };
+        parameters.push(format!("{}: {}{optional}", a.name, python_type(a.kind)));
+    }
+    let operands = if many { format!("list({})", spec.operands[0]) } else { format!("[{}]", spec.operands.join(", ")) };
+    let attrs: Vec<String> = spec.attrs.iter().map(|a| format!("{:?}: {}", a.name, a.name)).collect();
+    format!(
+        "\ndef {name}({parameters}) -> Tensor:\n    \"\"\"{doc}\"\"\"\n    \
+         result: Tensor = _trace.apply({name:?}, {operands}, {{{attrs}}})\n    return result\n\n",
+        name = spec.name,
+        parameters = parameters.join(", "),
+        doc = python_doc(spec),
+        attrs = attrs.join(", "),
+    )
 }
 
-fn python_attrs(attrs: &[AttrSpec]) -> String {
-    if attrs.is_empty() {
-        return String::new();
+/// What it does, its attributes, and where it runs.
+fn python_doc(spec: &OpSpec) -> String {
+    // Infix forms are those of the text; Python's own words for logic cannot be given another meaning.
+    let infix = [("Infix `and`", "Infix `&`"), ("Infix `or`", "Infix `|`"), ("Prefix `not`", "Prefix `~`")];
+    let doc = infix.iter().fold(spec.doc.replace('\\', "\\\\"), |doc, (text, python)| doc.replace(text, python));
+    if spec.attrs.is_empty() {
+        return doc;
     }
-    let mut out = String::from("\n\n");
-    for a in attrs {
-        let _ = writeln!(out, "    ``{}``: {}.", a.name, a.doc);
-    }
-    out + "    "
+    let attrs: String = spec.attrs.iter().map(|a| format!("    ``{}``: {}.\n", a.name, a.doc)).collect();
+    format!("{doc}\n\n{attrs}    ")
 }
 
 fn python_type(kind: AttrKind) -> &'static str {
@@ -82,7 +99,8 @@ fn python_type(kind: AttrKind) -> &'static str {
         AttrKind::Str => "str",
         AttrKind::DType => "DType",
         AttrKind::Shape => "Sequence[int | str]",
-        AttrKind::Index | AttrKind::Players | AttrKind::Label | AttrKind::Literal => "Any",
+        AttrKind::Literal => "Operand",
+        AttrKind::Index | AttrKind::Players | AttrKind::Label => "object",
     }
 }
 
@@ -107,7 +125,7 @@ fn reference() -> String {
                 let _ = writeln!(out, "| `{}` | {} |", a.name, a.doc);
             }
         }
-        let runs = ir_schemes(spec.op);
+        let runs = runs_on(spec.op);
         if !runs.is_empty() {
             let _ = write!(out, "\nRuns on: {}.\n", runs.join(", "));
         }
@@ -128,7 +146,8 @@ fn operands_in_words(rule: Rule) -> Option<&'static str> {
     })
 }
 
-/// Filled in by the capability table.
-fn ir_schemes(_op: Op) -> Vec<String> {
-    Vec::new()
+/// The schemes that run an operator in this version.
+fn runs_on(op: Op) -> Vec<String> {
+    let able = SCHEMES.iter().filter(|s| s.runs && s.scheme.brings(op.family()));
+    able.map(|s| format!("`{}`", s.name)).collect()
 }

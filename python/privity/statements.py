@@ -1,0 +1,118 @@
+"""What a computation does besides applying operators: release, classify, move, loops."""
+
+from __future__ import annotations
+
+from typing import Any, Callable, Sequence
+
+from ._source import problem
+from ._tensor import Tensor
+from ._trace import Tracer, Value, constant as _numbers, needed
+from .types import DType, Placement, Player
+
+#: One or several players.
+Players = Player | Sequence[Player]
+
+
+def release(x: Tensor, *, to: Players, name: str | None = None) -> Any:
+    """The same value, which ``to`` may now read. Every owner concerned must ratify it.
+
+    With a name it is delivered at once under that name; otherwise when it is returned from the computation.
+    """
+    if not isinstance(x, Value):
+        if isinstance(x, Tensor):
+            return x.release(to, name)
+        raise TypeError(f"only a value of a computation can be released, not {type(x).__name__}")
+    tracer = needed("release")
+    readers = tracer.players(to)
+    released = Value(tracer, tracer.builder.release(tracer.value(x), readers, tracer.here()))
+    tracer.released[released._id] = (readers, x)
+    if name is not None:
+        deliver(released, name)
+    return released
+
+
+def deliver(x: Value, name: str) -> None:
+    """Delivers a released value to those whom it was released to."""
+    tracer = needed("release")
+    readers, _ = tracer.released[tracer.value(x)]
+    tracer.builder.output(x._id, readers, name, tracer.here())
+    tracer.delivered.add(x._id)
+
+
+def output(x: Tensor, *, to: Players, name: str) -> None:
+    """Delivers a value to players who may read it anyway, without widening its label."""
+    tracer = needed("output")
+    tracer.builder.output(tracer.value(x), tracer.players(to), name, tracer.here())
+
+
+def classify(x: Tensor, *, owner: Player, readers: Players = ()) -> Tensor:
+    """The same value under a narrower label: ``owner`` owns it too, and allows only ``readers``."""
+    tracer = needed("classify")
+    label = [(tracer.player(owner), tracer.players(readers))]
+    return Value(tracer, tracer.builder.classify(tracer.value(x), label, tracer.here()))
+
+
+def move(x: Tensor, to: Placement | Player, dtype: DType | None = None) -> Tensor:
+    """The same value at another placement, as another element type if one is named.
+
+    Floats that are moved to a placement that holds none become that placement's ``dtype``.
+    """
+    tracer = needed("move")
+    value, place = tracer.value(x), tracer.place(to)
+    if dtype is None and isinstance(to, Placement) and tracer.builder.dtype(value) in ("f32", "f64"):
+        dtype = to.dtype
+    return Value(tracer, tracer.builder.move_to(value, place, dtype.name if dtype else None, tracer.here()))
+
+
+def match_rows(dim: str, *, by: str) -> None:
+    """The rows along ``dim`` are matched by the key column ``by``: owners compare theirs before anything is computed.
+
+    A different order or a missing row ends the run with an error.
+    """
+    tracer = needed("match_rows")
+    tracer.builder.match_dim(dim, by, tracer.here())
+
+
+def const(value: Any, type: DType) -> Tensor:
+    """A public constant of a given type, at the placement of the ``with`` block."""
+    tracer = needed("const")
+    return Value(tracer, tracer.builder.constant(_numbers(value), type.name, tracer.here()))
+
+
+def repeat(times: int, body: Callable[..., Any], *init: Tensor) -> Any:
+    """Runs ``body`` a fixed number of times: it takes the carried values and returns their next ones.
+
+    The loop stays a loop: a program of a million iterations is as long as one of two. Returns the values after the last
+    iteration, a single one as itself.
+    """
+    tracer = needed("repeat")
+    ids = tracer.builder.begin_repeat(times, [tracer.value(v) for v in init], tracer.here())
+    return _region(tracer, body, ids, len(init))
+
+
+def fold(over: Tensor | Sequence[Tensor], body: Callable[..., Any], *init: Tensor, by: int, drop: bool = False) -> Any:
+    """Runs ``body`` on batch after batch of ``by`` rows: it takes the batches, then the carried values, and returns the
+    next ones. Rows that do not fill a batch are an error, unless ``drop`` leaves them out.
+    """
+    tracer = needed("fold")
+    tensors = [tracer.value(v) for v in ([over] if isinstance(over, Tensor) else over)]
+    ids = tracer.builder.begin_fold(by, drop, tensors, [tracer.value(v) for v in init], tracer.here())
+    return _region(tracer, body, ids, len(init))
+
+
+def _region(tracer: Tracer, body: Callable[..., Any], ids: Sequence[int], carried: int) -> Any:
+    """The body of a loop, traced once."""
+    try:
+        result, _ = tracer.call(body, [Value(tracer, i) for i in ids])
+        following = list(result) if isinstance(result, (tuple, list)) else [result]
+        if not all(isinstance(v, Value) for v in following):
+            raise problem("python.loop", "the body of a loop returns the next carried values", "return them, in their order")
+        after = tracer.builder.end_loop([tracer.value(v) for v in following], tracer.here())
+    except BaseException:
+        tracer.builder.abandon()
+        raise
+    values = tuple(Value(tracer, i) for i in after)
+    return values[0] if carried == 1 else values
+
+
+__all__ = ["classify", "const", "fold", "match_rows", "move", "output", "release", "repeat"]
