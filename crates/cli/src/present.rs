@@ -34,7 +34,7 @@ fn worst(all: &std::collections::BTreeMap<String, Comparison>) -> Option<String>
 
 fn table(name: &str, value: &Plain, comparison: Option<&Comparison>) -> Table {
     let mut table = Table::new();
-    table.load_preset(presets::UTF8_HORIZONTAL_ONLY);
+    table.load_preset(presets::UTF8_BORDERS_ONLY);
     let mut header = vec![name.to_owned(), "result".to_owned()];
     if comparison.is_some() {
         header.extend(["plaintext".to_owned(), "error".to_owned()]);

@@ -60,10 +60,8 @@ fn strangers_and_impostors_are_refused_and_named() {
     let swapped = parties.read("roster.toml").replace(&identity("registry"), &identity("analyst"));
     parties.write("swapped.toml", &swapped);
     parties.write("program.pv", JOINT);
-    let output = privity(
-        parties.path(),
-        &["run", "program.pv", "--roster", "swapped.toml", "--key", "analyst.key", "--json"],
-    );
+    let output =
+        privity(parties.path(), &["run", "program.pv", "--roster", "swapped.toml", "--key", "analyst.key", "--json"]);
     let (result, code) = json(&output);
     assert_eq!((code, &result["error"]["player"]), (3, &"registry".into()), "{result}");
 }

@@ -55,11 +55,17 @@ impl Parties {
             identities.insert(*name, made["identity"].as_str().unwrap().to_owned());
         }
         // Held together until all are chosen, so that they differ.
-        let ports: Vec<TcpListener> = PLAYERS.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+        let ports: Vec<TcpListener> =
+            PLAYERS.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
         let mut roster = String::new();
         for (name, port) in PLAYERS.iter().zip(&ports) {
             let port = port.local_addr().unwrap().port();
-            writeln!(roster, "[players.{name}]\nidentity = \"{}\"\nendpoint = \"127.0.0.1:{port}\"\n", identities[name]).unwrap();
+            writeln!(
+                roster,
+                "[players.{name}]\nidentity = \"{}\"\nendpoint = \"127.0.0.1:{port}\"\n",
+                identities[name]
+            )
+            .unwrap();
             let guest = &identities["guest"];
             let config = format!(
                 "key = \"{name}.key\"\nlisten = \"127.0.0.1:{port}\"\nroster = \"roster.toml\"\nsubmitters = [\"{guest}\"]\n\n{}",
@@ -157,10 +163,13 @@ impl Drop for Parties {
     }
 }
 
-/// The datasets of a player, as its configuration has them.
+/// The datasets of a player, as its configuration has them: those of the example, and columns of their own.
 fn data(player: &str) -> &'static str {
     match player {
-        "clinic" => "[data.clinic.bmi]\ncsv = \"clinic.csv\"\ncolumn = \"bmi\"\nkey = \"patient\"\n",
+        "clinic" => {
+            "[data.clinic.bmi]\ncsv = \"clinic.csv\"\ncolumn = \"bmi\"\nkey = \"patient\"\n\
+             [data.clinic.vitals]\ncsv = \"clinic.csv\"\ncolumns = [\"age\", \"sex\", \"bmi\", \"bp\"]\nkey = \"patient\"\n"
+        }
         "laboratory" => "[data.laboratory.blood]\ncsv = \"laboratory.csv\"\ncolumns = [\"s1..s6\"]\nkey = \"patient\"\n",
         "registry" => "[data.registry.target]\ncsv = \"registry.csv\"\ncolumn = \"target\"\nkey = \"patient\"\n",
         _ => "",
