@@ -1,11 +1,11 @@
 //! Logic of shared truth values.
 
-use algebra::Tensor;
 use ir::{Op, Scheme};
 
 use super::replicated::Call;
 use crate::error::{Error, Result};
-use crate::replicated::{self, BitShare};
+use crate::functions;
+use crate::replicated::{self, BitShare, Replicated};
 
 /// One operator on truth values.
 pub(super) async fn apply(call: &Call<'_>, args: &[&BitShare]) -> Result<BitShare> {
@@ -16,8 +16,12 @@ pub(super) async fn apply(call: &Call<'_>, args: &[&BitShare]) -> Result<BitShar
         (Op::Equal, [x, y]) => Ok(x.xor(y)?.not(role)),
         (Op::And, [x, y]) => and(call, x, y).await,
         (Op::Or, [x, y]) => Ok(and(call, &x.not(role), &y.not(role)).await?.not(role)),
-        (Op::All, [x]) => all(call, x).await,
-        (Op::Any, [x]) => Ok(all(call, &x.not(role)).await?.not(role)),
+        (Op::All, [x]) => {
+            functions::all::<Replicated>(call.party, x, &call.axes(x.shape().len()), call.keep_dims()).await
+        }
+        (Op::Any, [x]) => {
+            functions::any::<Replicated>(call.party, x, &call.axes(x.shape().len()), call.keep_dims()).await
+        }
         _ => Err(Error::Unsupported {
             op: call.op.name(),
             operands: "bool".into(),
@@ -29,19 +33,4 @@ pub(super) async fn apply(call: &Call<'_>, args: &[&BitShare]) -> Result<BitShar
 async fn and(call: &Call<'_>, x: &BitShare, y: &BitShare) -> Result<BitShare> {
     let shape = call.env.shape;
     replicated::and_bits(call.party, &x.broadcast_to(shape)?, &y.broadcast_to(shape)?).await
-}
-
-/// Whether all hold over axes: a tree of conjunctions, one round a level.
-async fn all(call: &Call<'_>, x: &BitShare) -> Result<BitShare> {
-    let axes = call.axes(x.shape().len());
-    let mut level = x.try_map(|t| super::reduce::reduced_first(t, &axes))?;
-    while level.shape()[0] > 1 {
-        let n = level.shape()[0];
-        let half = n / 2;
-        let rows = |from: usize, to: usize| level.try_map(|t: &Tensor<bool>| t.rows(from, to));
-        let joined = replicated::and_bits(call.party, &rows(0, half)?, &rows(half, 2 * half)?).await?;
-        let rest = rows(2 * half, n)?;
-        level = BitShare::join(&[&joined, &rest], |t| Tensor::concat(t, 0))?;
-    }
-    level.try_map(|t| t.reshape(call.env.shape)).map_err(Into::into)
 }

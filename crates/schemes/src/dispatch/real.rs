@@ -15,6 +15,10 @@ pub(super) async fn real<R: Carried>(party: &Party, op: Op, args: &[&Share<R>], 
         (Op::Reciprocal, [x]) => functions::reciprocal::<Replicated, R>(party, x, frac).await,
         (Op::Sqrt, [x]) => functions::sqrt::<Replicated, R>(party, x, frac).await,
         (Op::InverseSqrt, [x]) => functions::inverse_sqrt::<Replicated, R>(party, x, frac).await,
+        (Op::Exp, [x]) => functions::exp::<Replicated, R>(party, x, frac).await,
+        (Op::Log, [x]) => functions::log::<Replicated, R>(party, x, frac).await,
+        (Op::Sigmoid, [x]) => functions::sigmoid::<Replicated, R>(party, x, frac).await,
+        (Op::Tanh, [x]) => functions::tanh::<Replicated, R>(party, x, frac).await,
         _ => {
             let operands = format!("{} operands with {frac} fraction bits", args.len());
             Err(Error::Unsupported { op: op.name(), operands, scheme: Scheme::Replicated.spec().name })

@@ -29,12 +29,14 @@ impl Call<'_> {
         if let DType::Fixed { frac, .. } = self.dtype { Some(u32::from(frac)) } else { None }
     }
 
+    /// Whether reduced axes stay, with length 1.
+    pub(super) fn keep_dims(&self) -> bool {
+        self.attrs.bool("keepdims").unwrap_or(false)
+    }
+
     /// The axes that a reduction is over.
     pub(super) fn axes(&self, rank: usize) -> Vec<usize> {
-        match self.attrs.int("axis") {
-            Some(axis) => vec![axis as usize],
-            None => self.attrs.axes(rank),
-        }
+        self.attrs.axes(rank)
     }
 }
 
@@ -121,7 +123,7 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Sub, [x, y]) => x.sub(y)?,
         (Op::Neg, [x]) => x.neg(),
         (Op::Mul | Op::Square | Op::MatMul | Op::Dot, _) => product(call, &shares).await?,
-        (Op::Sum, [x]) => x.sum_axes(&call.axes(x.shape().len()), call.attrs.bool("keepdims").unwrap_or(false))?,
+        (Op::Sum, [x]) => x.sum_axes(&call.axes(x.shape().len()), call.keep_dims())?,
         (Op::CumSum, [x]) => x.try_map(|t| reduce::cumsum(t, call.attrs.int("axis").unwrap_or(0) as usize))?,
         (Op::Minimum | Op::Maximum, [x, y]) => order::extreme(call, op == Op::Minimum, x, y).await?,
         (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => order::unary(call, x).await?,
