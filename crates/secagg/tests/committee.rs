@@ -189,6 +189,9 @@ fn no_two_sums_over_the_same_contributions_are_answered() {
     // Answering consumes the aggregator's state: there is no second answer to ask for.
     let (_, answer) = honest.answer(&first).unwrap();
     let second = Frozen::decode(&frozen[1].1, &round.task, &round.committee).unwrap();
+    let other = secagg::Task { round: 2, ..round.task };
+    let refused = Combiner::new(other, round.committee.clone(), second.clone()).err();
+    assert_eq!(refused, Some(Error::OtherRound { message: "frozen list" }));
     let mut combiner = Combiner::new(round.task, round.committee.clone(), second).unwrap();
     assert!(matches!(combiner.answer(&answer), Err(Error::Broken { .. })), "the answer fits its own list only");
 }

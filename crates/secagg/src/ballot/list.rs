@@ -158,6 +158,15 @@ impl Frozen {
         self.digest
     }
 
+    /// Refuses a list that was frozen in another round or by others.
+    pub(crate) fn check_round(&self, context: &Bytes32) -> Result<(), Error> {
+        if self.list.digest(context) == self.digest {
+            Ok(())
+        } else {
+            Err(Error::OtherRound { message: "frozen list" })
+        }
+    }
+
     /// Its bytes on the board.
     #[must_use]
     pub fn encode(&self, task: &Task, electorate: &impl Electorate) -> Vec<u8> {

@@ -27,7 +27,8 @@ pub struct Recipient {
 
 impl Recipient {
     /// # Errors
-    /// [`Error::Parameter`] if the task is unusable or the key is not the recipient's; [`Error::Coordinator`] if the list is too long.
+    /// [`Error::Parameter`] if the task is unusable or the key is not the recipient's; [`Error::Coordinator`] if the list is too long;
+    /// [`Error::OtherRound`] if it was frozen in another round.
     pub fn new(task: Task, clerks: Clerks, open: OpenKey, frozen: Frozen) -> Result<Self, Error> {
         clerks.check(&task)?;
         clerks.check_list(frozen.list())?;
@@ -35,6 +36,7 @@ impl Recipient {
             return Err(Error::parameter("this key is not the recipient's"));
         }
         let context = clerks.context(&task);
+        frozen.check_round(&context)?;
         let masks = vec![0; task.len as usize];
         Ok(Self { task, clerks, context, open, frozen, masks, added: BTreeSet::new(), tallies: BTreeMap::new() })
     }

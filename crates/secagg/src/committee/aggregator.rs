@@ -136,9 +136,10 @@ impl AwaitFrozen {
     /// Cost: one expansion for every client and set; O(d) memory beyond the seeds.
     ///
     /// # Errors
-    /// [`Error::Unaccepted`] or [`Error::Equivocation`] if the list was not checked here.
+    /// [`Error::Unaccepted`], [`Error::Equivocation`] or [`Error::OtherRound`] if the list was not checked here.
     pub fn answer(self, frozen: &Frozen) -> Result<(Memory, Vec<u8>), Error> {
         let mut core = self.core;
+        frozen.check_round(&core.context)?;
         core.check_list(frozen.list(), frozen.digest())?;
         core.memory = Approved::new(frozen.digest()).memory();
         let mut sums = Vec::new();

@@ -27,10 +27,11 @@ pub struct Combiner {
 
 impl Combiner {
     /// # Errors
-    /// [`Error::Parameter`] if the task is unusable.
+    /// [`Error::Parameter`] if the task is unusable; [`Error::OtherRound`] if the list was frozen in another one.
     pub fn new(task: Task, committee: Committee, frozen: Frozen) -> Result<Self, Error> {
         task.check()?;
         let context = committee.context(&task);
+        frozen.check_round(&context)?;
         let sum = Vector::zeros(task.ring, task.len as usize);
         let answered = vec![None; committee.sets().len()];
         Ok(Self { task, committee, context, frozen, sum, added: BTreeSet::new(), answered })

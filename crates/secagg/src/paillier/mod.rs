@@ -12,7 +12,7 @@
 //!   holder cannot tell. Where that matters, take another protocol. The server learns sums over the integers, which is
 //!   more than sums in the ring only where sums overflow it.
 //! - **Rounds**: one message of a client; one exchange between server and key holder.
-//! - **Bytes**: 512 for ⌊2047/(b + ⌈log₂ n⌉)⌋ elements, and 162.
+//! - **Bytes**: 512 for every ⌊2047/(b + ⌈log₂ n⌉)⌋ elements, and 130.
 
 mod client;
 mod keyholder;

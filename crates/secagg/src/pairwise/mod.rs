@@ -12,7 +12,8 @@
 //!   neighbours signed. Two different survivor sets are never both signed by enough while 2t > k + (corrupt neighbours).
 //! - **Rounds**: five messages of a client (keys, shares, masked vector, agreement, reveal). It may vanish at any
 //!   moment; whoever sent its masked vector is counted.
-//! - **Bytes** of a client with k neighbours, n clients: up 660 + 145·k + ⌈d·b/8⌉, down 240 + 368·k + n/8, at most.
+//! - **Bytes** of a client with k neighbours, n clients: up 666 + 149·k + ⌈d·b/8⌉, down 316 + 280·k + 68·t + ⌈n/8⌉, if
+//!   nobody vanishes.
 //! - **Deviations**: all of a client's messages are signed. Shares have commitments of 16 bytes, so that the server can
 //!   tell a false share from a good one. A share that a client cannot read costs its owner one holder and does not stop
 //!   the client. The server announces survivors as one bitmap over all clients. In the k-regular case, the graph's seed
