@@ -12,6 +12,7 @@
 //! language, of plans or of sockets.
 
 pub mod channel;
+pub mod cost;
 pub mod dispatch;
 pub mod error;
 pub mod functions;

@@ -5,6 +5,7 @@
 //! below 2^62 as integers: always the case in Z_2^64 (one bit of slack), and |x| < 2^(62-f) in Z_2^128.
 
 mod divide;
+mod exponential;
 mod reduce;
 mod root;
 #[cfg(test)]
@@ -12,6 +13,7 @@ mod tests;
 mod wide;
 
 pub use divide::{divide, divide_public, reciprocal};
+pub use exponential::{exp, log, sigmoid, tanh};
 pub use reduce::{Extreme, all, any, argument, extreme, mean, variance};
 pub use root::{inverse_sqrt, sqrt, std};
 pub use wide::Width;

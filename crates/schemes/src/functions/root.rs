@@ -44,13 +44,13 @@ pub async fn std<S: Scheme, R: Width>(
 }
 
 /// `y = x·2^d` in [2^61, 2^62), and the bits of d along a new first axis.
-struct Normal<N> {
-    y: N,
-    d: N,
+pub(super) struct Normal<N> {
+    pub(super) y: N,
+    pub(super) d: N,
 }
 
 impl<N> Normal<N> {
-    async fn of<S: Scheme<Num<u128> = N>, R: Width>(party: &Party, x: &S::Num<R>) -> Result<Self>
+    pub(super) async fn of<S: Scheme<Num<u128> = N>, R: Width>(party: &Party, x: &S::Num<R>) -> Result<Self>
     where
         N: Linear<u128>,
     {

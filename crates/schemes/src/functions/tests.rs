@@ -110,6 +110,28 @@ macro_rules! real_functions {
                 let exact = 1.0 / ys[i].sqrt();
                 assert!((z - exact).abs() <= 2.0 * unit + exact * 2f64.powi(-48), "1/√{} = {z}, not {exact}", ys[i]);
             });
+            on_both!($ring, $frac, [ys], |p, S, a| log::<S, $ring>(p, &a[0], $frac), |i: usize, z: f64| {
+                assert!((z - ys[i].ln()).abs() <= 2.0 * unit + 2f64.powi(-44), "ln {} = {z}", ys[i]);
+            });
+            let rounded = |x: f64| (x / unit).round() * unit;
+            let mut line: Vec<f64> = (-400..=400).map(|i| rounded(f64::from(i) * 0.1003)).collect();
+            line.extend([-limit + unit, limit / 2.0, -1000.0, 1000.0, unit, -unit]);
+            line.retain(|x| x.abs() < limit);
+            on_both!($ring, $frac, [line], |p, S, a| sigmoid::<S, $ring>(p, &a[0], $frac), |i: usize, z: f64| {
+                let exact = 1.0 / (1.0 + (-line[i]).exp());
+                assert!((z - exact).abs() <= 2.0 * unit, "sigmoid({}) = {z}, not {exact}", line[i]);
+            });
+            let half: Vec<f64> = line.iter().map(|x| rounded(x / 2.0)).collect();
+            on_both!($ring, $frac, [half], |p, S, a| tanh::<S, $ring>(p, &a[0], $frac), |i: usize, z: f64| {
+                assert!((z - half[i].tanh()).abs() <= 4.0 * unit, "tanh({}) = {z}", half[i]);
+            });
+            let most = f64::from(60 - $frac) * std::f64::consts::LN_2;
+            let exponents: Vec<f64> = line.iter().copied().filter(|x| *x < most).collect();
+            on_both!($ring, $frac, [exponents], |p, S, a| exp::<S, $ring>(p, &a[0], $frac), |i: usize, z: f64| {
+                let exact = exponents[i].exp();
+                let bound = 2.0 * unit + exact * 2f64.powi(-44);
+                assert!((z - exact).abs() <= bound, "exp({}) = {z}, not {exact}", exponents[i]);
+            });
             let few: Vec<f64> = (0..7).map(|i| f64::from(i * i) - 11.5).collect();
             let mean_exact = few.iter().sum::<f64>() / 7.0;
             on_both!($ring, $frac, [few], |p, S, a| mean::<S, $ring>(p, &a[0], &[0], true), |_, z: f64| {

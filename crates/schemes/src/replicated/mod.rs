@@ -27,6 +27,8 @@ mod shares;
 mod truncate;
 
 #[cfg(test)]
+mod cost_tests;
+#[cfg(test)]
 mod tests;
 
 pub use carry::{is_zero, msb};

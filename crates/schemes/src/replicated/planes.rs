@@ -35,12 +35,6 @@ impl Words {
         Self { lanes: planes.lanes(), words }
     }
 
-    pub(crate) fn to_planes(&self) -> BitPlanes {
-        let stride = self.stride().max(1);
-        let plane = |words: &[u64]| Bits::from_words(self.lanes, words.to_vec());
-        BitPlanes::new(self.lanes, self.words.chunks(stride).map(plane).collect())
-    }
-
     /// One plane of another.
     pub(crate) fn from_plane(planes: &Self, j: usize) -> Self {
         Self { lanes: planes.lanes, words: planes.plane(j).to_vec() }
