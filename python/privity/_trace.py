@@ -100,7 +100,8 @@ class Value(Tensor):
         """See :func:`privity.release`."""
         from .statements import release
 
-        return release(self, to=to, name=name)
+        released: Value = release(self, to=to, name=name)
+        return released
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """Raises: while a computation is written down there is no data."""

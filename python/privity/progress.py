@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import importlib
 import sys
 import time
 from typing import Any, Callable
@@ -100,12 +101,12 @@ class Notebook(Shown):
             self._draw("")
 
     def _draw(self, markup: str) -> None:
-        from IPython.display import HTML, display
-
+        # It is there, since this is a notebook; it is no dependency of the package.
+        ipython = importlib.import_module("IPython.display")
         if self._display is None:
-            self._display = display(HTML(markup), display_id=True)
+            self._display = ipython.display(ipython.HTML(markup), display_id=True)
         else:
-            self._display.update(HTML(markup))
+            self._display.update(ipython.HTML(markup))
 
 
 def _in_notebook() -> bool:

@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 
 from . import _privity
-from ._arrays import Array, as_declared, keys_of
+from ._arrays import Array, as_declared, declarations, keys_of
 from .errors import RunError
 from .progress import Callback, Progress
 from .program import Computation
@@ -125,11 +125,14 @@ class Local:
         computes in plaintext, and reports the largest error of each output. ``progress`` is shown in terminals and
         notebooks; ``False`` turns it off, a function gets every event.
         """
-        declared = {name: (player, dtype) for name, player, dtype, _ in computation._native.inputs()}
         data = _known(computation, {**(inputs or {}), **arrays}, "data")
         columns = _known(computation, dict(keys or {}), "keys")
-        ready = {name: as_declared(value, name, *declared[name]) for name, value in data.items()}
-        texts = {name: keys_of(column, name, declared[name][0]) for name, column in columns.items()}
+        for name, player in computation.inputs.items():
+            if name not in data:
+                help = f"give it by name, as run({computation.name}, {name}=...)"
+                raise RunError(f"{player} has no data for the input `{name}`", "session.input-missing", player, help)
+        ready = {declared.name: as_declared(data[declared.name], declared) for declared in declarations(computation._native)}
+        texts = {name: keys_of(column, name, computation.inputs[name]) for name, column in columns.items()}
         with Progress.of(progress, computation.name) as watch:
             return Result(_privity.run_local(computation._native, ready, texts, dict(dims or {}), compare, watch.callback))
 
