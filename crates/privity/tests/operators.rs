@@ -8,7 +8,8 @@ use privity::{LocalData, LocalOptions, Plain, Program, run_local};
 /// Runs `name = expression` lines on a committee over inputs x, y : 2×3, v : 6, positive p : 2×3, square m : 3×3, and
 /// returns each result's largest error against plaintext.
 fn errors(dtype: &str, lines: &[(&str, &str)], inputs: &[(&str, &[usize], Vec<f64>)]) -> BTreeMap<String, (f64, f64)> {
-    let mut text = String::from("computation operators\n  player a, b, c, reader\n  placement trio = replicated(a, b, c)\n");
+    let mut text =
+        String::from("computation operators\n  player a, b, c, reader\n  placement trio = replicated(a, b, c)\n");
     for (name, shape, _) in inputs {
         let dims: Vec<String> = shape.iter().map(usize::to_string).collect();
         let shape = if dims.is_empty() { String::new() } else { format!("[{}]", dims.join(", ")) };
@@ -138,7 +139,9 @@ fn linear_operators_are_exact() {
 
 #[test]
 fn products_err_by_a_few_units() {
-    for (dtype, unit) in [("fixed<64, 16>", 2f64.powi(-16)), ("fixed<64, 20>", 2f64.powi(-20)), ("fixed<128, 40>", 2f64.powi(-40))] {
+    for (dtype, unit) in
+        [("fixed<64, 16>", 2f64.powi(-16)), ("fixed<64, 20>", 2f64.powi(-20)), ("fixed<128, 40>", 2f64.powi(-40))]
+    {
         hold(dtype, 16.0 * unit, PRODUCTS);
     }
 }
@@ -151,22 +154,70 @@ fn orders_and_choices_are_exact() {
     }
 }
 
+const FUNCTIONS: &[(&str, &str)] = &[
+    ("divided", "x / p"),
+    ("inverse", "reciprocal(p)"),
+    ("root", "sqrt(p)"),
+    ("inverse_root", "inverse_sqrt(p)"),
+    ("deviation", "std(x, axis=0)"),
+    ("sample_deviation", "std(v, ddof=1)"),
+    ("exponential", "exp(y)"),
+    ("logarithm", "log(p)"),
+    ("logistic", "sigmoid(x)"),
+    ("tangent", "tanh(x)"),
+];
+
 #[test]
 fn functions_of_real_numbers() {
-    let lines = &[
-        ("divided", "x / p"),
-        ("inverse", "reciprocal(p)"),
-        ("root", "sqrt(p)"),
-        ("inverse_root", "inverse_sqrt(p)"),
-        ("deviation", "std(x, axis=0)"),
-        ("sample_deviation", "std(v, ddof=1)"),
-        ("exponential", "exp(y)"),
-        ("logarithm", "log(p)"),
-        ("logistic", "sigmoid(x)"),
-        ("tangent", "tanh(x)"),
+    hold("fixed<64, 16>", 2e-3, FUNCTIONS);
+    hold("fixed<128, 40>", 1e-6, FUNCTIONS);
+}
+
+#[test]
+fn no_operator_that_the_scheme_claims_is_left_untested() {
+    use privity::ir::{DType, OPS, Op, RingBits, Scheme};
+    // Not operators of single values, or with tests of their own.
+    let apart = [
+        Op::Input,
+        Op::Move,
+        Op::Classify,
+        Op::Release,
+        Op::Output,
+        Op::Repeat,
+        Op::Fold,
+        Op::Call,
+        Op::Const,
+        Op::Fill,
+        Op::Eye,
+        Op::Size,
+        Op::Clip,
     ];
-    hold("fixed<64, 16>", 2e-3, lines);
-    hold("fixed<128, 40>", 1e-6, lines);
+    let infix = |op: Op| match op {
+        Op::Add => "x + y",
+        Op::Sub => "x - y",
+        Op::Mul => "x * y",
+        Op::Div => "x / p",
+        Op::Neg => "-x",
+        Op::Equal => "x == y",
+        Op::NotEqual => "x != y",
+        Op::Less => "x < y",
+        Op::LessEqual => "x <= y",
+        Op::Greater => "x > y",
+        Op::GreaterEqual => "x >= y",
+        Op::And => " and ",
+        Op::Or => " or ",
+        Op::Not => "not ",
+        Op::MatMul => " @ ",
+        Op::Index => "[1, 0:2]",
+        _ => "",
+    };
+    let all: Vec<&str> = [LINEAR, PRODUCTS, ORDERS, FUNCTIONS].concat().iter().map(|(_, e)| *e).collect();
+    let fixed = DType::Fixed { ring: RingBits::B64, frac: 16 };
+    for spec in OPS.iter().filter(|s| Scheme::Replicated.can(s.op, fixed) && !apart.contains(&s.op)) {
+        let (call, sign) = (format!("{}(", spec.name), infix(spec.op));
+        let tested = all.iter().any(|e| e.contains(&call) || (!sign.is_empty() && e.contains(sign)));
+        assert!(tested, "`{}` has no line in this file", spec.name);
+    }
 }
 
 #[test]

@@ -1,6 +1,6 @@
 //! What can end a session, split by fault.
 
-use ir::Span;
+use ir::{Instr, Span};
 use net::NetError;
 
 /// Why a session did not come to its end.
@@ -56,21 +56,8 @@ pub enum SessionError {
         key: String,
     },
     /// A kernel failed on this player's values.
-    #[error("`{op}`{} at {player}: {what}", place(span))]
-    Kernel {
-        /// The operator.
-        op: &'static str,
-        /// Where it is in the program.
-        span: Span,
-        /// At whose worker.
-        player: String,
-        /// A stable code.
-        code: &'static str,
-        /// What happened, without values.
-        what: String,
-        /// What to do about it.
-        help: String,
-    },
+    #[error(transparent)]
+    Kernel(Box<KernelError>),
     /// A peer or the network failed.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -80,6 +67,38 @@ pub enum SessionError {
         /// What was found.
         what: String,
     },
+}
+
+/// An operator that failed on a player's own values.
+#[derive(Clone, Debug, thiserror::Error)]
+#[error("`{op}`{} at {player}: {what}", place(span))]
+pub struct KernelError {
+    /// The operator.
+    pub op: &'static str,
+    /// Where it is in the program.
+    pub span: Span,
+    /// At whose worker.
+    pub player: String,
+    /// A stable code.
+    pub code: &'static str,
+    /// What happened, without values.
+    pub what: String,
+    /// What to do about it.
+    pub help: String,
+}
+
+impl KernelError {
+    /// The error of an instruction at a player.
+    pub(crate) fn at(instr: &Instr, player: &str, error: &schemes::Error) -> SessionError {
+        SessionError::Kernel(Box::new(KernelError {
+            op: instr.op.name(),
+            span: instr.span.clone(),
+            player: player.to_owned(),
+            code: error.code(),
+            what: error.to_string(),
+            help: error.help(),
+        }))
+    }
 }
 
 fn place(span: &Span) -> String {
@@ -96,7 +115,7 @@ impl SessionError {
             SessionError::InputMissing { .. } => "session.input-missing",
             SessionError::InputMisfit { .. } => "session.input-misfit",
             SessionError::RowsDiffer { .. } => "session.rows-differ",
-            SessionError::Kernel { code, .. } => code,
+            SessionError::Kernel(e) => e.code,
             SessionError::Net(e) => e.code(),
             SessionError::Internal { .. } => "session.internal",
         }
@@ -105,9 +124,10 @@ impl SessionError {
     /// The player concerned, if one is.
     pub fn player(&self) -> Option<String> {
         match self {
-            SessionError::InputMissing { player, .. }
-            | SessionError::InputMisfit { player, .. }
-            | SessionError::Kernel { player, .. } => Some(player.clone()),
+            SessionError::InputMissing { player, .. } | SessionError::InputMisfit { player, .. } => {
+                Some(player.clone())
+            }
+            SessionError::Kernel(e) => Some(e.player.clone()),
             SessionError::RowsDiffer { second, .. } => Some(second.clone()),
             SessionError::Net(e) => e.player().map(|p| p.name.to_string()),
             _ => None,
@@ -129,7 +149,7 @@ impl SessionError {
             SessionError::RowsDiffer { key, .. } => {
                 format!("sort both files by `{key}`, and keep only rows that both have; then run again")
             }
-            SessionError::Kernel { help, .. } => help.clone(),
+            SessionError::Kernel(e) => e.help.clone(),
             SessionError::Net(e) => e.help(),
             SessionError::Internal { .. } => "this is a defect of privity: please report it with the program".into(),
         }

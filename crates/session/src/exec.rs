@@ -12,7 +12,7 @@ use net::{NetError, Scope};
 use schemes::{Error as SchemeError, Party, Plain, Value};
 
 use crate::bind;
-use crate::error::SessionError;
+use crate::error::{KernelError, SessionError};
 use crate::events::Progress;
 use crate::held::Held;
 use crate::plan::{Act, Part, Plan, Step};
@@ -283,14 +283,10 @@ impl<'a> Run<'a> {
             SchemeError::Misbehaved { player, kernel, what } => {
                 SessionError::Net(NetError::PeerMisbehaved { player, what: format!("in `{kernel}`, {what}") })
             }
-            error => SessionError::Kernel {
-                op: instr.op.name(),
-                span: instr.span.clone(),
-                player: self.plan.computation().player(self.plan.player).name.clone(),
-                code: error.code(),
-                what: error.to_string(),
-                help: error.help(),
-            },
+            error => {
+                let player = &self.plan.computation().player(self.plan.player).name;
+                KernelError::at(instr, player, &error)
+            }
         }
     }
 }

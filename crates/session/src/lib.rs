@@ -22,7 +22,7 @@ mod run;
 mod slots;
 mod stage;
 
-pub use error::SessionError;
+pub use error::{KernelError, SessionError};
 pub use events::{Event, Observer, unobserved};
 pub use local::{Outcomes, PlayerData, run_local};
 pub use matching::{KeyColumns, owners};

@@ -6,7 +6,7 @@ use ir::{Block, Computation, DType, Graph, IndexItem, Instr, Op, ValueId};
 use schemes::{Env, Plain, Value};
 
 use crate::bind::{self, concrete};
-use crate::error::SessionError;
+use crate::error::{KernelError, SessionError};
 use crate::plan::Dims;
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -123,12 +123,5 @@ fn real(dtype: DType) -> DType {
 }
 
 fn error(instr: &Instr, error: &schemes::Error) -> SessionError {
-    SessionError::Kernel {
-        op: instr.op.name(),
-        span: instr.span.clone(),
-        player: "the plaintext reference".into(),
-        code: error.code(),
-        what: error.to_string(),
-        help: error.help(),
-    }
+    KernelError::at(instr, "the plaintext reference", error)
 }

@@ -1,6 +1,5 @@
 //! Reductions of shares: which function of the language is which composite function.
 
-use algebra::{Ring, ShapeError, Tensor};
 use ir::Op;
 
 use super::order::order_of;
@@ -35,16 +34,7 @@ pub(super) async fn moment<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<
     }
 }
 
-/// The running sum along an axis.
-pub(super) fn cumsum<R: Ring>(x: &Tensor<R>, axis: usize) -> Result<Tensor<R>, ShapeError> {
-    let mut out = x.clone();
-    let n = x.shape()[axis];
-    let inner: usize = x.shape()[axis + 1..].iter().product();
-    let data = out.data_mut();
-    for i in 0..data.len() {
-        if (i / inner) % n > 0 {
-            data[i] = data[i].wadd(data[i - inner]);
-        }
-    }
-    Ok(out)
+/// The running sum along an axis. Free.
+pub(super) fn running<R: Carried>(x: &Share<R>, axis: usize) -> Result<Share<R>> {
+    x.try_map(|t| crate::plain::running(t, axis, |a, b| Some(a.wadd(b))))
 }

@@ -124,7 +124,7 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Neg, [x]) => x.neg(),
         (Op::Mul | Op::Square | Op::MatMul | Op::Dot, _) => product(call, &shares).await?,
         (Op::Sum, [x]) => x.sum_axes(&call.axes(x.shape().len()), call.keep_dims())?,
-        (Op::CumSum, [x]) => x.try_map(|t| reduce::cumsum(t, call.attrs.int("axis").unwrap_or(0) as usize))?,
+        (Op::CumSum, [x]) => reduce::running(x, call.attrs.int("axis").unwrap_or(0) as usize)?,
         (Op::Minimum | Op::Maximum, [x, y]) => order::extreme(call, op == Op::Minimum, x, y).await?,
         (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => order::unary(call, x).await?,
         (Op::Min | Op::Max, [x]) => reduce::extreme(call, x).await?,

@@ -205,7 +205,7 @@ fn generic<T: super::number::Number>(op: Op, attrs: &Attrs, args: &[Tensor<T>], 
         Op::Neg | Op::Square | Op::Abs | Op::Sign | Op::Relu => exact::unary(op, x)?,
         Op::Add | Op::Sub | Op::Mul | Op::Minimum | Op::Maximum => exact::binary(op, x, &args[1])?,
         Op::Sum | Op::Min | Op::Max => exact::reduce(x, &axes(), env.shape, |g| exact::fold(op, g))?,
-        Op::CumSum => exact::cumsum(x, attrs)?,
+        Op::CumSum => exact::running(x, attrs.int("axis").unwrap_or(0) as usize, T::plus)?,
         Op::MatMul | Op::Dot => exact::matmul(x, &args[1], env.shape)?,
         _ => return Err(Error::misuse(format!("`{}` is no operator of single values", op.name()))),
     }))

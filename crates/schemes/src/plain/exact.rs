@@ -1,7 +1,7 @@
 //! Kernels that are the same for whole numbers and doubles: sums, products, orders, choices.
 
 use algebra::{ShapeError, Tensor};
-use ir::{Attrs, Op};
+use ir::Op;
 
 use super::number::Number;
 use crate::error::{Error, Result};
@@ -112,16 +112,15 @@ pub(super) fn position<T: Number>(op: Op, group: &[T]) -> Option<i64> {
     i64::try_from(best).ok()
 }
 
-/// The running sum along an axis.
-pub(super) fn cumsum<T: Number>(x: &Tensor<T>, attrs: &Attrs) -> Result<Tensor<T>> {
-    let axis = attrs.int("axis").unwrap_or(0) as usize;
+/// The running sum along an axis, by an addition that says when it overflows.
+pub(crate) fn running<T: Copy>(x: &Tensor<T>, axis: usize, plus: impl Fn(T, T) -> Option<T>) -> Result<Tensor<T>> {
     let shape = x.shape().to_vec();
-    let n = shape[axis];
     let inner: usize = shape[axis + 1..].iter().product();
     let mut data = x.data().to_vec();
-    for i in 0..data.len() {
-        if (i / inner) % n > 0 {
-            data[i] = data[i].plus(data[i - inner]).ok_or_else(|| overflow(i))?;
+    for i in inner..data.len() {
+        let is_first = (i / inner).is_multiple_of(shape[axis]);
+        if !is_first {
+            data[i] = plus(data[i], data[i - inner]).ok_or_else(|| overflow(i))?;
         }
     }
     Ok(Tensor::new(shape, data)?)
