@@ -13,9 +13,14 @@ fn agrees(report: &Value) {
     let outputs = &report["outputs"]["analyst"];
     assert_eq!(report["outputs"].as_object().unwrap().len(), 1, "only the analyst receives anything");
     assert_eq!(outputs["count"]["values"], expected["count"]);
-    for (name, bound) in
-        [("mean", 1e-3), ("std", 1e-3), ("min", 1e-3), ("max", 1e-3), ("correlation with target", 1e-3), ("coefficients", 1e-2)]
-    {
+    for (name, bound) in [
+        ("mean", 1e-3),
+        ("std", 1e-3),
+        ("min", 1e-3),
+        ("max", 1e-3),
+        ("correlation with target", 1e-3),
+        ("coefficients", 1e-2),
+    ] {
         let found = outputs[name]["values"].as_array().unwrap();
         let wanted = expected[name].as_array().unwrap();
         assert_eq!(found.len(), wanted.len(), "{name}");
@@ -29,7 +34,8 @@ fn agrees(report: &Value) {
 #[test]
 fn in_one_process_on_every_run() {
     for _ in 0..3 {
-        let args = ["run", "examples/diabetes/diabetes.pv", "--local", "--data", "examples/diabetes/DATA.toml", "--json"];
+        let args =
+            ["run", "examples/diabetes/diabetes.pv", "--local", "--data", "examples/diabetes/DATA.toml", "--json"];
         let (report, code) = json(&privity(&repository(), &args));
         assert_eq!(code, 0, "{report}");
         agrees(&report);
@@ -53,7 +59,8 @@ fn what_would_be_disclosed_is_shown_first() {
     let args = ["disclose", "examples/diabetes/diabetes.pv", "--json"];
     let (report, code) = json(&privity(&repository(), &args));
     assert_eq!(code, 0);
-    let owners: Vec<&str> = report["owners"].as_array().unwrap().iter().map(|o| o["player"].as_str().unwrap()).collect();
+    let owners: Vec<&str> =
+        report["owners"].as_array().unwrap().iter().map(|o| o["player"].as_str().unwrap()).collect();
     assert_eq!(owners, ["clinic", "laboratory", "registry"]);
     assert_eq!(report["matched"][0]["key"], "patient", "{}", report["matched"]);
 }

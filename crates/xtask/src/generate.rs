@@ -114,8 +114,11 @@ fn reference() -> String {
         if matches!(spec.arity, Arity::AtLeast(_)) {
             call.push("…".to_owned());
         }
-        call.extend(spec.attrs.iter().map(|a| if a.required { format!("{}=", a.name) } else { format!("[{}=]", a.name) }));
-        let _ = write!(out, "\n## `{}`\n\n```text\n{}({})\n```\n\n{}\n", spec.name, spec.name, call.join(", "), spec.doc);
+        call.extend(
+            spec.attrs.iter().map(|a| if a.required { format!("{}=", a.name) } else { format!("[{}=]", a.name) }),
+        );
+        let _ =
+            write!(out, "\n## `{}`\n\n```text\n{}({})\n```\n\n{}\n", spec.name, spec.name, call.join(", "), spec.doc);
         if let Some(operands) = operands_in_words(spec.rule) {
             let _ = write!(out, "\nOperands: {operands}.\n");
         }

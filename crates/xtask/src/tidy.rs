@@ -66,7 +66,8 @@ fn files(root: &Path) -> Vec<PathBuf> {
 
 /// Dependencies between our crates point downwards only.
 fn arrows(root: &Path) -> Vec<String> {
-    let row: BTreeMap<&str, usize> = ROWS.iter().enumerate().flat_map(|(i, row)| row.iter().map(move |c| (*c, i))).collect();
+    let row: BTreeMap<&str, usize> =
+        ROWS.iter().enumerate().flat_map(|(i, row)| row.iter().map(move |c| (*c, i))).collect();
     let mut problems = Vec::new();
     for (name, level) in &row {
         let path = root.join("crates").join(name).join("Cargo.toml");
@@ -82,7 +83,8 @@ fn arrows(root: &Path) -> Vec<String> {
             let dependency = dependency.as_str();
             let Some(other) = row.get(dependency) else { continue };
             if other >= level {
-                problems.push(format!("crates/{name} depends on {dependency}, which is not below it in ARCHITECTURE.md"));
+                problems
+                    .push(format!("crates/{name} depends on {dependency}, which is not below it in ARCHITECTURE.md"));
             }
             if let Some((_, _, why)) = WALLS.iter().find(|(from, to, _)| from == name && to.contains(&dependency)) {
                 problems.push(format!("crates/{name} must not depend on {dependency}: {why}"));
@@ -100,7 +102,13 @@ fn lengths(name: &str, text: &str) -> Option<String> {
 
 /// Unfinished marks and machine paths. Spelled in pieces, so that this file is clean too.
 fn marks(name: &str, text: &str) -> Vec<String> {
-    let unfinished = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("to", "do!("), concat!("unimpl", "emented!(")];
+    let unfinished = [
+        concat!("TO", "DO"),
+        concat!("FIX", "ME"),
+        concat!("XX", "X"),
+        concat!("to", "do!("),
+        concat!("unimpl", "emented!("),
+    ];
     let machine = [concat!("/wo", "rk/"), concat!("/ro", "ot/")];
     let mut problems = Vec::new();
     for (i, line) in text.lines().enumerate() {
@@ -124,7 +132,10 @@ fn links(root: &Path, path: &Path, text: &str) -> Vec<String> {
     let mut problems = Vec::new();
     for target in text.split("](").skip(1).filter_map(|rest| rest.split(')').next()) {
         let file = target.split('#').next().unwrap_or_default();
-        let outside = file.is_empty() || file.contains("://") || file.starts_with("mailto:") || file.contains(char::is_whitespace);
+        let outside = file.is_empty()
+            || file.contains("://")
+            || file.starts_with("mailto:")
+            || file.contains(char::is_whitespace);
         if !outside && !folder.join(file).exists() {
             problems.push(format!("{}: the link {target} leads nowhere", path.display()));
         }

@@ -170,7 +170,9 @@ fn data(player: &str) -> &'static str {
             "[data.clinic.bmi]\ncsv = \"clinic.csv\"\ncolumn = \"bmi\"\nkey = \"patient\"\n\
              [data.clinic.vitals]\ncsv = \"clinic.csv\"\ncolumns = [\"age\", \"sex\", \"bmi\", \"bp\"]\nkey = \"patient\"\n"
         }
-        "laboratory" => "[data.laboratory.blood]\ncsv = \"laboratory.csv\"\ncolumns = [\"s1..s6\"]\nkey = \"patient\"\n",
+        "laboratory" => {
+            "[data.laboratory.blood]\ncsv = \"laboratory.csv\"\ncolumns = [\"s1..s6\"]\nkey = \"patient\"\n"
+        }
         "registry" => "[data.registry.target]\ncsv = \"registry.csv\"\ncolumn = \"target\"\nkey = \"patient\"\n",
         _ => "",
     }
