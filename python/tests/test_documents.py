@@ -21,9 +21,9 @@ BOOK = ROOT / "book" / "src" / "python.md"
 DATA = {"bmi": [32.1, 21.6, 30.5, 25.3], "target": [151.0, 75.0, 141.0, 206.0], "np": np, "pv": pv}
 
 
-def blocks(path: Path) -> list[str]:
-    """The Python blocks of a document. Those marked `python,no_run` need what a document cannot have: workers."""
-    return re.findall(r"^```python\n(.*?)^```$", path.read_text(encoding="utf-8"), re.S | re.M)
+def fenced(path: Path, mark: str) -> list[str]:
+    """The blocks of a document that are marked so. Those marked `python workers` are run where there are workers."""
+    return re.findall(rf"^```{mark}\n(.*?)^```$", path.read_text(encoding="utf-8"), re.S | re.M)
 
 
 def execute(code: str, name: str, around: dict) -> dict:
@@ -46,14 +46,14 @@ def test_the_docstring_of_eager_use_runs(capsys):
 
 
 def test_the_readme_runs(capsys):
-    for i, code in enumerate(blocks(ROOT / "README.md")):
+    for i, code in enumerate(fenced(ROOT / "README.md", "python")):
         execute(code, f"README block {i}", dict(DATA))
     assert "slope = 4.2" in capsys.readouterr().out
 
 
 def test_the_book_runs(capsys):
     around: dict = {}
-    found = blocks(BOOK)
+    found = fenced(BOOK, "python")
     for i, code in enumerate(found):
         execute(code, f"python.md block {i}", around)
     assert len(found) >= 5

@@ -1,0 +1,129 @@
+"""The same computation on four workers over TLS, as the book's page shows it."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import threading
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+import privity as pv
+from test_documents import BOOK, command, fenced, privity
+
+PLAYERS = ("clinic", "laboratory", "registry", "analyst")
+BMI, TARGET = [32.1, 21.6, 30.5, 25.3], [151.0, 75.0, 141.0, 206.0]
+clinic, laboratory, registry, analyst = pv.players(PLAYERS)
+committee = pv.replicated(clinic, laboratory, registry)
+
+
+@pv.computation
+def slope(bmi: pv.f64["n"] @ clinic, target: pv.f64["n"] @ registry):
+    with committee:
+        x = bmi - pv.mean(bmi)
+        b = pv.dot(x, target) / pv.dot(x, x)
+    return pv.release(b, to=analyst)
+
+
+def free_ports(count: int) -> list[int]:
+    """Held together until all are chosen, so that they differ."""
+    sockets = [socket.create_server(("127.0.0.1", 0)) for _ in range(count)]
+    ports = [s.getsockname()[1] for s in sockets]
+    for s in sockets:
+        s.close()
+    return ports
+
+
+def identity(folder: Path, name: str) -> str:
+    made = privity("keygen", f"{name}.key", "--json", cwd=folder)
+    assert made.returncode == 0, made.stderr
+    return str(json.loads(made.stdout)["identity"])
+
+
+def dataset(player: str, name: str) -> str:
+    return f'[data.{player}.{name}]\ncsv = "data.csv"\ncolumn = "{name}"\nkey = "patient"\n'
+
+
+@pytest.fixture(scope="module")
+def parties(tmp_path_factory):
+    """A folder with keys and a roster, and a worker for each player, from the command that the wheel brought."""
+    folder = tmp_path_factory.mktemp("parties")
+    rows = "".join(f"{i},{b},{t}\n" for i, (b, t) in enumerate(zip(BMI, TARGET)))
+    (folder / "data.csv").write_text("patient,bmi,target\n" + rows)
+    guest = identity(folder, "guest")
+    ports = dict(zip(PLAYERS, free_ports(len(PLAYERS))))
+    roster = ""
+    for name, port in ports.items():
+        roster += f'[players.{name}]\nidentity = "{identity(folder, name)}"\nendpoint = "127.0.0.1:{port}"\n\n'
+        data = {"clinic": dataset("clinic", "bmi"), "registry": dataset("registry", "target")}.get(name, "")
+        config = f'key = "{name}.key"\nlisten = "127.0.0.1:{port}"\nroster = "ROSTER.toml"\nsubmitters = ["{guest}"]\n\n{data}'
+        (folder / f"{name}.toml").write_text(config)
+    (folder / "ROSTER.toml").write_text(roster)
+    workers = [start(folder, name) for name in PLAYERS]
+    try:
+        for worker, listening in workers:
+            assert listening.wait(30) and worker.poll() is None, "a worker did not come up"
+        yield folder
+    finally:
+        for worker, _ in workers:
+            worker.kill()
+            worker.wait()
+            worker.stderr.close()
+
+
+def start(folder: Path, name: str) -> tuple[subprocess.Popen[str], threading.Event]:
+    """Starts a worker. The event is set once it listens, or has ended."""
+    worker = subprocess.Popen(
+        [command(), "worker", "--config", f"{name}.toml", "--ratify-all"], cwd=folder, stderr=subprocess.PIPE, text=True
+    )
+    listening = threading.Event()
+
+    def read() -> None:
+        # Its log is read on, or it would block on a full pipe.
+        for line in worker.stderr:
+            if "listening" in line:
+                listening.set()
+        listening.set()
+
+    threading.Thread(target=read, daemon=True).start()
+    return worker, listening
+
+
+def test_the_analyst_gets_the_result_and_a_guest_does_not(parties):
+    events = []
+    workers = pv.connect(parties / "ROSTER.toml", key=parties / "analyst.key")
+    result = workers.run(slope, progress=lambda *event: events.append(event))
+    expected = np.polyfit(BMI, TARGET, 1)[0]
+    assert result["slope"] == pytest.approx(expected, rel=1e-3)
+    assert result.computation == slope.digest and set(result.bytes) == set(PLAYERS)
+    assert "finished" in {event[0] for event in events}
+
+    with pv.connect(parties / "ROSTER.toml", key=parties / "guest.key") as workers:
+        result = workers.run(slope)
+    assert result.outputs == {} and result.rounds > 0
+    with pytest.raises(KeyError, match="none"):
+        result["slope"]
+
+
+def test_an_error_at_a_worker_says_whose(parties):
+    @pv.computation
+    def other(age: pv.f64["n"] @ clinic):
+        with committee:
+            total = pv.sum(age)
+        return pv.release(total, to=analyst)
+
+    with pytest.raises(pv.RunError) as caught:
+        pv.connect(parties / "ROSTER.toml", key=parties / "analyst.key").run(other)
+    assert caught.value.player == "clinic" and caught.value.code.startswith("data.") and caught.value.help
+
+
+def test_what_the_book_shows_of_workers_runs(parties, monkeypatch):
+    monkeypatch.chdir(parties)
+    shown = fenced(BOOK, "python workers")
+    assert len(shown) == 1
+    around = {"pv": pv, "slope": slope}
+    exec(compile(shown[0], "python.md", "exec"), around)
+    assert around["result"]["slope"] == pytest.approx(np.polyfit(BMI, TARGET, 1)[0], rel=1e-3)
