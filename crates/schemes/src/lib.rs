@@ -12,6 +12,8 @@
 //! language, of plans or of sockets.
 
 pub mod channel;
+#[cfg(any(test, feature = "testing"))]
+pub mod conformance;
 pub mod cost;
 pub mod dispatch;
 pub mod error;
