@@ -174,6 +174,42 @@ fn commands_and_programs_of_readme_and_book() {
     }
 }
 
+/// The words of a text that are numbers with a sign and digits only, no exponent.
+fn numbers(text: &str) -> Vec<f64> {
+    text.split_whitespace().filter(|w| !w.contains('e')).filter_map(|w| w.parse().ok()).collect()
+}
+
+/// Every result that is shown was printed too: the last digit may differ from run to run.
+fn hold_results(at: &str, shown: &str, printed: &str) {
+    let found = numbers(printed);
+    let shown = numbers(shown.split("largest error").next().unwrap().split("cost:").next().unwrap());
+    assert!(!shown.is_empty(), "{at} shows no results");
+    for number in shown {
+        assert!(found.iter().any(|f| (f - number).abs() < 5e-6), "{at} shows {number}, which is not in\n{printed}");
+    }
+}
+
+#[test]
+fn the_readme_shows_what_the_demo_prints() {
+    let blocks = blocks("README.md", &pages()["README.md"]);
+    let shown = blocks.iter().find(|b| b.text.starts_with("analyst receives")).unwrap();
+    let line = "privity run examples/diabetes/diabetes.pv --local --data examples/diabetes/DATA.toml --compare";
+    hold_results("README.md", &shown.text, &run(folder().path(), line).0);
+}
+
+#[test]
+fn files_that_documents_name_exist() {
+    let of_the_root = ["ARCHITECTURE.md", "CONTRIBUTING.md", "SECURITY.md", "CHANGELOG.md"];
+    let of_the_root = of_the_root.map(|p| (p.to_owned(), std::fs::read_to_string(repository().join(p)).unwrap()));
+    for (page, text) in pages().into_iter().chain(of_the_root) {
+        for word in text.split('`').filter(|w| !w.contains(char::is_whitespace)) {
+            let ours =
+                ["crates/", "examples/", "book/", "python/", "fuzz/"].iter().any(|folder| word.starts_with(folder));
+            assert!(!ours || repository().join(word).exists(), "{page} names {word}, which does not exist");
+        }
+    }
+}
+
 #[test]
 fn the_pages_are_found() {
     let pages = pages();
@@ -218,12 +254,6 @@ fn four_workers_as_the_book_starts_them() {
 
     // What the page shows of the analyst's results is what it gets; others get none.
     let shown = blocks.iter().find(|b| b.text.starts_with("analyst receives")).unwrap();
-    let numbers = |text: &str| -> Vec<String> {
-        text.split_whitespace().filter(|w| w.parse::<f64>().is_ok()).map(str::to_owned).collect()
-    };
-    let printed_numbers = numbers(&printed);
-    for number in numbers(shown.text.split("cost:").next().unwrap()) {
-        assert!(printed_numbers.contains(&number), "{number} is not in\n{printed}");
-    }
+    hold_results("workers.md", &shown.text, &printed);
     assert!(printed.contains("\"outputs\":{}"), "the clinic is no reader:\n{printed}");
 }
