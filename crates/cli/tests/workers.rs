@@ -48,8 +48,9 @@ fn strangers_and_impostors_are_refused_and_named() {
     let (_, code) = json(&privity(parties.path(), &["keygen", "stranger.key", "--json"]));
     assert_eq!(code, 0);
     let (result, code) = parties.run(JOINT, "stranger.key");
-    assert_eq!(code, 3, "{result}");
-    assert!(result["error"]["player"].is_string(), "{result}");
+    assert_eq!((code, &result["error"]["code"]), (3, &"client.hung-up".into()), "{result}");
+    assert_eq!(result["error"]["player"], "clinic", "{result}");
+    assert!(result["error"]["message"].as_str().unwrap().contains("prv1-"), "{result}");
 
     // A roster that names another key for the registry: its worker is not who it should be.
     let identity = |file: &str| {
@@ -64,6 +65,17 @@ fn strangers_and_impostors_are_refused_and_named() {
         privity(parties.path(), &["run", "program.pv", "--roster", "swapped.toml", "--key", "analyst.key", "--json"]);
     let (result, code) = json(&output);
     assert_eq!((code, &result["error"]["player"]), (3, &"registry".into()), "{result}");
+}
+
+#[test]
+fn a_player_that_the_roster_lacks_is_named() {
+    let parties = Parties::new();
+    let program = JOINT.replace("registry, analyst\n", "registry, analyst, auditor\n");
+    let (result, code) = parties.run(&program, "analyst.key");
+    assert_eq!((code, &result["error"]["player"]), (1, &"auditor".into()), "{result}");
+    let output = privity(parties.path(), &["run", "program.pv", "--roster", "roster.toml", "--json"]);
+    let (result, code) = json(&output);
+    assert_eq!((code, &result["error"]["code"]), (1, &"client.no-key".into()), "{result}");
 }
 
 #[test]

@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use agreement::{Agreement, Roster, SessionId};
 use hyper_util::rt::TokioIo;
-use net::{Alpn, Credentials, Dialer, KeyPair, Player};
+use net::{Alpn, Credentials, Dialer, Identity, KeyPair, Player};
 use privity::{Cost, Plain, Program, Report};
 use session::{Dims, Event, Observer};
 use tokio::task::JoinSet;
@@ -56,9 +56,10 @@ impl Client {
     async fn connect(program: &Program, roster: &Roster, key: KeyPair) -> Result<Client, ClientError> {
         let dialer = Dialer::new(Credentials::new(key)?);
         let c = program.computation();
+        // What the roster lacks is told before anyone is bothered.
+        let members = c.players.iter().map(|p| roster.require(&p.name)).collect::<Result<Vec<_>, _>>()?;
         let mut workers = BTreeMap::new();
-        for (i, player) in c.players.iter().enumerate() {
-            let member = roster.require(&player.name)?;
+        for (i, (player, member)) in c.players.iter().zip(members).enumerate() {
             let endpoint = member.endpoint.as_ref().map(ToString::to_string).unwrap_or_default();
             let named = Player { id: net::PlayerId(i as u16), name: player.name.as_str().into() };
             let secured = dialer.dial(&named, &endpoint, member.identity, Alpn::Control).await?;
@@ -71,9 +72,10 @@ impl Client {
             });
             let channel =
                 Endpoint::from_static("http://worker").connect_with_connector(connector).await.map_err(broke)?;
-            let worker = WorkerClient::new(channel)
+            let mut worker = WorkerClient::new(channel)
                 .max_decoding_message_size(MAX_MESSAGE)
                 .max_encoding_message_size(MAX_MESSAGE);
+            greet(&mut worker, &player.name, dialer.identity()).await?;
             workers.insert(player.name.clone(), worker);
         }
         Ok(Client { workers })
@@ -126,6 +128,20 @@ impl Client {
             None => report(agreement, session, outcomes, begun.elapsed().as_secs_f64()),
         }
     }
+}
+
+/// Asks a worker for its versions: whether it talks to us at all shows here, before anything is submitted.
+async fn greet(worker: &mut WorkerClient<Channel>, player: &str, us: Identity) -> Result<(), ClientError> {
+    let ours = env!("CARGO_PKG_VERSION");
+    let request = proto::HelloRequest { version: ours.to_owned() };
+    // In TLS 1.3 a client learns only now whether its key was accepted.
+    let hung_up = |_| ClientError::HungUp { player: player.to_owned(), identity: us.to_string() };
+    let reply = worker.hello(request).await.map_err(hung_up)?.into_inner();
+    let (lowest, highest) = net::frame::VERSIONS;
+    if (u32::from(lowest)..=u32::from(highest)).contains(&reply.protocol) {
+        return Ok(());
+    }
+    Err(ClientError::Version { player: player.to_owned(), theirs: reply.version, ours: ours.to_owned() })
 }
 
 /// Follows one worker to its outcome. An error says whether it is only an echo of another player's.

@@ -166,6 +166,24 @@ pub enum ClientError {
         /// Whether a peer or the network is at fault.
         remote: bool,
     },
+    /// A worker hung up as soon as it had seen our key.
+    #[error("the worker of {player} hung up on {identity}: it does not know this identity, or it is being stopped")]
+    HungUp {
+        /// Whose worker.
+        player: String,
+        /// Who we came as.
+        identity: String,
+    },
+    /// A worker is of a version that this one does not understand.
+    #[error("the worker of {player} is privity {theirs}, which does not speak with privity {ours}")]
+    Version {
+        /// Whose worker.
+        player: String,
+        /// Its version.
+        theirs: String,
+        /// Ours.
+        ours: String,
+    },
     /// A worker broke off the conversation.
     #[error("the worker of {player} broke off: {what}")]
     BrokeOff {
@@ -201,6 +219,8 @@ impl ClientError {
             ClientError::NoKey => "client.no-key".into(),
             ClientError::Net(e) => e.code().into(),
             ClientError::Worker { code, .. } => code.clone(),
+            ClientError::HungUp { .. } => "client.hung-up".into(),
+            ClientError::Version { .. } => "client.version".into(),
             ClientError::BrokeOff { .. } => "client.broke-off".into(),
             ClientError::BadOutput { .. } => "client.bad-output".into(),
             ClientError::Serve(e) => e.code().into(),
@@ -214,7 +234,10 @@ impl ClientError {
             ClientError::Agreement(e) => e.player().map(str::to_owned),
             ClientError::Net(e) => e.player().map(|p| p.name.to_string()),
             ClientError::Worker { player, .. } => player.clone(),
-            ClientError::BrokeOff { player, .. } | ClientError::BadOutput { player } => Some(player.clone()),
+            ClientError::HungUp { player, .. }
+            | ClientError::Version { player, .. }
+            | ClientError::BrokeOff { player, .. }
+            | ClientError::BadOutput { player } => Some(player.clone()),
             _ => None,
         }
     }
@@ -231,6 +254,10 @@ impl ClientError {
             }
             ClientError::Net(e) => e.help(),
             ClientError::Worker { help, .. } => help.clone(),
+            ClientError::HungUp { player, .. } => {
+                format!("ask the operator of {player} whether its roster or its `submitters` have this identity")
+            }
+            ClientError::Version { .. } => "upgrade the older of the two".into(),
             ClientError::BrokeOff { player, .. } => format!("see the log of the worker of {player}, then run again"),
             ClientError::BadOutput { .. } => "compare the versions of client and worker".into(),
             ClientError::Serve(_) | ClientError::System { .. } => return None,
@@ -240,7 +267,11 @@ impl ClientError {
     /// Whether a peer or the network is at fault.
     pub fn is_remote(&self) -> bool {
         match self {
-            ClientError::Net(_) | ClientError::BrokeOff { .. } | ClientError::BadOutput { .. } => true,
+            ClientError::Net(_)
+            | ClientError::HungUp { .. }
+            | ClientError::Version { .. }
+            | ClientError::BrokeOff { .. }
+            | ClientError::BadOutput { .. } => true,
             ClientError::Worker { remote, .. } => *remote,
             ClientError::Serve(WorkerError::Net(_)) => true,
             _ => false,
