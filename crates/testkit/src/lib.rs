@@ -1,1 +1,0 @@
-//! For tests: worlds of players, tampering, conformance.
