@@ -6,7 +6,8 @@
 //!   `workers.md` are run together, by bash, as one sequence;
 //! - `console`, lines that start with `$ ` are run, and what follows is what they print, exit code aside; a line `…`
 //!   stands for any lines;
-//! - `pv` or `text`, what begins with a computation must check, or must not if it is marked `pv refused`.
+//! - `pv` or `text`, what begins with a computation must check, or must not if it is marked `pv refused`;
+//! - `text`, below a line that ends with `receives`, are results; the commands of the page must print them.
 //!
 //! Each page has a folder of its own with a copy of `examples`. A block that follows a line such as `` `name.pv`: ``
 //! becomes that file there, in the order of the page.
@@ -41,6 +42,10 @@ struct Block {
 impl Block {
     fn at(&self) -> String {
         format!("{}:{}", self.page, self.line)
+    }
+
+    fn shows_results(&self) -> bool {
+        self.info == "text" && self.text.lines().next().is_some_and(|l| l.ends_with(" receives"))
     }
 
     fn is_program(&self) -> bool {
@@ -113,8 +118,9 @@ fn run(folder: &Path, line: &str) -> (String, bool) {
     (String::from_utf8(printed).unwrap(), output.status.success())
 }
 
-/// Runs the `privity` lines of a block.
-fn shell(block: &Block, folder: &Path) {
+/// Runs the `privity` lines of a block, and returns what they print.
+fn shell(block: &Block, folder: &Path) -> String {
+    let mut all = String::new();
     for line in block.text.lines().filter(|l| !l.trim().is_empty() && !l.starts_with('#')) {
         if NOT_RUN.iter().any(|(beginning, _)| line.starts_with(beginning)) {
             continue;
@@ -122,7 +128,9 @@ fn shell(block: &Block, folder: &Path) {
         assert!(line.starts_with("privity "), "{}: neither run nor on the list of what is not: {line}", block.at());
         let (printed, succeeded) = run(folder, line);
         assert!(succeeded, "{}: {line}\n{printed}", block.at());
+        all += &printed;
     }
+    all
 }
 
 /// Runs the commands of a block, and compares what they print.
@@ -157,6 +165,7 @@ fn program(block: &Block) {
 fn commands_and_programs_of_readme_and_book() {
     for (page, text) in pages() {
         let folder = folder();
+        let mut printed = String::new();
         for block in blocks(&page, &text) {
             if let Some(file) = &block.file {
                 assert!(!file.contains(['/', '\\']), "{}: a file outside of the page's folder", block.at());
@@ -164,12 +173,15 @@ fn commands_and_programs_of_readme_and_book() {
             }
             match block.info.as_str() {
                 "sh" if page == "workers.md" => {}
-                "sh" => shell(&block, folder.path()),
+                "sh" => printed += &shell(&block, folder.path()),
                 "console" => console(&block, folder.path()),
                 "pv" | "pv refused" | "text" if block.is_program() => program(&block),
                 "pv" | "pv refused" => panic!("{}: this is no program", block.at()),
                 _ => {}
             }
+        }
+        for block in blocks(&page, &text).iter().filter(|b| b.shows_results() && page != "workers.md") {
+            hold_results(&block.at(), &block.text, &printed);
         }
     }
 }
@@ -187,14 +199,6 @@ fn hold_results(at: &str, shown: &str, printed: &str) {
     for number in shown {
         assert!(found.iter().any(|f| (f - number).abs() < 5e-6), "{at} shows {number}, which is not in\n{printed}");
     }
-}
-
-#[test]
-fn the_readme_shows_what_the_demo_prints() {
-    let blocks = blocks("README.md", &pages()["README.md"]);
-    let shown = blocks.iter().find(|b| b.text.starts_with("analyst receives")).unwrap();
-    let line = "privity run examples/diabetes/diabetes.pv --local --data examples/diabetes/DATA.toml --compare";
-    hold_results("README.md", &shown.text, &run(folder().path(), line).0);
 }
 
 #[test]
@@ -253,7 +257,7 @@ fn four_workers_as_the_book_starts_them() {
     assert!(output.status.success(), "{printed}\n{errors}");
 
     // What the page shows of the analyst's results is what it gets; others get none.
-    let shown = blocks.iter().find(|b| b.text.starts_with("analyst receives")).unwrap();
-    hold_results("workers.md", &shown.text, &printed);
+    let shown = blocks.iter().find(|b| b.shows_results()).unwrap();
+    hold_results(&shown.at(), &shown.text, &printed);
     assert!(printed.contains("\"outputs\":{}"), "the clinic is no reader:\n{printed}");
 }
