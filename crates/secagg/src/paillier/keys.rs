@@ -16,7 +16,7 @@ pub(super) const PLAINTEXT: usize = 256;
 /// Bits of the random exponents: half of the modulus (section 4.2 of the paper).
 const EXPONENT: usize = 1024;
 /// Bits of an exponent that one table serves.
-const WINDOW: usize = 6;
+const WINDOW: usize = 7;
 /// Tables.
 const WINDOWS: usize = EXPONENT.div_ceil(WINDOW);
 
@@ -75,18 +75,18 @@ fn square(n: &U2048) -> U4096 {
     n.concatenating_mul(n)
 }
 
-/// A public key with the tables that make encryption fast: 5.6 MB, made once per key.
+/// A public key with the tables that make encryption fast: 9.6 MB, made once per key.
 pub struct Encryptor {
     key: PaillierKey,
     modulus: Modulus,
-    /// Of each window, base^(digit · 2^(6·window)) for every digit.
+    /// Of each window, base^(digit · 2^(7·window)) for every digit.
     tables: Vec<[Form; 1 << WINDOW]>,
 }
 
 impl Encryptor {
     /// Makes the tables.
     ///
-    /// Cost: 11,000 multiplications modulo N².
+    /// Cost: 19,000 multiplications modulo N².
     #[must_use]
     pub fn new(key: PaillierKey) -> Self {
         let modulus = Modulus::new(&key.ring());
@@ -115,7 +115,7 @@ impl Encryptor {
 
     /// (1 + mN)·base^α mod N², for a random α. Every table is read whole, so that time does not depend on α.
     ///
-    /// Cost: 172 multiplications modulo N².
+    /// Cost: 148 multiplications modulo N².
     pub(super) fn encrypt<R: CryptoRng + ?Sized>(&self, plaintext: &U2048, rng: &mut R) -> U4096 {
         let mut exponent = [0u8; EXPONENT / 8 + 8];
         rng.fill_bytes(&mut exponent[..EXPONENT / 8]);
@@ -138,15 +138,19 @@ fn digit(exponent: &[u8], window: usize) -> u64 {
     (u64::from_le_bytes(word) >> (bit % 8)) & ((1 << WINDOW) - 1)
 }
 
-/// `table[digit]`, reading every entry.
+/// `table[digit]`, reading every entry, a few words of all of them at a time so that the sums stay in registers.
 fn look_up(table: &[Form; 1 << WINDOW], digit: u64) -> Form {
+    const BLOCK: usize = 16;
     let mut words = [0u64; 64];
-    for (i, entry) in table.iter().enumerate() {
-        // All ones if i = digit: the difference minus one borrows only then.
-        let mask = 0u64.wrapping_sub(((i as u64 ^ digit).wrapping_sub(1)) >> 63);
-        for (word, from) in words.iter_mut().zip(entry) {
-            *word |= from & mask;
+    for (block, out) in words.as_chunks_mut::<BLOCK>().0.iter_mut().enumerate() {
+        let mut sum = [0u64; BLOCK];
+        for (i, entry) in table.iter().enumerate() {
+            // All ones if i = digit: the difference minus one borrows only then.
+            let mask = 0u64.wrapping_sub(((i as u64 ^ digit).wrapping_sub(1)) >> 63);
+            let from = &entry[block * BLOCK..(block + 1) * BLOCK];
+            sum.iter_mut().zip(from).for_each(|(sum, from)| *sum |= from & mask);
         }
+        *out = sum;
     }
     words
 }
