@@ -20,38 +20,20 @@
 from . import eager, errors, ops, program, run, statements, types
 from ._privity import __version__
 from ._tensor import Tensor
-from .eager import Private, private
-from .errors import Diagnostic, PrivityError, ProgramError, RunError
-from .ops import *  # noqa: F403  (generated from the operator table)
-from .program import Computation, Report, computation, parse
-from .run import Comparison, Local, Result, Workers, connect, local
-from .statements import classify, const, fold, match_rows, move, output, release, repeat
-from .types import (
-    DType,
-    InputType,
-    Placement,
-    Player,
-    TensorType,
-    bool_,
-    enclave,
-    f32,
-    f64,
-    fixed,
-    i64,
-    player,
-    players,
-    replicated,
-    u64,
-)
+from .eager import *
+from .errors import *
+from .ops import *
+from .program import *
+from .run import *
+from .statements import *
+from .types import *
 
-__all__ = [
-    "Tensor",
-    "__version__",
-    *eager.__all__,
-    *errors.__all__,
-    *ops.__all__,
-    *program.__all__,
-    *run.__all__,
-    *statements.__all__,
-    *types.__all__,
-]
+# Each module says what of it is public.
+__all__ = ["Tensor", "__version__"]
+__all__ += eager.__all__
+__all__ += errors.__all__
+__all__ += ops.__all__
+__all__ += program.__all__
+__all__ += run.__all__
+__all__ += statements.__all__
+__all__ += types.__all__

@@ -1,6 +1,6 @@
 """The native module."""
 
-from typing import Any, Callable, Mapping, Sequence, TypedDict
+from typing import Any, Callable, Mapping, Self, Sequence, TypedDict, final, type_check_only
 
 import numpy as np
 
@@ -10,7 +10,9 @@ _Label = Sequence[tuple[int, Sequence[int]]]
 _Callback = Callable[[str, str, str, int, int], object]
 
 __version__: str
+__all__ = ["Builder", "Computation", "__version__", "cli", "parse", "run_local", "run_workers"]
 
+@type_check_only
 class Report(TypedDict):
     session: str
     computation: str
@@ -21,8 +23,9 @@ class Report(TypedDict):
     receipt: str
     comparison: dict[str, tuple[_Array, float, float]] | None
 
+@final
 class Builder:
-    def __init__(self, name: str) -> None: ...
+    def __new__(cls, name: str) -> Self: ...
     def player(self, name: str, line: _Line) -> int: ...
     def placement(self, name: str, scheme: str, members: Sequence[int], line: _Line) -> int: ...
     def match_dim(self, dim: str, key: str, line: _Line) -> None: ...
@@ -48,6 +51,7 @@ class Builder:
     def describe(self, value: int) -> str: ...
     def finish(self) -> Computation: ...
 
+@final
 class Computation:
     @property
     def name(self) -> str: ...

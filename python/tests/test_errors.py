@@ -213,7 +213,7 @@ def test_disclosure_and_coalitions():
     assert caught.value.code == "program.unknown-player" and "alice" in caught.value.help
     with pytest.raises(pv.RunError) as caught:
         total.explain()
-    assert caught.value.code == "session.dim-unbound"
+    assert caught.value.code == "session.dim-unbound" and "`n=442`" in caught.value.help
 
 
 def test_workers_that_cannot_be_asked(tmp_path):

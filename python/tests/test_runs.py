@@ -211,7 +211,7 @@ def test_eager_needs_a_placement_where_owners_differ():
     x, y = pv.private([1.0], owner=alice), pv.private([2.0], owner=bob)
     with pytest.raises(pv.ProgramError) as caught:
         (x + y).release(to=analyst).numpy()
-    assert caught.value.code == "placement.unclear"
+    assert caught.value.code == "placement.unclear" and "a `with` block" in caught.value.help
 
 
 def test_an_eager_array_is_as_it_was_written_down():

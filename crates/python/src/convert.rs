@@ -145,7 +145,9 @@ fn tensor<T: Element + Copy>(value: &Bound<'_, PyAny>) -> Option<PyResult<Tensor
     let array = value.cast::<PyArrayDyn<T>>().ok()?;
     let read = || {
         let readonly = array.try_readonly()?;
-        let data = readonly.as_array().iter().copied().collect();
+        let view = readonly.as_array();
+        // Only a view in row-major order is one slice; that of the array itself may be column-major.
+        let data = view.as_slice().map_or_else(|| view.iter().copied().collect(), <[T]>::to_vec);
         Tensor::new(array.shape().to_vec(), data).map_err(|e| PyTypeError::new_err(e.to_string()))
     };
     Some(read())

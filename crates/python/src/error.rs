@@ -12,9 +12,16 @@ fn exception<'py, A: pyo3::call::PyCallArgs<'py>>(py: Python<'py>, class: &str, 
     make().unwrap_or_else(|e| e)
 }
 
+/// Advice that is worded for the text form or the command, and what it is in Python.
+const IN_PYTHON: [(&str, &str); 2] = [("an `on …` block", "a `with` block"), ("`--dims ", "`")];
+
+fn in_python(text: &str) -> String {
+    IN_PYTHON.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
+}
+
 /// A run that did not come to its end.
-pub(crate) fn run(py: Python<'_>, message: &str, code: &str, player: Option<&str>, help: Option<&str>) -> PyErr {
-    exception(py, "RunError", (message, code, player, help))
+fn run(py: Python<'_>, message: &str, code: &str, player: Option<&str>, help: Option<&str>) -> PyErr {
+    exception(py, "RunError", (message, code, player, help.map(in_python)))
 }
 
 /// What the facade reports.
@@ -32,8 +39,9 @@ pub(crate) fn of_client(py: Python<'_>, e: &ClientError) -> PyErr {
 
 /// A mistake in a program that is being built.
 pub(crate) fn of_diagnostic(py: Python<'_>, d: &Diagnostic) -> PyErr {
-    let rendered = source(py, d).map(|source| d.render("", source.as_deref()));
-    rendered.and_then(|text| program(py, &[(d, text)])).unwrap_or_else(|e| e)
+    let d = Diagnostic { help: d.help.as_deref().map(in_python), ..d.clone() };
+    let rendered = source(py, &d).map(|source| d.render("", source.as_deref()));
+    rendered.and_then(|text| program(py, &[(&d, text)])).unwrap_or_else(|e| e)
 }
 
 /// All mistakes of a program, each with its source line: that of the Python file that built it, or of `text`, the

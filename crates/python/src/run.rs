@@ -125,7 +125,7 @@ pub(crate) fn run_workers<'py>(
 ) -> PyResult<Bound<'py, PyDict>> {
     let program = computation.get().program().clone();
     let run = wait_for(py, callback.as_ref(), move |observer| {
-        worker::run_on_workers(&program, &roster, key.as_deref(), &dims, observer)
+        worker::run_on_workers(&program, &roster, key.as_deref(), &dims, observer).map_err(Box::new)
     })?;
     result(py, &run.map_err(|e| error::of_client(py, &e))?)
 }
