@@ -191,13 +191,13 @@ fn numbers(text: &str) -> Vec<f64> {
     text.split_whitespace().filter(|w| !w.contains('e')).filter_map(|w| w.parse().ok()).collect()
 }
 
-/// Every result that is shown was printed too: the last digit may differ from run to run.
+/// Every result that is shown was printed too: the last of 16 fraction bits may differ from run to run.
 fn hold_results(at: &str, shown: &str, printed: &str) {
     let found = numbers(printed);
     let shown = numbers(shown.split("largest error").next().unwrap().split("cost:").next().unwrap());
     assert!(!shown.is_empty(), "{at} shows no results");
     for number in shown {
-        assert!(found.iter().any(|f| (f - number).abs() < 5e-6), "{at} shows {number}, which is not in\n{printed}");
+        assert!(found.iter().any(|f| (f - number).abs() < 5e-5), "{at} shows {number}, which is not in\n{printed}");
     }
 }
 
