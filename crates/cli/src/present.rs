@@ -1,16 +1,17 @@
 //! Results as tables for people.
 
 use comfy_table::{CellAlignment, Table, presets};
-use privity::{Comparison, Plain, Report};
+use privity::{Comparison, Plain, Program, Report};
 
 /// Elements of one output above which the rest is left to `--json`.
 const SHOWN: usize = 64;
 
-/// Prints outputs, cost and the receipt's digest.
-pub(crate) fn report(report: &Report) {
+/// Prints outputs in the order of the program, cost and the receipt's digest.
+pub(crate) fn report(program: &Program, report: &Report) {
+    let order: Vec<&str> = program.computation().outputs().filter_map(|o| o.attrs.str("name")).collect();
     for (player, outputs) in &report.outputs {
         println!("\n{player} receives");
-        for (name, value) in outputs {
+        for (name, value) in order.iter().filter_map(|name| outputs.get_key_value(*name)) {
             let comparison = report.comparison.as_ref().and_then(|c| c.get(name));
             println!("{}", table(name, value, comparison));
         }
@@ -43,9 +44,10 @@ fn table(name: &str, value: &Plain, comparison: Option<&Comparison>) -> Table {
     let results = value.to_f64();
     let plain = comparison.map(|c| c.plaintext.to_f64());
     for (i, x) in results.data().iter().enumerate().take(SHOWN) {
-        let mut row = vec![position(i, value.shape()), number(*x)];
+        let show = |x: f64| if matches!(value, Plain::Bool(_)) { (x != 0.0).to_string() } else { number(x) };
+        let mut row = vec![position(i, value.shape()), show(*x)];
         if let Some(y) = plain.as_ref().and_then(|p| p.data().get(i)) {
-            row.extend([number(*y), format!("{:.1e}", (x - y).abs())]);
+            row.extend([show(*y), format!("{:.1e}", (x - y).abs())]);
         }
         table.add_row(row);
     }

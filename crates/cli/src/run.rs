@@ -27,7 +27,7 @@ pub(crate) fn run(a: &args::Run) -> Result<(), Failure> {
     if a.program.json {
         println!("{}", report.to_json());
     } else {
-        present::report(&report);
+        present::report(&program, &report);
     }
     Ok(())
 }

@@ -173,6 +173,7 @@ fn real_numbers(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result
     let values: Vec<Tensor<f64>> = args.iter().map(|a| a.to_f64()).collect();
     let result = match op {
         Op::Div => real::div(&values[0], &values[1])?,
+        Op::MatMul | Op::Dot => algebra::matmul(&values[0], &values[1])?.into_shape(env.shape)?,
         Op::Reciprocal | Op::Sqrt | Op::InverseSqrt | Op::Exp | Op::Log | Op::Sigmoid | Op::Tanh | Op::Clip => {
             real::unary(op, attrs, &values[0])
         }
