@@ -9,6 +9,7 @@ import shutil
 import subprocess
 import sys
 import sysconfig
+import textwrap
 from pathlib import Path
 
 import numpy as np
@@ -32,13 +33,13 @@ def execute(code: str, name: str, around: dict) -> dict:
 
 
 def test_the_docstring_runs(capsys):
-    code = re.sub(r"^    ", "", pv.__doc__.split("\n\n", 1)[1], flags=re.M)
+    code = textwrap.dedent(pv.__doc__.split("\n\n", 1)[1])
     execute(code, "docstring", {})
     assert "analyst: slope = 4.2" in capsys.readouterr().out
 
 
 def test_the_docstring_of_eager_use_runs(capsys):
-    code = re.sub(r"^    ", "", pv.eager.__doc__.split("\n\n", 1)[1], flags=re.M)
+    code = textwrap.dedent(pv.eager.__doc__.split("\n\n", 1)[1])
     alice, bob, carol = pv.players("alice bob carol")
     around = {"privity": pv, "alice": alice, "bob": bob, "carol": carol, "array": np.eye(2), "weights": [1.0, 2.0]}
     execute(code, "eager", around)

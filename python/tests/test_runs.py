@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import signal
+import sys
+import types
+
 import numpy as np
 import pytest
 
@@ -142,15 +146,28 @@ def test_progress_reaches_a_function_and_its_exception_ends_the_run(cluster):
     assert cluster.run(matched, x=[1.0], y=[1.0], keys={"x": [1], "y": [1]})["matched"] == pytest.approx(1.0, abs=1e-3)
 
 
+@pv.computation
+def endless(x: pv.f64[2, 2] @ alice):
+    with committee:
+        y = pv.repeat(1_000_000_000, lambda v: v @ v * 0.5, x * 1.0)
+    return y.release(to=analyst)
+
+
+def test_a_signal_ends_a_long_run(cluster):
+    def alarm(*_):
+        raise TimeoutError
+
+    before = signal.signal(signal.SIGALRM, alarm)
+    signal.setitimer(signal.ITIMER_REAL, 0.05)
+    try:
+        with pytest.raises(TimeoutError):
+            cluster.run(endless, x=np.eye(2), progress=False)
+    finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
+        signal.signal(signal.SIGALRM, before)
+
+
 def test_ctrl_c_ends_a_long_run(cluster):
-    @pv.computation
-    def endless(x: pv.f64[2, 2] @ alice):
-        with committee:
-            y = pv.repeat(1_000_000_000, lambda v: v @ v * 0.5, x * 1.0)
-        return y.release(to=analyst)
-
-    import signal
-
     def interrupt(kind, *_):
         # As the terminal does it, once the run is under way.
         if kind == "iteration":
@@ -169,9 +186,6 @@ def test_progress_in_a_terminal(cluster, capsys):
 
 
 def test_progress_in_a_notebook(cluster, monkeypatch):
-    import sys
-    import types
-
     drawn = []
 
     class Handle:
