@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import functools
 import linecache
 import os
 import sys
 from types import CodeType, FrameType
-from typing import Any, Iterator
+from typing import Any, Callable, Iterator
 
 from .errors import Diagnostic, ProgramError
 
@@ -16,11 +17,16 @@ Line = tuple[str, int]
 _HERE = os.path.dirname(os.path.abspath(__file__)) + os.sep
 
 
+@functools.lru_cache(maxsize=1024)
+def _is_ours(file: str) -> bool:
+    return os.path.abspath(file).startswith(_HERE)
+
+
 def user_frames() -> Iterator[FrameType]:
     """The frames that are not of this package, innermost first."""
     frame: FrameType | None = sys._getframe(1)
     while frame is not None:
-        if not os.path.abspath(frame.f_code.co_filename).startswith(_HERE):
+        if not _is_ours(frame.f_code.co_filename):
             yield frame
         frame = frame.f_back
 
@@ -37,12 +43,11 @@ def frame_of(code: CodeType) -> FrameType | None:
     return next((frame for frame in user_frames() if frame.f_code is code), None)
 
 
-def visible(name_of: Any) -> Iterator[tuple[str, Any]]:
-    """Names and values that the user's line can see and that ``name_of`` accepts."""
+def visible(wanted: Callable[[Any], bool]) -> Iterator[str]:
+    """The names of variables that the user's line can see and whose values are wanted."""
     for frame in user_frames():
         for scope in (frame.f_locals, frame.f_globals):
-            # A copy: reading a frame's locals may change them.
-            yield from ((name, value) for name, value in list(scope.items()) if name_of(value))
+            yield from [name for name, value in scope.items() if wanted(value)]
         return
 
 

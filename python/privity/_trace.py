@@ -148,6 +148,8 @@ class Tracer:
         self._players: list[str] = []
         self._places: dict[Any, int] = {}
         self._named: set[int] = set()
+        #: How often each variable has named a value.
+        self._times: dict[str, int] = {}
         self._watched: list[Watched] = []
         for p in players:
             self.player(p)
@@ -200,9 +202,9 @@ class Tracer:
 
         if p.name:
             return p.name
-        found = [*((n, v) for n, v in self.scope.items() if same(v)), *visible(same)]
-        numbered = (f"{p.scheme}_{i}" for i in range(1, 1 << 16))
-        return next(n for n in (*(n for n, _ in found), *numbered) if self.builder.is_free(n))
+        variables = (name for name, value in self.scope.items() if same(value))
+        numbered = (f"{p.scheme}_{i}" for i in itertools.count(1))
+        return next(n for n in itertools.chain(variables, visible(same), numbered) if self.builder.is_free(n))
 
     def on(self, place: Placement | Player, dtype: DType | None) -> None:
         """Operators run there, until ``builder.end_on()``."""
@@ -218,10 +220,15 @@ class Tracer:
 
     def name(self, value: Value, name: str) -> None:
         """Names a value after a variable, unless it has a name. A variable that is assigned anew gives x, x_2, x_3."""
-        if value._id not in self._named:
-            self._named.add(value._id)
-            numbered = (f"{name}_{i}" for i in range(2, 1000))
-            any(self.builder.try_name(value._id, n) for n in itertools.chain([name], numbered))
+        if value._id in self._named:
+            return
+        self._named.add(value._id)
+        first = self._times.get(name, 0) + 1
+        # Some of these may be other variables' names; names that are no names in the text are given up.
+        for times in range(first, first + 100):
+            self._times[name] = times
+            if self.builder.try_name(value._id, name if times == 1 else f"{name}_{times}"):
+                return
 
     def apply(self, op: str, operands: Sequence[Any], attrs: dict[str, Any], line: Line | None = None) -> Value:
         """Adds an operator, as the user's line, or another, has it."""
