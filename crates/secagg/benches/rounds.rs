@@ -1,8 +1,9 @@
-//! CPU, bytes and memory of whole rounds, by role: what a client, an aggregator and the server spend.
+//! CPU and bytes of whole rounds, by role: what a client, an aggregator and the server spend.
 //!
 //! CPU is that of this thread as the kernel counts it (nothing runs in parallel), so a busy machine does not spoil it
 //! much; of every role the median over its clients or aggregators is shown, and of the server the median of three
-//! rounds. `full` runs the matrix of clients × length × drop-outs; without it, the figures that are required.
+//! rounds. `full` runs the matrix of clients × length × drop-outs, `crowd` one round of 100,000 clients; without them, the
+//! figures that are required.
 
 use std::collections::BTreeSet;
 
@@ -186,7 +187,7 @@ fn paillier() -> Result<(), Error> {
     timed(&mut decrypt, || holder.decrypt(&request))?;
     let ms = |total: u64, count: f64| total as f64 / 1e6 / count;
     println!(
-        "Paillier-2048: {:.3} ms an encryption ({:.0}/s), {:.4} ms an addition, {:.2} ms a decryption ({:.0}/s), tables {:.0} ms",
+        "Paillier-2048, ms: encryption {:.3} ({:.0}/s), addition {:.4}, decryption {:.2} ({:.0}/s), tables {:.0}",
         ms(encrypt, 200.0),
         1e3 / ms(encrypt, 200.0),
         ms(add, 200.0),
@@ -208,8 +209,13 @@ fn show(name: &str, rounds: usize, mut run: impl FnMut() -> Result<Cost, Error>)
 }
 
 fn main() {
-    let full = std::env::args().any(|argument| argument == "full");
+    let asked = |name: &str| std::env::args().any(|argument| argument == name);
+    let full = asked("full");
     println!("{:<54} {:>10} {:>12} {:>12} {:>10} {:>10}", "", "client ms", "aggregator", "server ms", "up B", "down B");
+    if asked("crowd") {
+        show("committee 3 of 3 n=100000 d=100", 1, || committee(100_000, 100, 0, (3, 3)));
+        return;
+    }
     let degree = |degree| Graph::Regular { degree };
     let p25 = Pairwise { graph: degree(25), threshold: 13, most: 100, server: Server::Curious };
     let p15 = Pairwise { graph: degree(15), threshold: 8, most: 100, server: Server::Curious };

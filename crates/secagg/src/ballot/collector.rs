@@ -53,7 +53,8 @@ impl<E: Enrolment, P: Electorate> Collector<E, P> {
     ///
     /// # Errors
     /// [`Error::NotEnrolled`], [`Error::Second`] (a different contribution of the same identity), [`Error::Sealed`] (it
-    /// was excluded), [`Error::Late`] (the round is full), or what makes the message no contribution to this round. The state is unchanged.
+    /// was excluded), [`Error::Late`] (the round is full), or what makes the message no contribution to this round. The
+    /// state is unchanged.
     pub fn accept(&mut self, message: &[u8]) -> Result<Accepted, Error> {
         let Split { client, digest, deposits } = self.electorate.split(message, &self.context, &self.task)?;
         if !self.enrolment.admits(&client) {
@@ -128,7 +129,8 @@ impl<P: Electorate> Closed<P> {
         self.list.encode_proposal(&self.context)
     }
 
-    /// Leaves out contributions that an aggregator did not accept, before anybody voted.
+    /// Leaves out contributions that an aggregator did not accept, before anybody voted. So ask all of them whether they
+    /// can vote before the first one does: it supports no other list afterwards.
     ///
     /// # Errors
     /// [`Error::Misuse`] once there is a vote; [`Error::TooFew`] if fewer than the minimum would be left.
@@ -136,8 +138,9 @@ impl<P: Electorate> Closed<P> {
         if !self.votes.is_empty() {
             return Err(Error::Misuse { what: "a list cannot change once it has a vote" });
         }
+        let missing: BTreeSet<&Identity> = missing.iter().collect();
         let entries: BTreeMap<_, _> =
-            self.list.entries().filter(|(id, _)| !missing.contains(id)).map(|(id, digest)| (*id, *digest)).collect();
+            self.list.entries().filter(|(id, _)| !missing.contains(*id)).map(|(id, digest)| (*id, *digest)).collect();
         if entries.len() < self.task.minimum as usize {
             return Err(Error::TooFew { what: "contributions", have: entries.len(), need: self.task.minimum as usize });
         }
