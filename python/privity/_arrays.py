@@ -1,4 +1,4 @@
-"""numpy arrays as the data of players: brought to the declared type where no number changes, refused where one would."""
+"""numpy arrays as the data of players: brought to the declared type if no number changes by it, refused otherwise."""
 
 from __future__ import annotations
 
@@ -96,6 +96,6 @@ def keys_of(column: Any, name: str, player: str) -> list[str]:
     """A key column as text: two owners' keys are equal if they are written equally."""
     array = np.asarray(column)
     if array.ndim != 1 or array.dtype.kind not in "iuSUOb":
-        help = "give one whole number or text for each row"
-        raise RunError(f"the key column of the input `{name}` of {player} is no list of keys", "data.no-key", player, help)
+        message = f"the key column of the input `{name}` of {player} is no list of keys"
+        raise RunError(message, "data.no-key", player, "give one whole number or text for each row")
     return [k.decode() if isinstance(k, bytes) else str(k) for k in array.tolist()]

@@ -36,7 +36,8 @@ class Private(Tensor):
 
     def release(self, to: Player | Sequence[Player], name: str | None = None) -> Private:
         """The same value, which ``to`` may now read."""
-        return Private("release", [self], {"to": [to] if isinstance(to, Player) else list(to), "name": name or "result"})
+        readers = [to] if isinstance(to, Player) else list(to)
+        return Private("release", [self], {"to": readers, "name": name or "result"})
 
     def numpy(self) -> np.ndarray[Any, Any]:
         """The result, which must have been released. The expression runs when this is first asked for."""

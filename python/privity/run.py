@@ -131,10 +131,12 @@ class Local:
             if name not in data:
                 help = f"give it by name, as run({computation.name}, {name}=...)"
                 raise RunError(f"{player} has no data for the input `{name}`", "session.input-missing", player, help)
-        ready = {declared.name: as_declared(data[declared.name], declared) for declared in declarations(computation._native)}
+        ready = {d.name: as_declared(data[d.name], d) for d in declarations(computation._native)}
         texts = {name: keys_of(column, name, computation.inputs[name]) for name, column in columns.items()}
         with Progress.of(progress, computation.name) as watch:
-            return Result(_privity.run_local(computation._native, ready, texts, dict(dims or {}), compare, watch.callback))
+            lengths = dict(dims or {})
+            report = _privity.run_local(computation._native, ready, texts, lengths, compare, watch.callback)
+        return Result(report)
 
 
 def _known(computation: Computation, given: dict[str, Any], what: str) -> dict[str, Any]:
@@ -144,7 +146,8 @@ def _known(computation: Computation, given: dict[str, Any], what: str) -> dict[s
         if name not in known:
             near = difflib.get_close_matches(name, known, 1)
             help = f"did you mean `{near[0]}`?" if near else f"its inputs are: {', '.join(known)}"
-            raise RunError(f"{computation.name} has no input `{name}`, for which there are {what}", "data.unknown-input", None, help)
+            message = f"{computation.name} has no input `{name}`, for which there are {what}"
+            raise RunError(message, "data.unknown-input", None, help)
     return given
 
 
@@ -178,7 +181,8 @@ class Workers:
         Each worker checks the computation again. Lengths that are not in ``dims`` are those of the workers' data.
         """
         with Progress.of(progress, computation.name) as watch:
-            report = _privity.run_workers(computation._native, self._roster, self._key, dict(dims or {}), watch.callback)
+            lengths = dict(dims or {})
+            report = _privity.run_workers(computation._native, self._roster, self._key, lengths, watch.callback)
         return Result(report)
 
 

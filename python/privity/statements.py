@@ -106,7 +106,8 @@ def _region(tracer: Tracer, body: Callable[..., Any], ids: Sequence[int], carrie
         result, _ = tracer.call(body, [Value(tracer, i) for i in ids])
         following = list(result) if isinstance(result, (tuple, list)) else [result]
         if not all(isinstance(v, Value) for v in following):
-            raise problem("python.loop", "the body of a loop returns the next carried values", "return them, in their order")
+            message = "the body of a loop returns the next carried values"
+            raise problem("python.loop", message, "return them, in their order")
         after = tracer.builder.end_loop([tracer.value(v) for v in following], tracer.here())
     except BaseException:
         tracer.builder.abandon()

@@ -75,7 +75,8 @@ def fixed(ring: int, frac: int) -> DType:
     Values of magnitude below ``2**(ring - 2 - frac)`` fit; others are refused when they are encoded.
     """
     if ring not in (64, 128) or not 0 <= 2 * frac + 3 <= ring:
-        raise ValueError(f"fixed<{ring}, {frac}> leaves no room for products: 2·frac + 3 must be at most the ring's bits, 64 or 128")
+        room = "2·frac + 3 must be at most the ring's bits, and those 64 or 128"
+        raise ValueError(f"fixed<{ring}, {frac}> leaves no room for products: {room}")
     return DType(f"fixed<{ring}, {frac}>")
 
 
@@ -155,7 +156,9 @@ class Placement:
         return (self.scheme, self.players)
 
 
-def replicated(first: Player, second: Player, third: Player, *, dtype: DType | None = None, name: str | None = None) -> Placement:
+def replicated(
+    first: Player, second: Player, third: Player, *, dtype: DType | None = None, name: str | None = None
+) -> Placement:
     """Three-party replicated secret sharing: safe unless two of the three collude.
 
     Floats are encoded as ``dtype``, by default ``fixed<64, 16>``. The name in the program's text is that of the
@@ -165,7 +168,7 @@ def replicated(first: Player, second: Player, third: Player, *, dtype: DType | N
 
 
 def enclave(machine: Player, *, name: str | None = None) -> Placement:
-    """The clear inside a machine that has proved what runs on it. It can be checked; this version cannot run it yet."""
+    """The clear inside a machine that has proved what runs on it. Can be checked; this version cannot run it yet."""
     return Placement("enclave", (machine,), None, name)
 
 

@@ -59,8 +59,8 @@ def parties(tmp_path_factory):
     for name, port in ports.items():
         roster += f'[players.{name}]\nidentity = "{identity(folder, name)}"\nendpoint = "127.0.0.1:{port}"\n\n'
         data = {"clinic": dataset("clinic", "bmi"), "registry": dataset("registry", "target")}.get(name, "")
-        config = f'key = "{name}.key"\nlisten = "127.0.0.1:{port}"\nroster = "ROSTER.toml"\nsubmitters = ["{guest}"]\n\n{data}'
-        (folder / f"{name}.toml").write_text(config)
+        config = f'key = "{name}.key"\nlisten = "127.0.0.1:{port}"\nroster = "ROSTER.toml"\nsubmitters = ["{guest}"]\n\n'
+        (folder / f"{name}.toml").write_text(config + data)
     (folder / "ROSTER.toml").write_text(roster)
     workers = [start(folder, name) for name in PLAYERS]
     try:
