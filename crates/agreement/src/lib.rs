@@ -25,11 +25,12 @@ pub use commitment::{Commitment, Opening};
 pub use error::AgreementError;
 pub use id::{Digest, HexError, SessionId};
 pub use ratify::{Basis, Ratification, Ratified};
-pub use receipt::{Cost, Receipt, ReceiptError, Seen, SignedReceipt};
+pub use receipt::{Cost, Receipt, ReceiptError, Seen, SignedReceipt, session_digest};
 pub use roster::{Endpoint, Member, Roster, RosterError, RosterFault};
 
 /// Every context that something is hashed or signed in, in one place, so that none can stand for another.
 mod context {
+    pub(crate) const SESSION_RECEIPTS: &str = "privity 2026-11 receipts of one session v1";
     /// Digest of an agreement's text.
     pub(crate) const AGREEMENT: &str = "privity 2026-11 agreement v1 digest";
     /// Signature over an agreement's digest.

@@ -103,6 +103,16 @@ impl Receipt {
     }
 }
 
+/// One digest over the receipts of all players of a session, in the order of players: what two people read out to
+/// each other to see that they speak of the same run.
+pub fn session_digest<'a>(receipts: impl IntoIterator<Item = &'a Receipt>) -> Digest {
+    let mut e = Encoder::new(context::SESSION_RECEIPTS);
+    for receipt in receipts {
+        e.bytes(&receipt.digest().0);
+    }
+    Digest(e.finish())
+}
+
 /// A receipt under its worker's signature. As JSON it can be kept and verified anywhere.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]

@@ -4,11 +4,11 @@ use std::collections::BTreeMap;
 use std::path::Path;
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
-use agreement::{Agreement, Commitment, Digest, Opening, Ratified, Receipt, Seen, SessionId, SignedReceipt};
+use agreement::{Agreement, Commitment, Ratified, Receipt, Seen, SessionId, SignedReceipt};
 use data::{Datasets, DimBinding, Inputs};
 use ir::{Computation, PlayerId};
 use net::KeyPair;
-use schemes::{Plain, Wire};
+use schemes::Plain;
 use session::{Dims, Entropy, Observer, Outcomes, PlayerData};
 
 use crate::report::{Comparison, Cost, Report};
@@ -146,7 +146,7 @@ fn report(
         computation: c.digest().to_string(),
         outputs,
         cost,
-        receipt: digest_of(receipts).to_string(),
+        receipt: agreement::session_digest(receipts.iter().map(SignedReceipt::unverified)).to_string(),
         comparison,
     }
 }
@@ -162,17 +162,7 @@ fn compare(
 type Commitments = BTreeMap<String, Commitment>;
 
 fn committed(data: &LocalData) -> Result<BTreeMap<PlayerId, Commitments>, Error> {
-    data.players.iter().map(|(player, d)| Ok((*player, commitments(&d.inputs)?))).collect()
-}
-
-fn commitments(values: &BTreeMap<String, Plain>) -> Result<Commitments, Error> {
-    let commit = |(name, value): (&String, &Plain)| {
-        let mut bytes = Vec::new();
-        value.write(&mut bytes);
-        let commitment = Commitment::new(&Opening::new(random()?), name, value.dtype(), value.shape(), &bytes);
-        Ok((name.clone(), commitment))
-    };
-    values.iter().map(commit).collect()
+    data.players.iter().map(|(player, d)| Ok((*player, session::commitments(&d.inputs, random)?))).collect()
 }
 
 /// A receipt of every player, each signed with a key made for this run: on one machine there are no identities.
@@ -201,20 +191,11 @@ fn receipts(
             ended_ms,
             cost: agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes },
             inputs: inputs.remove(player).unwrap_or_default(),
-            outputs: commitments(&outcome.outputs)?,
+            outputs: session::commitments(&outcome.outputs, random)?,
         };
         signed.push(receipt.sign(&keys[player]).map_err(|e| Error::System { what: e.to_string() })?);
     }
     Ok(signed)
-}
-
-/// One digest over the receipts of all players, in the order of players.
-fn digest_of(receipts: &[SignedReceipt]) -> Digest {
-    let mut hasher = blake3::Hasher::new_derive_key("privity 2026-11 receipts of one session v1");
-    for receipt in receipts {
-        hasher.update(&receipt.unverified().digest().0);
-    }
-    Digest(*hasher.finalize().as_bytes())
 }
 
 /// A runtime for the players of this process.

@@ -8,6 +8,7 @@
 //! outputs arrive only at their readers; no mask is used twice; whatever goes wrong ends the session for everyone.
 
 mod bind;
+mod commit;
 mod drive;
 mod error;
 mod events;
@@ -22,6 +23,7 @@ mod run;
 mod slots;
 mod stage;
 
+pub use commit::commitments;
 pub use error::{KernelError, SessionError};
 pub use events::{Event, Observer, unobserved};
 pub use local::{Outcomes, PlayerData, run_local};

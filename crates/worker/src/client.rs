@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use agreement::{Agreement, Roster, SessionId};
+use agreement::{Agreement, Roster, SessionId, SignedReceipt};
 use hyper_util::rt::TokioIo;
 use net::{Alpn, Credentials, Dialer, Identity, KeyPair, Player};
 use privity::{Cost, Plain, Program, Report};
@@ -194,7 +194,7 @@ fn report(
 ) -> Result<Report, ClientError> {
     let mut cost = Cost { seconds, ..Cost::default() };
     let mut outputs: BTreeMap<String, BTreeMap<String, Plain>> = BTreeMap::new();
-    let mut receipts = blake3::Hasher::new_derive_key("privity 2026-11 receipts of one session v1");
+    let mut receipts = Vec::new();
     for player in &agreement.checked().computation().players {
         let Some(outcome) = outcomes.get(&player.name) else { continue };
         cost.rounds = cost.rounds.max(outcome.rounds);
@@ -204,16 +204,16 @@ fn report(
             let value = tensor::from_proto(tensor).ok_or_else(bad)?;
             outputs.entry(player.name.clone()).or_default().insert(name.clone(), value);
         }
-        let receipt: agreement::SignedReceipt = serde_json::from_str(&outcome.receipt).map_err(|_| bad())?;
-        let verified = receipt.verify_for(agreement, session, &player.name).map_err(|_| bad())?;
-        receipts.update(&verified.digest().0);
+        let receipt: SignedReceipt = serde_json::from_str(&outcome.receipt).map_err(|_| bad())?;
+        receipt.verify_for(agreement, session, &player.name).map_err(|_| bad())?;
+        receipts.push(receipt);
     }
     Ok(Report {
         session: session.to_string(),
         computation: agreement.computation_digest().to_string(),
         outputs,
         cost,
-        receipt: receipts.finalize().to_string(),
+        receipt: agreement::session_digest(receipts.iter().map(SignedReceipt::unverified)).to_string(),
         comparison: None,
     })
 }

@@ -4,12 +4,11 @@ use std::collections::{BTreeMap, HashSet};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use agreement::{Agreement, Commitment, Opening, Ratified, Receipt, Seen, SessionId};
+use agreement::{Agreement, Ratified, Receipt, Seen, SessionId};
 use data::{DimBinding, Inputs};
 use ir::PlayerId;
 use net::link::resume::ResumeOptions;
 use net::{Card, Dialer, Options, Player, Switchboard};
-use schemes::{Plain, Wire};
 use session::{Entropy, Observer, Plan, PlayerData, Start};
 
 use crate::config::Config;
@@ -85,7 +84,7 @@ impl Office {
     ) -> Result<proto::Outcome, WorkerError> {
         let started_ms = now_ms();
         let data = self.load(job).await?;
-        let inputs = commitments(&data.inputs)?;
+        let inputs = session::commitments(&data.inputs, random)?;
         let card = self.card(job)?;
         let endpoints = self.endpoints(&card);
         let (links, presence) =
@@ -117,7 +116,7 @@ impl Office {
             ended_ms: now_ms().max(started_ms),
             cost,
             inputs,
-            outputs: commitments(&outcome.outputs)?,
+            outputs: session::commitments(&outcome.outputs, random)?,
         };
         let receipt = receipt.sign(&self.config.key)?;
         let outputs = outcome.outputs.iter().filter(|_| may_read);
@@ -175,16 +174,6 @@ impl Office {
             |name: &str| self.config.roster.get(name).and_then(|m| m.endpoint.as_ref()).map(ToString::to_string);
         card.players.iter().map(|(p, _)| endpoint(&p.name).unwrap_or_default()).collect()
     }
-}
-
-fn commitments(values: &BTreeMap<String, Plain>) -> Result<BTreeMap<String, Commitment>, WorkerError> {
-    let commit = |(name, value): (&String, &Plain)| {
-        let mut bytes = Vec::new();
-        value.write(&mut bytes);
-        let opening = Opening::new(random()?);
-        Ok((name.clone(), Commitment::new(&opening, name, value.dtype(), value.shape(), &bytes)))
-    };
-    values.iter().map(commit).collect()
 }
 
 /// Fresh bytes of the operating system.
