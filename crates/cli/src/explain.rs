@@ -19,15 +19,15 @@ pub(crate) fn explain(a: &args::Explain) -> Result<(), Failure> {
     if a.program.json {
         let plans: serde_json::Map<_, _> = plans.iter().map(|p| (name(p.player), json!(p.to_string()))).collect();
         let bytes: serde_json::Map<_, _> = cost.bytes.iter().map(|(p, n)| (name(*p), json!(n))).collect();
-        println!("{}", json!({ "plans": plans, "rounds": cost.rounds, "bytes": bytes }));
+        say!("{}", json!({ "plans": plans, "rounds": cost.rounds, "bytes": bytes }));
         return Ok(());
     }
     for plan in &plans {
-        println!("{plan}");
+        say!("{plan}");
     }
-    println!("predicted: {} rounds", cost.rounds);
+    say!("predicted: {} rounds", cost.rounds);
     for (player, bytes) in &cost.bytes {
-        println!("  {:<12} sends {bytes} bytes", name(*player));
+        say!("  {:<12} sends {bytes} bytes", name(*player));
     }
     Ok(())
 }

@@ -10,9 +10,9 @@ pub(crate) fn keygen(a: &args::Keygen) -> Result<(), Failure> {
     let key = KeyPair::generate().map_err(|e| Failure::input("key.random", e.to_string(), "try again"))?;
     key.save(&a.file).map_err(failed)?;
     if a.json {
-        println!("{}", json!({ "file": a.file, "identity": key.identity().to_string() }));
+        say!("{}", json!({ "file": a.file, "identity": key.identity().to_string() }));
     } else {
-        println!("{}", key.identity());
+        say!("{}", key.identity());
         eprintln!("the secret key is in {}; give others only the identity above", a.file.display());
     }
     Ok(())

@@ -2,6 +2,14 @@
 //!
 //! A library, so that the Python package brings the same command.
 
+/// Prints a line. Whoever reads it may go away (`privity … | head`); that is no error.
+macro_rules! say {
+    ($($text:tt)*) => {{
+        use std::io::Write as _;
+        let _ = writeln!(std::io::stdout().lock(), $($text)*);
+    }};
+}
+
 mod args;
 mod explain;
 mod keygen;
@@ -12,7 +20,6 @@ mod serve;
 mod static_checks;
 
 use std::ffi::OsString;
-use std::process::ExitCode;
 
 use clap::Parser;
 use privity::{Error, Fault};
@@ -21,21 +28,21 @@ use serde_json::json;
 use args::{Args, Command};
 
 /// Runs the command, and says how it went: 0 done, 1 bad input or program, 2 usage, 3 a peer or the network.
-pub fn main(args: impl IntoIterator<Item = OsString>) -> ExitCode {
+pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
         Err(e) => {
             // Help and version are no errors; clap knows which stream each belongs to.
             let _ = e.print();
-            return ExitCode::from(if e.use_stderr() { 2 } else { 0 });
+            return if e.use_stderr() { 2 } else { 0 };
         }
     };
     let json = args.json();
     match dispatch(args.command) {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(()) => 0,
         Err(failure) => {
             failure.show(json);
-            ExitCode::from(failure.exit)
+            failure.exit
         }
     }
 }
@@ -58,14 +65,18 @@ fn dispatch(command: Command) -> Result<(), Failure> {
 fn version(json: bool) {
     let (version, protocol) = (env!("CARGO_PKG_VERSION"), privity::net::frame::VERSIONS);
     if json {
-        println!("{}", json!({ "version": version, "protocol": { "lowest": protocol.0, "highest": protocol.1 } }));
+        say!("{}", json!({ "version": version, "protocol": { "lowest": protocol.0, "highest": protocol.1 } }));
     } else {
-        println!("privity {version}, protocol {} to {}", protocol.0, protocol.1);
+        say!("privity {version}, protocol {} to {}", protocol.0, protocol.1);
     }
 }
 
 /// How a command failed.
 pub(crate) struct Failure {
+    /// Of a program that does not check: all diagnostics.
+    diagnostics: Option<Box<serde_json::Value>>,
+    /// Whether these are printed in place of the usual error.
+    in_full: bool,
     code: String,
     message: String,
     player: Option<String>,
@@ -76,13 +87,37 @@ pub(crate) struct Failure {
 impl Failure {
     /// Bad input that is no program and no data.
     pub(crate) fn input(code: &str, message: impl Into<String>, help: &str) -> Failure {
-        Failure { code: code.into(), message: message.into(), player: None, help: Some(help.into()), exit: 1 }
+        Failure {
+            diagnostics: None,
+            in_full: false,
+            code: code.into(),
+            message: message.into(),
+            player: None,
+            help: Some(help.into()),
+            exit: 1,
+        }
+    }
+
+    /// The failure of a program, which keeps all diagnostics as data.
+    pub(crate) fn with_diagnostics(mut self, all: serde_json::Value) -> Failure {
+        self.diagnostics = Some(Box::new(all));
+        self
+    }
+
+    /// To print the diagnostics in place of the usual error, as `check --json` does.
+    pub(crate) fn in_full_json(mut self) -> Failure {
+        self.in_full = true;
+        self
     }
 
     fn show(&self, json: bool) {
+        if let (true, true, Some(all)) = (json, self.in_full, &self.diagnostics) {
+            say!("{all}");
+            return;
+        }
         if json {
             let error = json!({ "code": self.code, "message": self.message, "player": self.player, "help": self.help });
-            println!("{}", json!({ "error": error }));
+            say!("{}", json!({ "error": error }));
             return;
         }
         // A rendered program error says its code and help itself, once for every mistake.
@@ -103,13 +138,29 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(e: Error) -> Failure {
         let exit = if e.fault() == Fault::Remote { 3 } else { 1 };
-        Failure { code: e.code(), player: e.player(), help: e.help(), message: e.to_string(), exit }
+        Failure {
+            diagnostics: None,
+            in_full: false,
+            code: e.code(),
+            player: e.player(),
+            help: e.help(),
+            message: e.to_string(),
+            exit,
+        }
     }
 }
 
 impl From<worker::ClientError> for Failure {
     fn from(e: worker::ClientError) -> Failure {
         let exit = if e.is_remote() { 3 } else { 1 };
-        Failure { code: e.code(), player: e.player(), help: e.help(), message: e.to_string(), exit }
+        Failure {
+            diagnostics: None,
+            in_full: false,
+            code: e.code(),
+            player: e.player(),
+            help: e.help(),
+            message: e.to_string(),
+            exit,
+        }
     }
 }

@@ -1,5 +1,5 @@
 //! The `privity` command.
 
 fn main() -> std::process::ExitCode {
-    cli::main(std::env::args_os())
+    cli::main(std::env::args_os()).into()
 }

@@ -10,22 +10,22 @@ const SHOWN: usize = 64;
 pub(crate) fn report(program: &Program, report: &Report) {
     let order: Vec<&str> = program.computation().outputs().filter_map(|o| o.attrs.str("name")).collect();
     for (player, outputs) in &report.outputs {
-        println!("\n{player} receives");
+        say!("\n{player} receives");
         for (name, value) in order.iter().filter_map(|name| outputs.get_key_value(*name)) {
             let comparison = report.comparison.as_ref().and_then(|c| c.get(name));
-            println!("{}", table(name, value, comparison));
+            say!("{}", table(name, value, comparison));
         }
     }
     if let Some(worst) = report.comparison.as_ref().and_then(worst) {
-        println!("\nlargest error against plaintext: {worst}");
+        say!("\nlargest error against plaintext: {worst}");
     }
-    println!("\ncost: {} rounds, {:.3} s", report.cost.rounds, report.cost.seconds);
+    say!("\ncost: {} rounds, {:.3} s", report.cost.rounds, report.cost.seconds);
     for (player, bytes) in &report.cost.bytes {
-        println!("  {player:<12} sent {bytes:>12} bytes");
+        say!("  {player:<12} sent {bytes:>12} bytes");
     }
-    println!("\nsession     {}", report.session);
-    println!("computation {}", report.computation);
-    println!("receipt     {}", report.receipt);
+    say!("\nsession     {}", report.session);
+    say!("computation {}", report.computation);
+    say!("receipt     {}", report.receipt);
 }
 
 fn worst(all: &std::collections::BTreeMap<String, Comparison>) -> Option<String> {

@@ -10,7 +10,7 @@ use crate::{Failure, args, present, progress, static_checks};
 pub(crate) fn run(a: &args::Run) -> Result<(), Failure> {
     let program = static_checks::load(&a.program.file)?;
     if a.disclose && !a.program.json {
-        println!("{}", program.checked().disclosure());
+        say!("{}", program.checked().disclosure());
     }
     let dims: Dims = a.dims.dims.iter().cloned().collect();
     let report = match (&a.data, &a.roster) {
@@ -25,7 +25,7 @@ pub(crate) fn run(a: &args::Run) -> Result<(), Failure> {
         }
     };
     if a.program.json {
-        println!("{}", report.to_json());
+        say!("{}", report.to_json());
     } else {
         present::report(&program, &report);
     }
