@@ -49,12 +49,12 @@ impl Comparison {
     pub fn of(result: &Plain, plaintext: Plain) -> Comparison {
         let (mut absolute, mut relative) = (0f64, 0f64);
         for (x, y) in result.to_f64().data().iter().zip(plaintext.to_f64().data()) {
-            let difference = (x - y).abs();
-            // A result that is no number must not look exact.
-            let difference = if difference.is_nan() { f64::INFINITY } else { difference };
+            // What is no number, on either side, must not look exact.
+            let known = |error: f64| if error.is_nan() { f64::INFINITY } else { error };
+            let difference = if x == y { 0.0 } else { known((x - y).abs()) };
             absolute = absolute.max(difference);
             if *y != 0.0 {
-                relative = relative.max(difference / y.abs());
+                relative = relative.max(known(difference / y.abs()));
             }
         }
         Comparison { plaintext, absolute, relative }

@@ -254,3 +254,14 @@ fn casts_between_types_on_shares() {
         assert!(absolute <= bound, "{name}: {absolute:e}");
     }
 }
+
+#[test]
+fn what_is_no_number_never_looks_exact() {
+    use privity::Comparison;
+    let plain = |v: f64| Plain::F64(Tensor::from_vec(vec![v]));
+    for (result, wanted) in [(1.0, f64::INFINITY), (f64::NAN, 1.0), (5.0, f64::NAN)] {
+        let c = Comparison::of(&plain(result), plain(wanted));
+        assert!(c.absolute.is_infinite() && c.relative.is_infinite(), "{result} beside {wanted}: {c:?}");
+    }
+    assert_eq!(Comparison::of(&plain(2.0), plain(2.0)).relative, 0.0);
+}

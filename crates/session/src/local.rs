@@ -88,7 +88,8 @@ pub async fn run_local(
         }
     }
     // Everyone who was told of an error reports it; the one who found it says most.
-    errors.sort_by_key(|e| (e.is_echo(), e.is_remote()));
+    // Of several that say as much, always the same one.
+    errors.sort_by_key(|e| (e.is_echo(), e.is_remote(), e.to_string()));
     match errors.into_iter().next() {
         Some(error) => Err(error),
         None => Ok(outcomes),

@@ -122,7 +122,8 @@ impl Client {
             }
         }
         // Everyone who was told of an error reports it; the one who found it says most.
-        errors.sort_by_key(|(echo, error)| (*echo, error.is_remote()));
+        // Of several that say as much, always the same one.
+        errors.sort_by_key(|(echo, error)| (*echo, error.is_remote(), error.to_string()));
         match errors.into_iter().next() {
             Some((_, error)) => Err(error),
             None => report(agreement, session, outcomes, begun.elapsed().as_secs_f64()),
