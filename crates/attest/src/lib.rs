@@ -12,7 +12,7 @@
 //! roots, validity, revocation, that certificates and collateral are of this very machine, that logs replay. Its errors
 //! ([`Error`]) can be tolerated by no policy. [`Policy::appraise`] compares the [`Claims`] with what is wanted, and
 //! lists every check with its outcome in words; what would be refused passes only if the policy tolerates it in writing.
-//! [`inspect`] reports what evidence claims, with nothing verified.
+//! [`inspect()`] reports what evidence claims, with nothing verified.
 //!
 //! ```
 //! # fn main() -> Result<(), Box<dyn std::error::Error>> {

@@ -104,6 +104,9 @@ struct Inner {
 
 impl Drop for Inner {
     fn drop(&mut self) {
+        // Tasks end one by one, and one that still runs finds links gone that others held. It must not tell the peers
+        // that somebody was lost.
+        let _ = self.shared.failure.set(NetError::Ended { reason: "net.dropped".into() });
         for task in &self.tasks {
             task.abort();
         }
@@ -270,10 +273,9 @@ impl Exchange {
         for peer in self.shared().peers.iter().flatten() {
             self.settle(peer).await;
         }
-        match self.failed() {
-            Some(error) => Err(error),
-            None => Ok(()),
-        }
+        // From here on the session cannot fail any more, whatever happens to links while it is taken down.
+        let ended = self.shared().failure.set(NetError::Ended { reason: "net.closed".into() });
+        ended.map_err(|_| self.shared().failure())
     }
 
     /// Waits until the peer has everything, or takes nothing for the linger time.
