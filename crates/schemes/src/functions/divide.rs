@@ -4,12 +4,14 @@
 //! iteration (Goldschmidt 1964; in secret sharing Catrina and Saxena 2010, section 3.4) with 62 fraction bits, and the
 //! dividend is multiplied before the power of two is undone, so that the error is that of the quotient's last place.
 //!
-//! Domain: |x|, |y|, |x/y| < 2^62 as integers, y ≠ 0. For y = 0 the result is some number. Error: at most 2 units in the
-//! last place plus |x/y|·2^-56.
+//! Domain as integers, y ≠ 0: |x|, |y|, |x/y| < 2^62 in Z_2^64, where the error is at most 2 units in the last place plus
+//! |x/y|·2^-56. In Z_2^128 with f fraction bits: |y| < 2^87, |x| < 2^(124-f), |x/y| < 2^125, or 2^99 for |y| > 2^61; the
+//! error is the same for |y| ≤ 2^61, and 2 units plus |x/y|·2^-34 beyond. For y = 0 the result is some number.
 
 use algebra::{Ring, Tensor};
 
-use super::wide::{Q, Width, chosen_product, constant, exponent_bits, power};
+use super::wide::{Q, Width, chosen_product, constant, exponent_bits, mul_split, power};
+use super::window::{SHIFT, Window, lowered};
 use crate::error::Result;
 use crate::party::Party;
 use crate::primitives::{Linear, Scheme};
@@ -28,34 +30,46 @@ pub async fn divide<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, y: &S::Nu
 pub async fn reciprocal<S: Scheme, R: Width>(party: &Party, y: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
     let one = S::Num::<u128>::public(party, &Tensor::scalar(1 << frac))?;
     let inverse = inverse::<S, R>(party, y).await?;
-    quotient::<S, R>(party, &one, &inverse, frac).await
+    // Never an overflow: 1 is small.
+    let scaled = S::mul_fixed(party, &one, &inverse.w, Q - frac).await?;
+    undo::<S, R>(party, &scaled, &inverse).await
 }
 
-/// `x / n` for a public whole number `n > 0`, within 2 units in the last place. 2 rounds if `n` is a power of two, else 2,
-/// and 2 more in Z_2^64.
+/// `x / n` for a public whole number `n > 0`, within 2 units in the last place plus |x|·2^-63, for |x| < 2^62 in Z_2^64 and
+/// |x| < 2^125 in Z_2^128 as integers. 2 rounds if `n` is a power of two, else 4.
 pub async fn divide_public<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, n: u64) -> Result<S::Num<R>> {
     if n.is_power_of_two() {
         return S::truncate(party, x, n.ilog2()).await;
     }
     let inverse = ((1u128 << Q) + u128::from(n / 2)) / u128::from(n);
-    let product = R::wide::<S>(party, x).await?.times(inverse)?;
-    Ok(R::from_wide::<S>(S::truncate(party, &product, Q).await?))
+    let x = R::wide::<S>(party, x).await?;
+    if R::BITS <= 64 {
+        return Ok(R::from_wide::<S>(S::truncate(party, &x.times(inverse)?, Q).await?));
+    }
+    // Split, since x times the inverse may overflow: the product of the upper part is a multiple of 2^62.
+    let upper = S::truncate(party, &x, Q).await?;
+    let lower = x.minus(&upper.times(1 << Q)?)?;
+    let quotient = S::truncate(party, &lower.times(inverse)?, Q).await?.plus(&upper.times(inverse)?)?;
+    Ok(R::from_wide::<S>(quotient))
 }
 
-/// `1 / y = w·c·2^-62`: w has 62 fraction bits and lies in [1, 2], c is a power of two with the sign of y.
-struct Inverse<N> {
-    w: N,
-    c: N,
+/// `1 / y = w·c·2^-62`: w has 62 fraction bits and lies in [1, 2], c is a power of two with the sign of y. Where y was
+/// [large](Window), this is the inverse of what it was shifted to.
+struct Inverse<S: Scheme> {
+    w: S::Num<u128>,
+    c: S::Num<u128>,
+    large: Option<S::Bit>,
 }
 
-async fn inverse<S: Scheme, R: Width>(party: &Party, y: &S::Num<R>) -> Result<Inverse<S::Num<u128>>> {
-    let y = R::narrow::<S>(y);
+async fn inverse<S: Scheme, R: Width>(party: &Party, y: &S::Num<R>) -> Result<Inverse<S>> {
+    let Window { x: y, large } = Window::<S, R>::of(party, y).await?;
+    let y = R::narrow::<S>(&y);
     let bits = exponent_bits::<S>(party, &y).await?;
     let factors: Vec<u64> = std::iter::once(1u64.wneg()).chain((0..6).map(power)).collect();
     let c = chosen_product::<S, u64>(party, &bits, &factors).await?;
     let normal = S::mul(party, &y, &c).await?;
     let both = S::widen(party, &S::Num::<u64>::stack(&[&normal, &c])?).await?;
-    Ok(Inverse { w: near_one::<S>(party, &both.row(0)?).await?, c: both.row(1)? })
+    Ok(Inverse { w: near_one::<S>(party, &both.row(0)?).await?, c: both.row(1)?, large })
 }
 
 /// `1 / y` for y in [1/2, 1], both with 62 fraction bits. 10 rounds.
@@ -80,9 +94,22 @@ pub(super) async fn near_one<S: Scheme>(party: &Party, y: &S::Num<u128>) -> Resu
 async fn quotient<S: Scheme, R: Width>(
     party: &Party,
     x: &S::Num<u128>,
-    inverse: &Inverse<S::Num<u128>>,
+    inverse: &Inverse<S>,
     frac: u32,
 ) -> Result<S::Num<R>> {
-    let scaled = S::mul_fixed(party, x, &inverse.w, Q - frac).await?;
-    Ok(R::from_wide::<S>(S::mul_fixed(party, &scaled, &inverse.c, Q).await?))
+    let scaled = if R::BITS <= 64 {
+        S::mul_fixed(party, x, &inverse.w, Q - frac).await?
+    } else {
+        mul_split::<S>(party, x, &inverse.w, Q - frac).await?
+    };
+    undo::<S, R>(party, &scaled, inverse).await
+}
+
+/// Undoes what brought the divisor into [1/2, 1]: the power of two, and the shift of large ones.
+async fn undo<S: Scheme, R: Width>(party: &Party, scaled: &S::Num<u128>, inverse: &Inverse<S>) -> Result<S::Num<R>> {
+    let Some(large) = &inverse.large else {
+        return Ok(R::from_wide::<S>(S::mul_fixed(party, scaled, &inverse.c, Q).await?));
+    };
+    let normal = mul_split::<S>(party, scaled, &inverse.c, Q).await?;
+    Ok(R::from_wide::<S>(lowered::<S, u128>(party, Some(large), normal, SHIFT).await?))
 }

@@ -1,8 +1,10 @@
 //! Composite functions, written once over the primitives of a scheme.
 //!
 //! Real functions work in Z_2^128 with 62 fraction bits, whichever ring their operands have: an operand of Z_2^64 is
-//! [widened](crate::primitives::Scheme::widen) (2 rounds), so that no intermediate can overflow. Operands and results must be
-//! below 2^62 as integers: always the case in Z_2^64 (one bit of slack), and |x| < 2^(62-f) in Z_2^128.
+//! [widened](crate::primitives::Scheme::widen) (2 rounds), so that no intermediate can overflow. In
+//! Z_2^64 every operand and result is below 2^62 as an integer (one bit of slack). In Z_2^128 each function states how large
+//! they may be: the logarithm, the exponential and its relatives take and give |x| < 2^(62-f) as real numbers, division, roots
+//! and means more.
 
 mod divide;
 mod exponential;
@@ -11,6 +13,7 @@ mod root;
 #[cfg(test)]
 mod tests;
 mod wide;
+mod window;
 
 pub use divide::{divide, divide_public, reciprocal};
 pub use exponential::{exp, log, sigmoid, tanh};

@@ -27,7 +27,7 @@ fn joined(shape: &[usize], axes: &[usize]) -> Result<u64> {
     Ok(count as u64)
 }
 
-/// The mean over axes, within 2 units in the last place; the sum must fit. Cost of [`divide_public`] on the result.
+/// The mean over axes; the sum must be within the domain of [`divide_public`], whose error and cost (on the result) it has.
 pub async fn mean<S: Scheme, R: Width>(
     party: &Party,
     x: &S::Num<R>,
@@ -40,6 +40,8 @@ pub async fn mean<S: Scheme, R: Width>(
 }
 
 /// The variance over axes, with the count less `ddof` as divisor: the mean of the squared distances from the mean.
+///
+/// As real numbers with f fraction bits, in Z_2^128: distances below 2^(63-f), and the sum of their squares below 2^(125-f).
 pub async fn variance<S: Scheme, R: Width>(
     party: &Party,
     x: &S::Num<R>,

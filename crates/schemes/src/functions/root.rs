@@ -3,34 +3,44 @@
 //! The operand is brought into [1/2, 1) by a power of two, Goldschmidt's iteration (Markstein 2004) gives the root and
 //! its inverse together with 62 fraction bits, and half of the power is undone, with a factor of √2 if it is odd.
 //!
-//! Domain: 0 ≤ x < 2^62 as an integer (0 < x for the inverse); for negative x the result is some number. Error: at most 2
-//! units in the last place plus 2^-50 of the result.
+//! Domain: 0 ≤ x < 2^62 in Z_2^64 and 0 ≤ x < 2^87 in Z_2^128, as integers (0 < x for the inverse); for negative x the
+//! result is some number. Error: at most 2 units in the last place plus 2^-50 of the result, or 2^-35 of it for x > 2^61.
 
 use algebra::{Ring, Tensor};
 
 use super::wide::{Q, Width, chosen_product, constant, exponent_bits, power};
+use super::window::{SHIFT, Window, lowered};
 use crate::error::Result;
 use crate::party::Party;
 use crate::primitives::{Linear, Scheme};
 
 /// `√x` with `frac` fraction bits.
 pub async fn sqrt<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
-    let normal = Normal::of::<S, R>(party, x).await?;
+    let Window { x, large } = Window::<S, R>::of(party, x).await?;
+    let normal = Normal::of::<S, R>(party, &x).await?;
     // With d' = 63 - d, √x·2^frac = √y·2^((frac - 1 + d')/2).
     let turned = normal.d.public_minus(party, 1)?;
     let (root, _) = iterate::<S>(party, &normal.y).await?;
-    scale::<S, R>(party, &root, &turned, (f64::from(frac) - 1.0) / 2.0).await
+    let shift = (f64::from(frac) - 1.0) / 2.0;
+    let Some(large) = large else { return scale::<S, R>(party, &root, &turned, shift).await };
+    // Roots of large operands are wanted 2^13 times as large: as many more bits of all, as long as they stay below 2^64.
+    let more = (66u32.saturating_sub(frac) / 2).min(SHIFT / 2);
+    let root = scale::<S, R>(party, &root, &turned, shift + f64::from(more)).await?;
+    let small = S::truncate(party, &root, more).await?;
+    S::select(party, &large, &root.times(R::ONE.wshl(SHIFT / 2 - more))?, &small).await
 }
 
 /// `1/√x` with `frac` fraction bits.
 pub async fn inverse_sqrt<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
-    let normal = Normal::of::<S, R>(party, x).await?;
+    let Window { x, large } = Window::<S, R>::of(party, x).await?;
+    let normal = Normal::of::<S, R>(party, &x).await?;
     let (_, half) = iterate::<S>(party, &normal.y).await?;
     // 2^frac/√x = 1/√y·2^(3·frac/2 - 31 + d/2).
-    scale::<S, R>(party, &half.times(2)?, &normal.d, 1.5 * f64::from(frac) - 31.0).await
+    let inverse = scale::<S, R>(party, &half.times(2)?, &normal.d, 1.5 * f64::from(frac) - 31.0).await?;
+    lowered::<S, R>(party, large.as_ref(), inverse, SHIFT / 2).await
 }
 
-/// The standard deviation: the root of the [`variance`](super::variance).
+/// The standard deviation: the root of the [`variance`](super::variance), which must be in the domain of both.
 pub async fn std<S: Scheme, R: Width>(
     party: &Party,
     x: &S::Num<R>,

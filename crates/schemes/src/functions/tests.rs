@@ -62,6 +62,8 @@ macro_rules! on_both {
     }};
 }
 
+mod large;
+
 macro_rules! real_functions {
     ($name:ident, $ring:ty, $frac:literal) => {
         #[test]

@@ -97,6 +97,24 @@ pub(super) async fn chosen_product<S: Scheme, R: Ring>(
     }
 }
 
+/// `x·f / 2^by` within one unit, for |x|, |x·f / 2^by| < 2^125 and |f|·2^by < 2^126: the product itself may overflow.
+///
+/// x is split at bit `by`; the upper part's product needs no truncation. 4 rounds.
+pub(super) async fn mul_split<S: Scheme>(
+    party: &Party,
+    x: &S::Num<u128>,
+    f: &S::Num<u128>,
+    by: u32,
+) -> Result<S::Num<u128>> {
+    let party = party.enter("split");
+    let upper = S::truncate(&party, x, by).await?;
+    let lower = x.minus(&upper.times(1 << by)?)?;
+    let parts = (party.narrow("upper"), party.narrow("lower"));
+    let products =
+        futures::future::try_join(S::mul(&parts.0, &upper, f), S::mul_fixed(&parts.1, &lower, f, by)).await?;
+    products.0.plus(&products.1)
+}
+
 /// 2^(2^i).
 pub(super) fn power(i: usize) -> u64 {
     1u64.wrapping_shl(1 << i)
