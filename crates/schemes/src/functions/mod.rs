@@ -2,9 +2,9 @@
 //!
 //! Real functions work in Z_2^128 with 62 fraction bits, whichever ring their operands have: an operand of Z_2^64 is
 //! [widened](crate::primitives::Scheme::widen) (2 rounds), so that no intermediate can overflow. In
-//! Z_2^64 every operand and result is below 2^62 as an integer (one bit of slack). In Z_2^128 each function states how large
-//! they may be: the logarithm, the exponential and its relatives take and give |x| < 2^(62-f) as real numbers, division, roots
-//! and means more.
+//! Z_2^64 every operand and result is below 2^62 as an integer (one bit of slack). In Z_2^128 the logarithm, the
+//! exponential and its relatives take and give |x| < 2^(62-f) as real numbers; division, roots and means take more, as
+//! each states.
 
 mod divide;
 mod exponential;
