@@ -54,11 +54,32 @@ async fn bits<R: Ring>(call: &Call<'_>, b: &BitShare, frac: u32) -> Result<Share
     Ok(replicated::to_ring::<R>(call.party, b).await?.scale(R::ONE.wshl(frac)))
 }
 
-/// From one number of fraction bits to another; fewer by rounding to nearest, within one unit.
+/// From one number of fraction bits to another. Fewer by rounding: to whole numbers exactly to the nearest (halves up),
+/// otherwise within one unit.
 async fn scaled<R: Ring>(call: &Call<'_>, x: &Share<R>, from: u32, to: u32) -> Result<Share<R>> {
     if to >= from {
         return Ok(x.scale(R::ONE.wshl(to - from)));
     }
-    let half = Tensor::full(x.shape(), R::ONE.wshl(from - to - 1));
-    replicated::truncate(call.party, &x.add_public(call.role, &half)?, from - to).await
+    let by = from - to;
+    if to == 0 {
+        return nearest(call, x, by).await;
+    }
+    let half = Tensor::full(x.shape(), R::ONE.wshl(by - 1));
+    replicated::truncate(call.party, &x.add_public(call.role, &half)?, by).await
+}
+
+/// The whole number nearest to `x / 2^by`. A truncation may give either neighbour, so the rest decides: cost of a
+/// truncation, a comparison of twice as many elements, and a conversion of bits.
+async fn nearest<R: Ring>(call: &Call<'_>, x: &Share<R>, by: u32) -> Result<Share<R>> {
+    let t = replicated::truncate(call.party, x, by).await?;
+    let rest = x.sub(&t.scale(R::ONE.wshl(by)))?;
+    let half = Tensor::full(x.shape(), R::ONE.wshl(by - 1));
+    // One more if rest ≥ half, one less if rest < -half.
+    let below = rest.add_public(call.role, &half.neg())?;
+    let above = rest.add_public(call.role, &half)?;
+    let both = Share::join(&[&below, &above], |parts| Tensor::stack(parts, 0))?;
+    let signs = replicated::to_ring::<R>(call.party, &replicated::msb(call.party, &both).await?).await?;
+    let row = |i| signs.try_map(|s| s.index(0, i));
+    let one = Tensor::full(x.shape(), R::ONE);
+    t.add_public(call.role, &one)?.sub(&row(0)?)?.sub(&row(1)?)
 }

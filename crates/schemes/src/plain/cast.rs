@@ -8,8 +8,8 @@ use crate::error::{Error, Result};
 
 /// The same numbers as `to`.
 ///
-/// Floats become integers by rounding to nearest (ties to even), fixed point by rounding likewise; numbers become truth
-/// values by not being zero.
+/// Floats become integers by rounding to nearest (ties to even), fixed point by rounding to nearest (halves up); numbers
+/// become truth values by not being zero.
 ///
 /// # Errors
 /// If a number does not fit, or is none; the error names the first position.
@@ -69,16 +69,13 @@ pub(super) fn scaled(x: &Plain) -> Tensor<i128> {
     }
 }
 
-/// `v·2^-from` as a multiple of 2^-to, rounded to nearest, ties away from zero.
+/// `v·2^-from` as a multiple of 2^-to, rounded to nearest, halves up.
 fn rescale(v: i128, from: u8, to: u8) -> Option<i128> {
     match to.checked_sub(from) {
         Some(up) => v.checked_mul(1i128.checked_shl(u32::from(up))?),
         None => {
             let down = u32::from(from - to);
-            let half = 1u128 << (down - 1);
-            // Magnitudes stay below 2^127, so that adding a half does not overflow.
-            let magnitude = (v.unsigned_abs() + half) >> down;
-            i128::try_from(magnitude).ok().map(|m| if v < 0 { -m } else { m })
+            Some(v.checked_add(1 << (down - 1))? >> down)
         }
     }
 }
