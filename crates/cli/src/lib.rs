@@ -29,8 +29,15 @@ use args::{Args, Command};
 
 /// Runs the command, and says how it went: 0 done, 1 bad input or program, 2 usage, 3 a peer or the network.
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
+    let args: Vec<OsString> = args.into_iter().collect();
+    let wants_json = args.iter().any(|a| a == "--json");
     let args = match Args::try_parse_from(args) {
         Ok(args) => args,
+        Err(e) if e.use_stderr() && wants_json => {
+            let help = "see `privity --help`";
+            Failure::input("usage", e.to_string().trim_end(), help).show(true);
+            return 2;
+        }
         Err(e) => {
             // Help and version are no errors; clap knows which stream each belongs to.
             let _ = e.print();

@@ -117,6 +117,8 @@ fn usage_and_unknown_things_have_their_exit_codes() {
     let code = |args: &[&str]| privity(f.path(), args).status.code();
     assert_eq!(code(&["run", "p.pv"]), Some(2));
     assert_eq!(code(&["frobnicate"]), Some(2));
+    let (report, exit) = json(&privity(f.path(), &["run", "p.pv", "--local", "--json"]));
+    assert_eq!((exit, &report["error"]["code"]), (2, &"usage".into()), "{report}");
     assert_eq!(code(&["explain", "p.pv", "--dims", "n:3"]), Some(2));
     assert_eq!(code(&["--help"]), Some(0));
     assert_eq!(code(&["version"]), Some(0));

@@ -73,6 +73,8 @@ fn a_player_that_the_roster_lacks_is_named() {
     let program = JOINT.replace("registry, analyst\n", "registry, analyst, auditor\n");
     let (result, code) = parties.run(&program, "analyst.key");
     assert_eq!((code, &result["error"]["player"]), (1, &"auditor".into()), "{result}");
+    let args = ["run", "program.pv", "--roster", "roster.toml", "--key", "clinic.csv", "--json"];
+    assert_eq!(privity(parties.path(), &args).status.code(), Some(1), "a key file of ours is our fault");
     let output = privity(parties.path(), &["run", "program.pv", "--roster", "roster.toml", "--json"]);
     let (result, code) = json(&output);
     assert_eq!((code, &result["error"]["code"]), (1, &"client.no-key".into()), "{result}");
@@ -130,6 +132,19 @@ fn an_owner_s_bad_data_ends_the_session_at_its_own_worker() {
     let (result, code) = parties.run(JOINT, "analyst.key");
     assert_eq!((code, &result["error"]["player"]), (1, &"clinic".into()), "{result}");
     assert!(!result.to_string().contains("secret-word"), "{result}");
+}
+
+#[test]
+fn which_element_failed_stays_with_its_owner() {
+    let parties = Parties::started();
+    let program = JOINT
+        .replace("as fixed<128, 40>", "as fixed<64, 30>")
+        .replace("bmi * target", "huge * target")
+        .replace("  on committee", "  on clinic\n    huge = bmi * bmi * bmi * bmi * bmi * bmi\n  on committee");
+    let (result, code) = parties.run(&program, "guest.key");
+    assert_eq!((code, &result["error"]["code"]), (1, &"fixed.out-of-range".into()), "{result}");
+    assert_eq!(result["error"]["player"], "clinic");
+    assert!(!result["error"]["message"].as_str().unwrap().contains("element"), "{result}");
 }
 
 #[test]

@@ -122,14 +122,14 @@ impl WorkerError {
             WorkerError::Net(e) => (true, matches!(e, NetError::PeerAborted { .. } | NetError::Refused { .. })),
             _ => (false, false),
         };
-        proto::Failure {
-            code: self.code().to_owned(),
-            message: self.to_string(),
-            player: player.unwrap_or_default(),
-            help,
-            remote,
-            echo,
-        }
+        // Which element failed tells something of the owner's data: that stays in its own log.
+        let message = match self {
+            WorkerError::Session(SessionError::Kernel(e)) => {
+                format!("`{}` at {} does not fit the values there; the worker's log says which", e.op, e.player)
+            }
+            other => other.to_string(),
+        };
+        proto::Failure { code: self.code().to_owned(), message, player: player.unwrap_or_default(), help, remote, echo }
     }
 }
 
@@ -267,6 +267,8 @@ impl ClientError {
     /// Whether a peer or the network is at fault.
     pub fn is_remote(&self) -> bool {
         match self {
+            // A key file of ours that cannot be used is nobody else's fault.
+            ClientError::Net(NetError::KeyFile { .. }) => false,
             ClientError::Net(_)
             | ClientError::HungUp { .. }
             | ClientError::Version { .. }
