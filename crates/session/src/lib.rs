@@ -1,6 +1,6 @@
 //! One run of one plan.
 //!
-//! Every worker [projects](Plan::project) its own plan from the computation that was ratified; [`run`] meets the
+//! Every worker [projects](Plan::project) its own plan from the computation that was ratified; [`run()`] meets the
 //! other players over links, makes keys, compares rows, and executes the plan. [`run_local`] does the same for all
 //! players in one process.
 //!
