@@ -73,7 +73,7 @@ impl Scheme {
     }
 
     /// Whether it can run an operator on an element type. (What types an operator takes at all is told by
-    /// [`infer`](crate::infer).)
+    /// [`infer`](crate::infer()).)
     pub fn can(self, op: Op, dtype: DType) -> bool {
         self.brings(op.family()) && self.holds(dtype)
     }

@@ -52,7 +52,7 @@ pub enum Arity {
     AtLeast(usize),
 }
 
-/// The rule for the type of the result. The rules themselves are in [`infer`](crate::infer).
+/// The rule for the type of the result. The rules themselves are in [`infer`](crate::infer()).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// Given by the declaration or an attribute, not by the operands.

@@ -1,6 +1,6 @@
 //! Products: elementwise, of matrices, of vectors.
 //!
-//! Source: Araki et al. 2016, section 2; the truncated form is described in [`truncate`](super::truncate). Player `i`
+//! Source: Araki et al. 2016, section 2; the truncated form is described in [`truncate`](super::truncate()). Player `i`
 //! computes `z_i = x_i·(y_i + y_{i+1}) + x_{i+1}·y_i`, of which the three sum to the product: two multiplications per
 //! player, or two GEMMs. Without truncation `z_i` is masked by a sharing of zero and goes to the player before:
 //! 1 round, k/8 bytes each, exact mod 2^k.
