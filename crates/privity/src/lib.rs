@@ -29,7 +29,7 @@
 //! let data = LocalData::of(&program, inputs, &Default::default(), &Default::default())?;
 //! let report = run_local(&program, data, &LocalOptions::default())?;
 //! let slope = report.outputs["analyst"]["slope"].to_f64();
-//! assert!((slope.data()[0] - 6.94).abs() < 0.01);
+//! assert!((slope.data()[0] - 431.0 / 62.0).abs() < 0.001);
 //! # Ok::<(), privity::Error>(())
 //! ```
 
