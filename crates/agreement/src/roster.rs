@@ -12,16 +12,18 @@ use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
 use net::Identity;
+use net::relay::SCHEME;
 use serde::Deserialize;
 
 use crate::context;
 use crate::error::AgreementError;
 
-/// Where a worker listens: a host name or address, and a port.
+/// Where a worker is reached: a host name or address, and a port; of itself, or of the relay that it is registered with.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Endpoint {
     host: String,
     port: u16,
+    relayed: bool,
 }
 
 impl Endpoint {
@@ -34,10 +36,18 @@ impl Endpoint {
     pub fn port(&self) -> u16 {
         self.port
     }
+
+    /// Whether host and port are those of a relay, rather than of the worker.
+    pub fn is_relayed(&self) -> bool {
+        self.relayed
+    }
 }
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        if self.relayed {
+            f.write_str(SCHEME)?;
+        }
         if self.host.contains(':') {
             write!(f, "[{}]:{}", self.host, self.port)
         } else {
@@ -49,10 +59,11 @@ impl fmt::Display for Endpoint {
 impl FromStr for Endpoint {
     type Err = RosterFault;
 
-    /// Reads `host:port` or `[address]:port`, and only what prints as the same text.
+    /// Reads `host:port` or `[address]:port`, after `relay://` those of a relay, and only what prints as the same text.
     fn from_str(text: &str) -> Result<Endpoint, RosterFault> {
         let bad = || RosterFault::Endpoint(text.chars().take(80).collect());
-        let (host, port) = text.rsplit_once(':').ok_or_else(bad)?;
+        let direct = text.strip_prefix(SCHEME);
+        let (host, port) = direct.unwrap_or(text).rsplit_once(':').ok_or_else(bad)?;
         let inner = host.strip_prefix('[').and_then(|h| h.strip_suffix(']'));
         let valid = match inner {
             Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
@@ -62,7 +73,7 @@ impl FromStr for Endpoint {
             }
         };
         let port: u16 = port.parse().map_err(|_| bad())?;
-        let endpoint = Endpoint { host: inner.unwrap_or(host).to_owned(), port };
+        let endpoint = Endpoint { host: inner.unwrap_or(host).to_owned(), port, relayed: direct.is_some() };
         if valid && port != 0 && endpoint.to_string() == text { Ok(endpoint) } else { Err(bad()) }
     }
 }
@@ -142,7 +153,8 @@ impl Roster {
         }
         let mut at: BTreeMap<&Endpoint, (&str, Identity)> = BTreeMap::new();
         for (name, member) in &roster.members {
-            let Some(endpoint) = &member.endpoint else { continue };
+            // Many workers are reached through one relay.
+            let Some(endpoint) = member.endpoint.as_ref().filter(|e| !e.is_relayed()) else { continue };
             if let Some((other, identity)) = at.insert(endpoint, (name, member.identity))
                 && identity != member.identity
             {
@@ -281,7 +293,9 @@ impl RosterError {
             RosterFault::Toml(_) | RosterFault::NoEndpoint(_) | RosterFault::Empty => {
                 "a player is `[players.name]` with `identity = \"prv1-…\"` and `endpoint = \"host:port\"`"
             }
-            RosterFault::Endpoint(_) => "write host:port in lower case, as hospital.example:7700 or [2001:db8::1]:7700",
+            RosterFault::Endpoint(_) => {
+                "write host:port in lower case, as hospital.example:7700 or [2001:db8::1]:7700; of a relay, relay://relay.example:7800"
+            }
             RosterFault::SharedEndpoint { .. } => "one worker listens at one address; correct one of the two entries",
         }
     }

@@ -1,8 +1,10 @@
 //! What a person types.
 
+use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use privity::net::Identity;
 
 /// Compute on joint data so that each party learns exactly what all agreed to.
 #[derive(Parser)]
@@ -31,6 +33,8 @@ pub(crate) enum Command {
     Keygen(Keygen),
     /// Run a worker: one party's side of computations, until it is stopped.
     Worker(Worker),
+    /// Run a relay: where workers that cannot be dialled from outside meet the others. It sees ciphertext only.
+    Relay(Relay),
     /// Show versions.
     Version {
         /// Print one JSON object.
@@ -47,7 +51,7 @@ impl Args {
             Command::Explain(a) => a.program.json,
             Command::Run(a) => a.program.json,
             Command::Keygen(a) => a.json,
-            Command::Worker(_) => false,
+            Command::Worker(_) | Command::Relay(_) => false,
             Command::Version { json } => *json,
         }
     }
@@ -139,6 +143,23 @@ pub(crate) struct Worker {
     /// Run whatever a submitter brings, without its owner's signature. For trying things out only.
     #[arg(long)]
     pub(crate) ratify_all: bool,
+    /// Log as JSON lines.
+    #[arg(long)]
+    pub(crate) log_json: bool,
+}
+
+#[derive(ClapArgs)]
+#[command(group(clap::ArgGroup::new("who").required(true).multiple(true).args(["roster", "allow"])))]
+pub(crate) struct Relay {
+    /// Where to listen.
+    #[arg(long, value_name = "ADDRESS:PORT")]
+    pub(crate) listen: SocketAddr,
+    /// Workers in this roster may register. Can be given several times.
+    #[arg(long, value_name = "ROSTER.toml")]
+    pub(crate) roster: Vec<PathBuf>,
+    /// This identity may register. Can be given several times.
+    #[arg(long, value_name = "IDENTITY")]
+    pub(crate) allow: Vec<Identity>,
     /// Log as JSON lines.
     #[arg(long)]
     pub(crate) log_json: bool,

@@ -15,6 +15,7 @@ mod explain;
 mod keygen;
 mod present;
 mod progress;
+mod relay;
 mod run;
 mod serve;
 mod static_checks;
@@ -62,6 +63,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Run(a) => run::run(&a),
         Command::Keygen(a) => keygen::keygen(&a),
         Command::Worker(a) => serve::worker(&a),
+        Command::Relay(a) => relay::relay(&a),
         Command::Version { json } => {
             version(json);
             Ok(())

@@ -2,11 +2,16 @@
 
 use crate::{Failure, args};
 
-pub(crate) fn worker(a: &args::Worker) -> Result<(), Failure> {
+/// Logs to standard error, as `PRIVITY_LOG` says.
+pub(crate) fn log(json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PRIVITY_LOG").unwrap_or_else(|_| "info".into());
     let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
     // A second subscriber in one process is refused; the first one then goes on.
-    let _ = if a.log_json { log.json().try_init() } else { log.try_init() };
+    let _ = if json { log.json().try_init() } else { log.try_init() };
+}
+
+pub(crate) fn worker(a: &args::Worker) -> Result<(), Failure> {
+    log(a.log_json);
     let mut config = worker::Config::read(&a.config).map_err(worker::ClientError::from)?;
     config.ratify_all |= a.ratify_all;
     let runtime = tokio::runtime::Builder::new_multi_thread()

@@ -33,6 +33,7 @@ pub mod identity;
 pub mod link;
 pub mod mesh;
 pub mod player;
+pub mod relay;
 pub mod step;
 pub mod tls;
 

@@ -15,6 +15,8 @@ pub struct Config {
     pub key: KeyPair,
     /// Where it listens.
     pub listen: SocketAddr,
+    /// The relay (`host:port`) that it registers with, if it cannot be dialled from outside.
+    pub relay: Option<String>,
     /// The players that it knows, with their identities and endpoints. Agreed on out of band.
     pub roster: Roster,
     /// Who may submit computations, besides the players of the roster.
@@ -32,6 +34,7 @@ pub struct Config {
 struct Raw {
     key: PathBuf,
     listen: SocketAddr,
+    relay: Option<String>,
     roster: PathBuf,
     #[serde(default)]
     submitters: Vec<String>,
@@ -73,6 +76,7 @@ impl Config {
         Ok(Config {
             key: KeyPair::load(&base.join(raw.key)).map_err(|e| wrong(e.to_string()))?,
             listen: raw.listen,
+            relay: raw.relay,
             roster: Roster::read(&base.join(raw.roster)).map_err(|e| wrong(e.to_string()))?,
             submitters: identities(raw.submitters)?,
             readers: identities(raw.readers)?,

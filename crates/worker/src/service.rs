@@ -50,6 +50,10 @@ pub async fn serve(config: Config) -> Result<(), ClientError> {
     }
     tracing::info!(%address, identity = %office.config.key.identity(), "listening");
 
+    if let Some(relay) = &office.config.relay {
+        tokio::spawn(net::relay::attend(relay.clone(), office.config.key.clone(), address));
+    }
+
     let net::tls::Incoming { mut control, mut data } = incoming;
     let switchboard = office.switchboard.clone();
     tokio::spawn(async move {

@@ -112,6 +112,17 @@ impl Parties {
         let config = format!("{player}.toml");
         let mut args = vec!["worker", "--config", &config];
         args.extend(flags);
+        self.spawn(player, &args);
+        self.wait_for(player, "listening");
+    }
+
+    /// Starts a relay at an address for the workers of the roster, and waits until it listens.
+    pub(crate) fn start_relay(&mut self, address: &str) {
+        self.spawn("relay", &["relay", "--listen", address, "--roster", "roster.toml"]);
+        self.wait_for("relay", "relaying");
+    }
+
+    fn spawn(&mut self, name: &str, args: &[&str]) {
         let mut child = Command::new(env!("CARGO_BIN_EXE_privity"))
             .current_dir(self.path())
             .args(args)
@@ -126,8 +137,7 @@ impl Parties {
         let (log, read) = channel();
         // Its log must be read on, or the worker would block on a full pipe.
         std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(log.send(line))));
-        self.workers.push((player.to_owned(), child, read));
-        self.wait_for(player, "listening");
+        self.workers.push((name.to_owned(), child, read));
     }
 
     /// Waits until a worker's log has a line with this text.

@@ -17,6 +17,7 @@ use super::{Alpn, Credentials, HANDSHAKE_TIME, READ, Secured, provider, reason};
 use crate::error::NetError;
 use crate::identity::Identity;
 use crate::player::Player;
+use crate::relay;
 
 /// Dials with one worker's credentials.
 #[derive(Clone, Debug)]
@@ -35,7 +36,8 @@ impl Dialer {
         self.credentials.identity()
     }
 
-    /// Connects to `player` at `endpoint` (`host:port`), and accepts exactly `expected` there.
+    /// Connects to `player` at `endpoint` (`host:port`, or `relay://host:port` for one that is registered with a
+    /// [`relay`]), and accepts exactly `expected` there.
     ///
     /// Success means that the other end proved its identity. Whether it accepts ours shows with the
     /// first bytes read.
@@ -48,8 +50,14 @@ impl Dialer {
     ) -> Result<Secured, NetError> {
         let unreachable =
             |reason: String| NetError::Unreachable { player: player.clone(), endpoint: endpoint.into(), reason };
-        let stream = match timeout(HANDSHAKE_TIME, TcpStream::connect(endpoint)).await {
-            Ok(connected) => connected.map_err(|error| unreachable(error.to_string()))?,
+        let connecting = async {
+            match endpoint.strip_prefix(relay::SCHEME) {
+                Some(relay) => relay::call(relay, expected).await,
+                None => TcpStream::connect(endpoint).await.map_err(|error| error.to_string()),
+            }
+        };
+        let stream = match timeout(HANDSHAKE_TIME, connecting).await {
+            Ok(connected) => connected.map_err(unreachable)?,
             Err(_) => return Err(unreachable(format!("no answer within {HANDSHAKE_TIME:?}"))),
         };
         // Rounds are small messages: waiting to fill a packet would double their time.
