@@ -162,7 +162,8 @@ fn compare(
 type Commitments = BTreeMap<String, Commitment>;
 
 fn committed(data: &LocalData) -> Result<BTreeMap<PlayerId, Commitments>, Error> {
-    data.players.iter().map(|(player, d)| Ok((*player, session::commitments(&d.inputs, random)?))).collect()
+    let commit = |d: &PlayerData| Ok::<_, Error>(session::published(&session::commitments(&d.inputs, random)?));
+    data.players.iter().map(|(player, d)| Ok((*player, commit(d)?))).collect()
 }
 
 /// A receipt of every player, each signed with a key made for this run: on one machine there are no identities.
@@ -191,7 +192,7 @@ fn receipts(
             ended_ms,
             cost: agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes },
             inputs: inputs.remove(player).unwrap_or_default(),
-            outputs: session::commitments(&outcome.outputs, random)?,
+            outputs: session::published(&session::commitments(&outcome.outputs, random)?),
         };
         signed.push(receipt.sign(&keys[player]).map_err(|e| Error::System { what: e.to_string() })?);
     }

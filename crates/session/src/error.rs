@@ -61,6 +61,18 @@ pub enum SessionError {
     /// A peer or the network failed.
     #[error(transparent)]
     Net(#[from] NetError),
+    /// Somebody who may do so ended the session.
+    #[error("the session was cancelled: {reason}")]
+    Cancelled {
+        /// By whom or why, in words.
+        reason: String,
+    },
+    /// The session took longer than it may.
+    #[error("the session did not end within {seconds} seconds")]
+    Deadline {
+        /// How long it may take.
+        seconds: u64,
+    },
     /// A defect of this program.
     #[error("internal error: {what}")]
     Internal {
@@ -117,6 +129,8 @@ impl SessionError {
             SessionError::RowsDiffer { .. } => "session.rows-differ",
             SessionError::Kernel(e) => e.code,
             SessionError::Net(e) => e.code(),
+            SessionError::Cancelled { .. } => "session.cancelled",
+            SessionError::Deadline { .. } => "session.deadline",
             SessionError::Internal { .. } => "session.internal",
         }
     }
@@ -151,6 +165,10 @@ impl SessionError {
             }
             SessionError::Kernel(e) => e.help.clone(),
             SessionError::Net(e) => e.help(),
+            SessionError::Cancelled { .. } => "run again when those who cancelled it agree".into(),
+            SessionError::Deadline { .. } => {
+                "see at which player it waited (`privity logs`), or allow it more time".into()
+            }
             SessionError::Internal { .. } => "this is a defect of privity: please report it with the program".into(),
         }
     }

@@ -23,7 +23,7 @@ mod run;
 mod slots;
 mod stage;
 
-pub use commit::commitments;
+pub use commit::{Commitments, commitments, published};
 pub use error::{KernelError, SessionError};
 pub use events::{Event, Observer, unobserved};
 pub use local::{Outcomes, PlayerData, run_local};
@@ -31,5 +31,5 @@ pub use matching::{KeyColumns, owners};
 pub use plan::{Act, Dims, Part, Plan, Step};
 pub use reference::evaluate;
 pub use rehearse::{Prediction, rehearse};
-pub use run::{Cost, Outcome, Start, run};
+pub use run::{Cost, Outcome, Start, Stop, run, unstopped};
 pub use stage::Entropy;

@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use crate::error::SessionError;
 use crate::events::Observer;
 use crate::matching::KeyColumns;
-use crate::run::{Outcome, Start, run};
+use crate::run::{Outcome, Start, run, unstopped};
 use crate::stage::Entropy;
 
 /// One player's data.
@@ -74,6 +74,7 @@ pub async fn run_local(
             keys: data.keys,
             options: Options::in_process(),
             observer: Arc::clone(observer),
+            stop: unstopped(),
         };
         tasks.spawn(async move { (player, run(start).await) });
     }

@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
+use futures::future::BoxFuture;
 use ir::PlayerId;
 use net::{Exchange, Link, Options};
 use schemes::Plain;
@@ -38,6 +39,17 @@ pub struct Start {
     pub options: Options,
     /// Where progress goes.
     pub observer: Observer,
+    /// Ends the session early; see [`Stop`].
+    pub stop: Stop,
+}
+
+/// What can end a session early: when it resolves, the session ends for all players with that error. It is how a
+/// caller cancels, or keeps a deadline by its own clock.
+pub type Stop = BoxFuture<'static, SessionError>;
+
+/// A session that nothing ends early.
+pub fn unstopped() -> Stop {
+    Box::pin(std::future::pending())
 }
 
 /// What a session cost one player.
@@ -91,12 +103,19 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
             outputs: Mutex::new(BTreeMap::new()),
         };
         run.main().await?;
-        Ok(run.outputs.into_inner().unwrap_or_else(PoisonError::into_inner))
+        Ok::<_, SessionError>(run.outputs.into_inner().unwrap_or_else(PoisonError::into_inner))
     };
-    let result: Result<_, SessionError> = drive(work, || exchange.flush()).await;
+    let whole = async {
+        let outputs = drive(work, || exchange.flush()).await?;
+        exchange.close().await?;
+        Ok(outputs)
+    };
+    let result: Result<_, SessionError> = tokio::select! {
+        result = whole => result,
+        error = start.stop => Err(error),
+    };
     match result {
         Ok(outputs) => {
-            exchange.close().await?;
             let total = exchange.total();
             let cost = Cost {
                 rounds: total.depth,

@@ -10,7 +10,7 @@ use net::link::resume::{self, ResumeOptions};
 use net::link::sim::{Sim, Weather};
 use net::{Link, Options};
 use schemes::Plain;
-use session::{Entropy, Outcome, SessionError, Start, unobserved};
+use session::{Entropy, Outcome, SessionError, Start, Stop, unobserved, unstopped};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -45,6 +45,16 @@ async fn links(sim: &Sim) -> Vec<Vec<(PlayerId, Link)>> {
 
 /// Runs the program in some weather, with somebody who interferes.
 async fn run(seed: u64, weather: Weather, interfere: impl FnOnce(&Sim)) -> Vec<Result<Outcome, SessionError>> {
+    run_until(seed, weather, interfere, |_| unstopped()).await
+}
+
+/// The same, with what may end it early at each player.
+async fn run_until(
+    seed: u64,
+    weather: Weather,
+    interfere: impl FnOnce(&Sim),
+    stop: impl Fn(usize) -> Stop,
+) -> Vec<Result<Outcome, SessionError>> {
     let sim = Sim::new(seed, &NAMES, weather);
     let checked = check::check(ir::text::parse(PROGRAM).unwrap()).unwrap();
     let ratified = Ratified::local(Agreement::in_process(checked, BTreeMap::new()).unwrap()).unwrap();
@@ -63,6 +73,7 @@ async fn run(seed: u64, weather: Weather, interfere: impl FnOnce(&Sim)) -> Vec<R
             keys: BTreeMap::new(),
             options: Options::default(),
             observer: unobserved(),
+            stop: stop(i),
         };
         players.spawn(async move { (i, session::run(start).await) });
     }
@@ -106,4 +117,27 @@ async fn whoever_crashes_is_named_by_all_others_within_the_deadline() {
         assert_eq!(error.player().as_deref(), Some("b"), "{} says: {error}", NAMES[i]);
     }
     assert!(begun.elapsed() < Duration::from_secs(120), "{:?}", begun.elapsed());
+}
+
+#[tokio::test(start_paused = true)]
+async fn one_who_cancels_ends_it_for_all_at_once() {
+    let begun = Instant::now();
+    let stop = |i| -> Stop {
+        match i {
+            2 => Box::pin(async {
+                tokio::time::sleep(Duration::from_millis(60)).await;
+                SessionError::Cancelled { reason: "for a test".into() }
+            }),
+            _ => unstopped(),
+        }
+    };
+    let outcomes = run_until(3, Weather::FAIR, |_| {}, stop).await;
+    for (i, outcome) in outcomes.iter().enumerate() {
+        let error = outcome.as_ref().unwrap_err();
+        match error {
+            SessionError::Cancelled { .. } => assert_eq!(i, 2),
+            echo => assert!(echo.is_echo() && echo.to_string().contains("session.cancelled"), "{echo}"),
+        }
+    }
+    assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }

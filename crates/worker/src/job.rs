@@ -99,6 +99,7 @@ impl Office {
             keys: data.keys,
             options: Options::default(),
             observer,
+            stop: session::unstopped(),
         };
         let outcome = session::run(start).await;
         drop(presence);
@@ -115,8 +116,8 @@ impl Office {
             started_ms,
             ended_ms: now_ms().max(started_ms),
             cost,
-            inputs,
-            outputs: session::commitments(&outcome.outputs, random)?,
+            inputs: session::published(&inputs),
+            outputs: session::published(&session::commitments(&outcome.outputs, random)?),
         };
         let receipt = receipt.sign(&self.config.key)?;
         let outputs = outcome.outputs.iter().filter(|_| may_read);
