@@ -38,6 +38,7 @@ fn office(ratify_all: bool) -> Office {
     let config = Config {
         key: key("a"),
         listen: "127.0.0.1:0".parse().unwrap(),
+        relay: None,
         roster: roster(HONEST),
         submitters: Vec::new(),
         readers: Vec::new(),
