@@ -1,4 +1,4 @@
-//! Agreements: a checked computation, bound to identities and lengths.
+//! Agreements: a checked computation, bound to identities, lengths and terms.
 
 use std::collections::BTreeMap;
 
@@ -8,12 +8,15 @@ use ir::text::Digest as ComputationDigest;
 use net::Identity;
 
 use crate::context;
+use crate::dataset::{self, Dataset};
 use crate::error::AgreementError;
 use crate::id::Digest;
 use crate::roster::Roster;
+use crate::terms::Terms;
 use crate::text;
 
-/// What all parties read and sign: the computation, who plays whom, and how long each dimension is.
+/// What all parties read and sign: the computation and what it discloses, who plays whom, how long each dimension
+/// is, which datasets are read, and when and how often it may run.
 ///
 /// An input's name is also the name of the dataset at its owner's worker. The text form is canonical TOML;
 /// the digest is over that text.
@@ -23,6 +26,8 @@ pub struct Agreement {
     computation_digest: ComputationDigest,
     roster: Roster,
     dims: BTreeMap<String, u64>,
+    datasets: Vec<Dataset>,
+    terms: Terms,
     text: String,
     digest: Digest,
 }
@@ -36,13 +41,19 @@ impl PartialEq for Agreement {
 impl Eq for Agreement {}
 
 impl Agreement {
-    /// Binds a checked computation to a roster and to the lengths of its dimensions. Players of the roster that
-    /// the computation does not have are left out.
+    /// Binds a checked computation to a roster, to the lengths of its dimensions and to terms. Players of the
+    /// roster that the computation does not have are left out.
     ///
     /// # Errors
-    /// A computation that this version cannot run, a player without an entry, a group, two players of one protected placement with one identity, a
-    /// dimension without a length or a length without a dimension, or a length of zero.
-    pub fn bind(checked: Checked, roster: &Roster, dims: BTreeMap<String, u64>) -> Result<Agreement, AgreementError> {
+    /// A computation that this version cannot run, a player without an entry, a group, a player that must prove
+    /// claims, two players of one protected placement with one identity, a dimension without a length or a length
+    /// without a dimension, a length of zero, or terms that nothing can keep.
+    pub fn bind(
+        checked: Checked,
+        roster: &Roster,
+        dims: BTreeMap<String, u64>,
+        terms: Terms,
+    ) -> Result<Agreement, AgreementError> {
         if !checked.not_runnable().is_empty() {
             return Err(AgreementError::NotRunnable { reasons: checked.not_runnable().to_vec() });
         }
@@ -50,30 +61,41 @@ impl Agreement {
         check_players(computation, roster)?;
         check_identities(computation, roster)?;
         check_dims(computation, &dims)?;
+        terms.check()?;
+        let datasets = dataset::of(computation, &dims)?;
         let roster = roster.only(computation.players.iter().map(|p| p.name.as_str()));
         let computation_digest = computation.digest();
         let nothing = Digest([0; 32]);
-        let mut agreement =
-            Agreement { checked, computation_digest, roster, dims, text: String::new(), digest: nothing };
+        let mut agreement = Agreement {
+            checked,
+            computation_digest,
+            roster,
+            dims,
+            datasets,
+            terms,
+            text: String::new(),
+            digest: nothing,
+        };
         agreement.text = text::print(&agreement);
         agreement.digest = Digest(blake3::derive_key(context::AGREEMENT, agreement.text.as_bytes()));
         Ok(agreement)
     }
 
-    /// Binds a checked computation to players that exist in one process only.
+    /// Binds a checked computation to players that exist in one process only, under the usual terms.
     ///
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn in_process(checked: Checked, dims: BTreeMap<String, u64>) -> Result<Agreement, AgreementError> {
         let roster = Roster::in_process(checked.computation().players.iter().map(|p| p.name.as_str()));
-        Agreement::bind(checked, &roster, dims)
+        Agreement::bind(checked, &roster, dims, Terms::default())
     }
 
     /// Reads an agreement: parses it, parses and checks its computation, and binds it again.
     ///
     /// # Errors
     /// A text that is not in canonical form, of another version, with a computation that does not parse, does
-    /// not check or is not that of its digest; and as [`bind`](Self::bind).
+    /// not check or is not that of its digest, or that says of disclosure or datasets what does not follow from the
+    /// computation; and as [`bind`](Self::bind).
     pub fn from_text(text: &str) -> Result<Agreement, AgreementError> {
         let raw = text::parse(text)?;
         let computation = ir::text::parse(&raw.computation.text).map_err(AgreementError::Computation)?;
@@ -85,7 +107,14 @@ impl Agreement {
         if let Some((name, _)) = roster.iter().find(|(name, _)| checked.computation().player_named(name).is_none()) {
             return Err(AgreementError::UnknownPlayer { player: name.to_owned() });
         }
-        let agreement = Agreement::bind(checked, &roster, raw.dims)?;
+        let text::Raw { dims, terms, disclosure, datasets, .. } = raw;
+        let agreement = Agreement::bind(checked, &roster, dims, terms)?;
+        if disclosure != agreement.checked.disclosure().to_string() {
+            return Err(AgreementError::Misstated { part: "disclosure" });
+        }
+        if datasets != text::raw_datasets(&agreement.datasets) {
+            return Err(AgreementError::Misstated { part: "datasets" });
+        }
         if agreement.text != text {
             let line = text::first_difference(&agreement.text, text);
             return Err(AgreementError::NotCanonical { line });
@@ -123,6 +152,24 @@ impl Agreement {
         &self.dims
     }
 
+    /// The datasets that the players' workers must have, by player and name.
+    pub fn datasets(&self) -> &[Dataset] {
+        &self.datasets
+    }
+
+    /// When it may be run, and how often.
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// Whether a session of it may begin at a time, in milliseconds since 1970 (UTC).
+    ///
+    /// # Errors
+    /// [`AgreementError::NotYet`] and [`AgreementError::Expired`], each with both times.
+    pub fn check_time(&self, now_ms: u64) -> Result<(), AgreementError> {
+        self.terms.check_time(now_ms)
+    }
+
     /// Everyone who must ratify: the operator of each player's worker, which includes every owner. One identity
     /// may play several players.
     pub fn signers(&self) -> BTreeMap<Identity, Vec<&str>> {
@@ -139,7 +186,10 @@ fn check_players(computation: &Computation, roster: &Roster) -> Result<(), Agree
         if player.group.is_some() {
             return Err(AgreementError::Group { player: player.name.clone() });
         }
-        roster.require(&player.name)?;
+        if !roster.require(&player.name)?.claims.is_empty() {
+            let reason = format!("{} must prove claims about its machine, which no scheme here can check", player.name);
+            return Err(AgreementError::NotRunnable { reasons: vec![reason] });
+        }
     }
     Ok(())
 }

@@ -5,6 +5,8 @@ use net::Identity;
 
 use crate::id::Digest;
 use crate::roster::{RosterError, RosterFault};
+use crate::terms::Timestamp;
+use crate::text::VERSION;
 
 /// Why something cannot be agreed on or run.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
@@ -26,7 +28,7 @@ pub enum AgreementError {
         most: usize,
     },
     /// The text is of another version.
-    #[error("the agreement has version {found}; this program reads version 1")]
+    #[error("the agreement has version {found}; this program reads version {VERSION}")]
     Version {
         /// Its version.
         found: i64,
@@ -36,6 +38,42 @@ pub enum AgreementError {
     NotCanonical {
         /// The first line that differs.
         line: usize,
+    },
+    /// A section that follows from the computation says something else.
+    #[error("the agreement's section `{part}` says what does not follow from its computation")]
+    Misstated {
+        /// The section.
+        part: &'static str,
+    },
+    /// It ends before it begins.
+    #[error("the agreement's validity ends at {not_after}, before it begins at {not_before}")]
+    Window {
+        /// When it begins.
+        not_before: Timestamp,
+        /// When it ends.
+        not_after: Timestamp,
+    },
+    /// It may never run, or more often than can be counted.
+    #[error("an agreement cannot have {uses} uses")]
+    Uses {
+        /// How often.
+        uses: u64,
+    },
+    /// It may not run yet.
+    #[error("the agreement is valid from {not_before} on; now it is {now}")]
+    NotYet {
+        /// When it begins.
+        not_before: Timestamp,
+        /// The time that it was compared with.
+        now: Timestamp,
+    },
+    /// It may no longer run.
+    #[error("the agreement was valid until {not_after}; now it is {now}")]
+    Expired {
+        /// When it ended.
+        not_after: Timestamp,
+        /// The time that it was compared with.
+        now: Timestamp,
     },
     /// The computation in it does not parse, or does not check.
     #[error("the agreement's computation is refused: {}", joined(.0))]
@@ -102,6 +140,14 @@ pub enum AgreementError {
         /// The length.
         length: u64,
     },
+    /// A dataset would have more elements than can be counted.
+    #[error("the dataset `{dataset}` of {player} would be too long")]
+    TooLarge {
+        /// Whose it is.
+        player: String,
+        /// Its name.
+        dataset: String,
+    },
     /// A ratification is of another agreement.
     #[error("the ratification is of another agreement, {found}")]
     OtherAgreement {
@@ -158,6 +204,12 @@ impl AgreementError {
             AgreementError::NotCanonical { .. } => "agreement.not-canonical",
             AgreementError::Computation(_) => "agreement.computation",
             AgreementError::ComputationDigest => "agreement.computation-digest",
+            AgreementError::Misstated { .. } => "agreement.misstated",
+            AgreementError::Window { .. } => "agreement.window",
+            AgreementError::Uses { .. } => "agreement.uses",
+            AgreementError::NotYet { .. } => "agreement.not-yet",
+            AgreementError::Expired { .. } => "agreement.expired",
+            AgreementError::TooLarge { .. } => "agreement.too-large",
             AgreementError::Roster(error) => error.code(),
             AgreementError::MissingPlayer { .. } => "agreement.missing-player",
             AgreementError::UnknownPlayer { .. } => "agreement.unknown-player",
@@ -183,6 +235,7 @@ impl AgreementError {
             | AgreementError::UnknownPlayer { player }
             | AgreementError::Group { player } => Some(player),
             AgreementError::OneIdentity { second, .. } => Some(second),
+            AgreementError::TooLarge { player, .. } => Some(player),
             AgreementError::Signature { player } => player.as_deref(),
             AgreementError::Unratified { players } => players.first().map(String::as_str),
             _ => None,
@@ -199,10 +252,21 @@ impl AgreementError {
             AgreementError::Version { .. } => "use the version of privity that wrote it",
             AgreementError::Computation(_) => "see `privity check` on the computation",
             AgreementError::ComputationDigest => "the text was changed after it was written; ask for the original",
+            AgreementError::Misstated { .. } => {
+                "do not sign it; ask for the original, or use the version of privity that wrote it"
+            }
+            AgreementError::Window { .. } => "give a later `--valid-until`, or an earlier `--valid-from`",
+            AgreementError::Uses { .. } => "let it run at least once",
+            AgreementError::NotYet { .. } => "wait, or correct the worker's clock if it is wrong",
+            AgreementError::Expired { .. } => {
+                "make a new agreement and have it ratified, or correct the worker's clock"
+            }
             AgreementError::Roster(error) => error.help(),
             AgreementError::MissingPlayer { .. } => "add the player to the roster, or correct its name",
             AgreementError::UnknownPlayer { .. } => "remove the player, or use the computation that has it",
-            AgreementError::NotRunnable { .. } => "choose placements that this version runs, such as replicated",
+            AgreementError::NotRunnable { .. } => {
+                "choose placements that this version runs, such as replicated, and players without claims"
+            }
             AgreementError::Group { .. } => "name the players one by one",
             AgreementError::OneIdentity { .. } => {
                 "one party would hold what only several together may read; give every role a party of its own"
@@ -210,6 +274,7 @@ impl AgreementError {
             AgreementError::DimUnbound { .. } => "give its length, as `--dims n=442`, or data that has it",
             AgreementError::UnknownDim { .. } => "remove it, or correct its name",
             AgreementError::DimLength { .. } => "every dimension has at least length 1",
+            AgreementError::TooLarge { .. } => "give smaller lengths",
             AgreementError::OtherAgreement { .. } => "compare the two agreements, and ratify the one that is to run",
             AgreementError::ForeignSigner { .. } => "sign with the key whose identity is in the roster",
             AgreementError::Signature { .. } => "the ratification was damaged or forged; ask for it again",

@@ -2,7 +2,7 @@
 //!
 //! | from | by | to |
 //! |---|---|---|
-//! | a checked computation, a [`Roster`], lengths of dimensions | [`Agreement::bind`] | [`Agreement`]: one text, one digest |
+//! | a checked computation, a [`Roster`], lengths of dimensions, [`Terms`] | [`Agreement::bind`] | [`Agreement`]: one text, one digest |
 //! | the text of an agreement | [`Agreement::from_text`] | the same, parsed and checked again |
 //! | an agreement and signatures | [`Ratified::verify`] | [`Ratified`]: what a worker may run |
 //! | a finished run | [`Receipt::sign`] | [`SignedReceipt`] |
@@ -12,33 +12,37 @@
 
 mod agreement;
 mod commitment;
+mod dataset;
 mod encode;
 mod error;
 mod id;
 mod ratify;
 mod receipt;
 mod roster;
+mod terms;
 mod text;
 
 pub use agreement::Agreement;
 pub use commitment::{Commitment, Opening};
+pub use dataset::Dataset;
 pub use error::AgreementError;
 pub use id::{Digest, HexError, SessionId};
 pub use ratify::{Basis, Ratification, Ratified};
-pub use receipt::{Cost, Receipt, ReceiptError, Seen, SignedReceipt, session_digest};
+pub use receipt::{Cost, LogHead, Receipt, ReceiptError, Seen, SignedReceipt, session_digest};
 pub use roster::{Endpoint, Member, Roster, RosterError, RosterFault};
+pub use terms::{Profile, Terms, TimeError, Timestamp};
 
 /// Every context that something is hashed or signed in, in one place, so that none can stand for another.
 mod context {
     pub(crate) const SESSION_RECEIPTS: &str = "privity 2026-11 receipts of one session v1";
     /// Digest of an agreement's text.
-    pub(crate) const AGREEMENT: &str = "privity 2026-11 agreement v1 digest";
+    pub(crate) const AGREEMENT: &str = "privity 2026-11 agreement v2 digest";
     /// Signature over an agreement's digest.
     pub(crate) const RATIFICATION: &str = "privity 2026-11 ratification v1";
     /// Digest of a receipt.
-    pub(crate) const RECEIPT: &str = "privity 2026-11 receipt v1 digest";
+    pub(crate) const RECEIPT: &str = "privity 2026-11 receipt v2 digest";
     /// Signature over a receipt's digest.
-    pub(crate) const RECEIPT_SIGNATURE: &str = "privity 2026-11 receipt v1";
+    pub(crate) const RECEIPT_SIGNATURE: &str = "privity 2026-11 receipt v2";
     /// Commitment to an input or output.
     pub(crate) const COMMITMENT: &str = "privity 2026-11 commitment v1";
     /// Identity of a player that exists in one process only.

@@ -13,8 +13,8 @@ use crate::encode::Encoder;
 use crate::id::{Digest, SessionId, as_hex, as_text};
 use crate::ratify::Basis;
 
-/// The only version of receipts so far.
-const VERSION: u32 = 1;
+/// The version of receipts that is read and written.
+const VERSION: u32 = 2;
 
 /// What a run cost one player.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -30,18 +30,23 @@ pub struct Cost {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Receipt {
-    /// The form's version, 1.
+    /// The form's version, [`Receipt::VERSION`].
     pub version: u32,
     /// Digest of the agreement.
     pub agreement: Digest,
     /// The session.
     pub session: SessionId,
+    /// Which attempt at it: 0, or more after it was resumed.
+    pub attempt: u32,
     /// The player whose account it is.
     pub player: String,
     /// All players of the session with the identities that they proved.
     pub players: BTreeMap<String, Seen>,
     /// What the worker took for permission to run.
     pub ratified: Basis,
+    /// The rule of this worker's policy by which it ratified without asking its operator.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
     /// When the session began, in milliseconds since 1970 (UTC), by this worker's clock.
     pub started_ms: u64,
     /// When it ended.
@@ -52,6 +57,21 @@ pub struct Receipt {
     pub inputs: BTreeMap<String, Commitment>,
     /// Commitments to the outputs that this player received, by name.
     pub outputs: BTreeMap<String, Commitment>,
+    /// The end of this worker's audit log when it signed: who has it later can see whether the log was cut off.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub audit: Option<LogHead>,
+    /// Digests of the evidence that other players gave of their machines, by player.
+    pub evidence: BTreeMap<String, Digest>,
+}
+
+/// The last entry of an audit log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct LogHead {
+    /// Its number.
+    pub sequence: u64,
+    /// Its digest, which covers all entries before it.
+    pub digest: Digest,
 }
 
 /// An identity as it was seen in a session.
@@ -60,21 +80,35 @@ pub struct Receipt {
 pub struct Seen(#[serde(with = "as_text")] pub Identity);
 
 impl Receipt {
+    /// The version of receipts that this program reads and writes.
+    pub const VERSION: u32 = VERSION;
+
     /// The digest that is signed, and that one reads out to compare receipts.
     pub fn digest(&self) -> Digest {
         let mut e = Encoder::new(context::RECEIPT);
-        e.number(self.version.into()).bytes(&self.agreement.0).bytes(&self.session.0).bytes(self.player.as_bytes());
+        e.number(self.version.into()).bytes(&self.agreement.0).bytes(&self.session.0);
+        e.number(self.attempt.into()).bytes(self.player.as_bytes());
         e.number(self.players.len() as u64);
         for (name, Seen(identity)) in &self.players {
             e.bytes(name.as_bytes()).bytes(identity.as_bytes());
         }
-        e.bytes(self.ratified.name().as_bytes()).number(self.started_ms).number(self.ended_ms);
+        e.bytes(self.ratified.name().as_bytes());
+        e.number(self.policy.is_some().into()).bytes(self.policy.as_deref().unwrap_or_default().as_bytes());
+        e.number(self.started_ms).number(self.ended_ms);
         e.number(self.cost.rounds.into()).number(self.cost.bytes);
         for named in [&self.inputs, &self.outputs] {
             e.number(named.len() as u64);
             for (name, Commitment(digest)) in named {
                 e.bytes(name.as_bytes()).bytes(&digest.0);
             }
+        }
+        e.number(self.audit.is_some().into());
+        if let Some(LogHead { sequence, digest }) = &self.audit {
+            e.number(*sequence).bytes(&digest.0);
+        }
+        e.number(self.evidence.len() as u64);
+        for (name, digest) in &self.evidence {
+            e.bytes(name.as_bytes()).bytes(&digest.0);
         }
         Digest(e.finish())
     }

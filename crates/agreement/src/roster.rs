@@ -4,6 +4,7 @@
 //! [players.clinic]
 //! identity = "prv1-…"
 //! endpoint = "127.0.0.1:7701"
+//! claims = []                   # what it must prove about its machine; may be left out
 //! ```
 
 use std::collections::BTreeMap;
@@ -85,6 +86,9 @@ pub struct Member {
     pub identity: Identity,
     /// Where its worker listens; `None` for a player that exists in one process only.
     pub endpoint: Option<Endpoint>,
+    /// What it must prove about its machine before values go there. Nothing here can check any yet, so an agreement
+    /// with such a player is refused.
+    pub claims: Vec<String>,
 }
 
 /// Players by name.
@@ -106,6 +110,8 @@ struct RawMember {
     identity: Identity,
     #[serde(deserialize_with = "crate::id::as_text::deserialize")]
     endpoint: Endpoint,
+    #[serde(default)]
+    claims: Vec<String>,
 }
 
 impl Roster {
@@ -131,10 +137,9 @@ impl Roster {
             let message = error.message().trim_end().replace('\n', "; ");
             RosterError { file: None, line, fault: RosterFault::Toml(message) }
         })?;
-        let members = raw
-            .players
-            .into_iter()
-            .map(|(name, raw)| (name, Member { identity: raw.identity, endpoint: Some(raw.endpoint) }));
+        let members = raw.players.into_iter().map(|(name, raw)| {
+            (name, Member { identity: raw.identity, endpoint: Some(raw.endpoint), claims: raw.claims })
+        });
         Ok(Roster::new(members)?)
     }
 
@@ -169,7 +174,7 @@ impl Roster {
     pub fn in_process<'a>(players: impl IntoIterator<Item = &'a str>) -> Roster {
         let member = |name: &str| {
             let identity = Identity::from_bytes(blake3::derive_key(context::IN_PROCESS, name.as_bytes()));
-            (name.to_owned(), Member { identity, endpoint: None })
+            (name.to_owned(), Member { identity, endpoint: None, claims: Vec::new() })
         };
         Roster { members: players.into_iter().map(member).collect() }
     }
@@ -221,6 +226,9 @@ impl fmt::Display for Roster {
             writeln!(f, "{gap}[players.{}]\nidentity = \"{}\"", crate::text::key(name), member.identity)?;
             if let Some(endpoint) = &member.endpoint {
                 writeln!(f, "endpoint = \"{endpoint}\"")?;
+            }
+            if !member.claims.is_empty() {
+                writeln!(f, "claims = {}", crate::text::strings(&member.claims))?;
             }
         }
         Ok(())

@@ -9,11 +9,13 @@ use std::fmt::Write as _;
 use serde::Deserialize;
 
 use crate::agreement::Agreement;
+use crate::dataset::Dataset;
 use crate::error::AgreementError;
 use crate::roster::{Endpoint, Member, Roster};
+use crate::terms::Terms;
 
-/// The only version of the form so far.
-pub(crate) const VERSION: i64 = 1;
+/// The version of the form that is read and written. The words of the disclosure are part of it.
+pub(crate) const VERSION: i64 = 2;
 
 /// The longest text that is read, in bytes: the longest program, escaped, and a roster.
 const MAX_TEXT: usize = 12 << 20;
@@ -23,9 +25,13 @@ const MAX_TEXT: usize = 12 << 20;
 #[serde(deny_unknown_fields)]
 pub(crate) struct Raw {
     version: i64,
+    pub(crate) disclosure: String,
+    pub(crate) terms: Terms,
     #[serde(default)]
     pub(crate) dims: BTreeMap<String, u64>,
     players: BTreeMap<String, RawMember>,
+    #[serde(default)]
+    pub(crate) datasets: RawDatasets,
     pub(crate) computation: RawComputation,
 }
 
@@ -35,6 +41,21 @@ struct RawMember {
     #[serde(deserialize_with = "crate::id::as_text::deserialize")]
     identity: net::Identity,
     endpoint: Option<String>,
+    #[serde(default)]
+    claims: Vec<String>,
+}
+
+/// By player and name.
+pub(crate) type RawDatasets = BTreeMap<String, BTreeMap<String, RawDataset>>;
+
+#[derive(Deserialize, PartialEq, Eq)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawDataset {
+    #[serde(rename = "type")]
+    ty: String,
+    shape: Vec<u64>,
+    #[serde(default)]
+    keys: BTreeMap<String, String>,
 }
 
 #[derive(Deserialize)]
@@ -74,10 +95,20 @@ impl Raw {
         let mut members = Vec::new();
         for (name, raw) in &self.players {
             let endpoint = raw.endpoint.as_deref().map(str::parse::<Endpoint>).transpose()?;
-            members.push((name.clone(), Member { identity: raw.identity, endpoint }));
+            members.push((name.clone(), Member { identity: raw.identity, endpoint, claims: raw.claims.clone() }));
         }
         Ok(Roster::new(members)?)
     }
+}
+
+/// The datasets as the text states them.
+pub(crate) fn raw_datasets(datasets: &[Dataset]) -> RawDatasets {
+    let mut raw = RawDatasets::new();
+    for d in datasets {
+        let (ty, shape, keys) = (d.ty.to_string(), d.shape.clone(), d.keys.clone());
+        raw.entry(d.player.clone()).or_default().insert(d.name.clone(), RawDataset { ty, shape, keys });
+    }
+    raw
 }
 
 /// Prints an agreement.
@@ -86,16 +117,45 @@ pub(crate) fn print(a: &Agreement) -> String {
         "# Privity agreement on the computation `{}`: what its parties read and sign.\nversion = {VERSION}\n\n",
         a.checked().computation().name
     );
-    out += "# The length of each named dimension.\n[dims]\n";
+    out += "# What each party gives, and who learns what from it. It follows from the computation below.\n";
+    let _ = writeln!(out, "disclosure = {}", multi_line(&a.checked().disclosure().to_string()));
+    print_terms(&mut out, a.terms());
+    out += "\n# The length of each named dimension.\n[dims]\n";
     for (name, n) in a.dims() {
         let _ = writeln!(out, "{} = {n}", key(name));
     }
     let _ = write!(out, "\n# Who plays whom.\n{}", a.roster());
+    for (i, d) in a.datasets().iter().enumerate() {
+        out += if i == 0 { "\n# What each player's worker must have.\n" } else { "\n" };
+        let _ =
+            writeln!(out, "[datasets.{}.{}]\ntype = \"{}\"\nshape = {:?}", key(&d.player), key(&d.name), d.ty, d.shape);
+        let keys: Vec<String> =
+            d.keys.iter().map(|(dim, column)| format!("{} = \"{}\"", key(dim), escaped(column, false))).collect();
+        if !keys.is_empty() {
+            let _ = writeln!(out, "keys = {{ {} }}", keys.join(", "));
+        }
+    }
     let text = a.checked().computation().to_string();
     let _ = write!(out, "\n# What is computed.\n[computation]\ndigest = \"{}\"\ntext = ", a.computation_digest());
     out += &multi_line(&text);
     out.push('\n');
     out
+}
+
+fn print_terms(out: &mut String, terms: &Terms) {
+    *out += "\n# When a run may begin, how often there may be one (a resumed run counts once), and for which network.\n[terms]\n";
+    for (name, time) in [("not_before", terms.not_before), ("not_after", terms.not_after)] {
+        if let Some(time) = time {
+            let _ = writeln!(out, "{name} = \"{time}\"");
+        }
+    }
+    let _ = writeln!(out, "uses = {}\nprofile = \"{}\"", terms.uses, terms.profile.name());
+}
+
+/// A list of strings as TOML.
+pub(crate) fn strings(list: &[String]) -> String {
+    let quoted: Vec<String> = list.iter().map(|s| format!("\"{}\"", escaped(s, false))).collect();
+    format!("[{}]", quoted.join(", "))
 }
 
 /// A TOML key: bare where TOML allows it.

@@ -4,12 +4,12 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use agreement::{Agreement, AgreementError, Roster};
+use agreement::{Agreement, AgreementError, Member, Profile, Roster, Terms, Timestamp};
 use common::{PLAYERS, SLOPE, agreement, checked, key, member, roster, rows};
 use proptest::prelude::*;
 
 fn refused(roster: &Roster, dims: BTreeMap<String, u64>) -> AgreementError {
-    let error = Agreement::bind(checked(SLOPE), roster, dims).unwrap_err();
+    let error = Agreement::bind(checked(SLOPE), roster, dims, Terms::default()).unwrap_err();
     assert!(!error.help().is_empty());
     error
 }
@@ -28,23 +28,35 @@ fn the_text_reads_back_as_the_same_agreement() {
 fn what_is_not_the_computations_is_left_out_of_the_roster() {
     let others = roster().iter().map(|(n, m)| (n.to_owned(), m.clone())).collect::<BTreeMap<_, _>>();
     let more = Roster::new(others.into_iter().chain([("stranger".to_owned(), member(&key(9), 9999))])).unwrap();
-    let bound = Agreement::bind(checked(SLOPE), &more, rows(442)).unwrap();
+    let bound = Agreement::bind(checked(SLOPE), &more, rows(442), Terms::default()).unwrap();
     assert_eq!(bound, agreement());
 }
 
 #[test]
 fn every_part_changes_the_digest() {
     let base = agreement();
-    let other_rows = Agreement::bind(checked(SLOPE), &roster(), rows(441)).unwrap();
-    let other_program = Agreement::bind(checked(&SLOPE.replace("16>", "20>")), &roster(), rows(442)).unwrap();
+    let other_rows = Agreement::bind(checked(SLOPE), &roster(), rows(441), Terms::default()).unwrap();
+    let other_program =
+        Agreement::bind(checked(&SLOPE.replace("16>", "20>")), &roster(), rows(442), Terms::default()).unwrap();
     let members = roster().iter().map(|(n, m)| (n.to_owned(), m.clone())).collect::<BTreeMap<_, _>>();
     let mut other = members.clone();
     other.insert("analyst".into(), member(&key(7), 7703));
-    let other_identity = Agreement::bind(checked(SLOPE), &Roster::new(other).unwrap(), rows(442)).unwrap();
+    let other_identity =
+        Agreement::bind(checked(SLOPE), &Roster::new(other).unwrap(), rows(442), Terms::default()).unwrap();
     let mut other = members;
     other.insert("analyst".into(), member(&key(3), 7709));
-    let other_endpoint = Agreement::bind(checked(SLOPE), &Roster::new(other).unwrap(), rows(442)).unwrap();
-    for changed in [other_rows, other_program, other_identity, other_endpoint] {
+    let other_endpoint =
+        Agreement::bind(checked(SLOPE), &Roster::new(other).unwrap(), rows(442), Terms::default()).unwrap();
+    let with = |terms| Agreement::bind(checked(SLOPE), &roster(), rows(442), terms).unwrap();
+    let time = |seconds| Timestamp::from_seconds(seconds);
+    let other_terms = [
+        with(Terms { uses: 2, ..Terms::default() }),
+        with(Terms { profile: Profile::Wan, ..Terms::default() }),
+        with(Terms { not_before: time(9), ..Terms::default() }),
+        with(Terms { not_after: time(9), ..Terms::default() }),
+    ];
+    for changed in [other_rows, other_program, other_identity, other_endpoint].into_iter().chain(other_terms) {
+        assert_eq!(Agreement::from_text(changed.text()).unwrap(), changed);
         assert_ne!(changed.digest(), base.digest());
     }
 }
@@ -72,7 +84,7 @@ fn one_identity_cannot_hold_two_parts_of_a_secret() {
     // The analyst holds no share, so it may be one of the three. It then signs once, for both.
     let members =
         PLAYERS.iter().zip([0, 1, 2, 2]).map(|(n, k)| ((*n).to_owned(), member(&key(k), 7700 + u16::from(k))));
-    let agreement = Agreement::bind(checked(SLOPE), &Roster::new(members).unwrap(), rows(1)).unwrap();
+    let agreement = Agreement::bind(checked(SLOPE), &Roster::new(members).unwrap(), rows(1), Terms::default()).unwrap();
     assert_eq!(agreement.signers()[&key(2).identity()], ["analyst", "registry"]);
 }
 
@@ -97,8 +109,49 @@ computation sum
   release s to b as "sum"
 "#;
     let members = (0u8..).zip(["a", "b", "c"]).map(|(i, n)| (n.to_owned(), member(&key(i), 7700 + u16::from(i))));
-    let error = Agreement::bind(checked(source), &Roster::new(members).unwrap(), rows(3)).unwrap_err();
+    let error =
+        Agreement::bind(checked(source), &Roster::new(members).unwrap(), rows(3), Terms::default()).unwrap_err();
     assert_eq!(error.code(), "agreement.not-runnable");
+}
+
+#[test]
+fn it_runs_in_its_time_and_a_whole_number_of_times() {
+    let time = |seconds| Timestamp::from_seconds(seconds);
+    let with = |terms| Agreement::bind(checked(SLOPE), &roster(), rows(442), terms);
+    let window = Terms { not_before: time(1000), not_after: time(2000), ..Terms::default() };
+    let agreement = with(window.clone()).unwrap();
+    assert_eq!(agreement.terms(), &window);
+    let at = |ms| agreement.check_time(ms).map_err(|e| (e.code(), e.to_string()));
+    let early = "the agreement is valid from 1970-01-01T00:16:40Z on; now it is 1970-01-01T00:16:39Z";
+    let late = "the agreement was valid until 1970-01-01T00:33:20Z; now it is 1970-01-01T00:33:21Z";
+    assert_eq!(at(999_999), Err(("agreement.not-yet", early.to_owned())));
+    assert_eq!((at(1_000_000), at(2_000_999)), (Ok(()), Ok(())));
+    assert_eq!(at(2_001_000), Err(("agreement.expired", late.to_owned())));
+    assert_eq!(self::agreement().check_time(u64::MAX), Ok(()));
+
+    let backwards = Terms { not_before: time(2001), ..window };
+    assert_eq!(with(backwards).unwrap_err().code(), "agreement.window");
+    for uses in [0, u64::MAX] {
+        assert_eq!(with(Terms { uses, ..Terms::default() }).unwrap_err().code(), "agreement.uses");
+    }
+}
+
+#[test]
+fn nobody_who_must_prove_claims_can_take_part_yet() {
+    let member = |m: &Member| Member { claims: vec!["tdx".to_owned()], ..m.clone() };
+    let claiming = Roster::new(roster().iter().map(|(n, m)| (n.to_owned(), member(m)))).unwrap();
+    assert_eq!(Roster::parse(&claiming.to_string()).unwrap(), claiming);
+    let error = refused(&claiming, rows(1));
+    assert_eq!(error.code(), "agreement.not-runnable");
+    assert!(error.to_string().contains("clinic must prove claims"), "{error}");
+}
+
+#[test]
+fn datasets_are_listed_with_their_schemas() {
+    let agreement = agreement();
+    let shown: Vec<_> = agreement.datasets().iter().map(|d| (&*d.player, &*d.name, &*d.shape)).collect();
+    assert_eq!(shown, [("clinic", "bmi", &[442, 2][..]), ("registry", "target", &[442])]);
+    assert_eq!(agreement.datasets()[0].keys, BTreeMap::from([("n".to_owned(), "patient".to_owned())]));
 }
 
 /// The text of an agreement, changed by hand.
@@ -113,13 +166,29 @@ fn a_text_changed_by_hand_is_refused() {
     let digest = agreement().computation_digest().to_string();
     let analyst = key(3).identity().to_string();
     let cases = [
-        ("to analyst", "to clinic", "agreement.computation-digest"),
+        ("release b to analyst", "release b to clinic", "agreement.computation-digest"),
         ("n = 442", "n = 0442", "agreement.syntax"),
         ("n = 442", "n = 442 ", "agreement.not-canonical"),
         ("n = 442", "n = 442\nm = 3", "agreement.unknown-dim"),
         ("n = 442", "n = -1", "agreement.syntax"),
-        ("version = 1", "version = 2", "agreement.version"),
-        ("version = 1", "version = 1\nuses = 3", "agreement.syntax"),
+        ("version = 2", "version = 1", "agreement.version"),
+        ("version = 2", "version = 2\nuses = 3", "agreement.syntax"),
+        ("uses = 1", "uses = 0", "agreement.uses"),
+        ("uses = 1\n", "", "agreement.syntax"),
+        ("profile = \"lan\"", "profile = \"man\"", "agreement.syntax"),
+        ("uses = 1", "not_after = 9\nuses = 1", "agreement.syntax"),
+        ("uses = 1", "not_after = \"2026-11-21T12:00:00+00:00\"\nuses = 1", "agreement.syntax"),
+        ("uses = 1", "uses = 1\nnot_after = \"2026-11-21T12:00:00Z\"", "agreement.not-canonical"),
+        ("analyst learns \"slope\"", "nobody learns anything", "agreement.misstated"),
+        ("shape = [442, 2]", "shape = [441, 2]", "agreement.misstated"),
+        ("keys = { n = \"patient\" }", "keys = { n = \"name\" }", "agreement.misstated"),
+        ("[datasets.clinic.bmi]", "[datasets.registry.bmi]", "agreement.misstated"),
+        (
+            "endpoint = \"127.0.0.1:7703\"",
+            "endpoint = \"127.0.0.1:7703\"\nclaims = [\"tdx\"]",
+            "agreement.not-runnable",
+        ),
+        ("endpoint = \"127.0.0.1:7703\"", "endpoint = \"127.0.0.1:7703\"\nclaims = []", "agreement.not-canonical"),
         ("# Who plays whom.", "# Who plays whom?", "agreement.not-canonical"),
         ("players.analyst", "players.unknown", "agreement.unknown-player"),
         ("127.0.0.1:7703", "127.0.0.1:07703", "roster.syntax"),
@@ -194,7 +263,7 @@ proptest! {
         let members = PLAYERS.iter().zip(&seeds).enumerate().map(|(i, (name, seed))| {
             ((*name).to_owned(), member(&net::KeyPair::from_seed(seed), 1000 + i as u16))
         });
-        let agreement = Agreement::bind(checked(SLOPE), &Roster::new(members).unwrap(), rows(n)).unwrap();
+        let agreement = Agreement::bind(checked(SLOPE), &Roster::new(members).unwrap(), rows(n), Terms::default()).unwrap();
         prop_assert_eq!(&Agreement::from_text(agreement.text()).unwrap(), &agreement);
     }
 

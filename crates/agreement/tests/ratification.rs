@@ -2,7 +2,7 @@
 
 mod common;
 
-use agreement::{Agreement, Basis, Ratification, Ratified};
+use agreement::{Agreement, Basis, Ratification, Ratified, Terms};
 use common::{SLOPE, agreement, checked, key, roster, rows};
 use proptest::prelude::*;
 
@@ -42,7 +42,7 @@ fn signatures_of_others_and_over_other_texts_do_not_count() {
     let error = Ratified::verify(agreement.clone(), &[all(&agreement), vec![foreign]].concat()).unwrap_err();
     assert_eq!(error.code(), "ratification.foreign");
 
-    let other = Agreement::bind(checked(SLOPE), &roster(), rows(443)).unwrap();
+    let other = Agreement::bind(checked(SLOPE), &roster(), rows(443), Terms::default()).unwrap();
     let error = Ratified::verify(agreement.clone(), &all(&other)).unwrap_err();
     assert_eq!(error.code(), "ratification.other-agreement");
 

@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use agreement::{Basis, Commitment, Cost, Digest, Opening, Receipt, Seen, SessionId, SignedReceipt};
+use agreement::{Basis, Commitment, Cost, Digest, LogHead, Opening, Receipt, Seen, SessionId, SignedReceipt};
 use common::{PLAYERS, agreement, key};
 use ir::DType;
 use proptest::prelude::*;
@@ -12,17 +12,21 @@ use proptest::prelude::*;
 fn receipt() -> Receipt {
     let opening = Opening::new([5; 32]);
     Receipt {
-        version: 1,
+        version: Receipt::VERSION,
         agreement: agreement().digest(),
         session: SessionId([9; 16]),
+        attempt: 1,
         player: "clinic".into(),
         players: (0u8..).zip(PLAYERS).map(|(i, n)| (n.to_owned(), Seen(key(i).identity()))).collect(),
         ratified: Basis::Signatures,
+        policy: Some("means".into()),
         started_ms: 1_000,
         ended_ms: 2_500,
         cost: Cost { rounds: 42, bytes: 1 << 40 },
         inputs: BTreeMap::from([("bmi".to_owned(), Commitment::new(&opening, "bmi", DType::F64, &[2], &[0; 16]))]),
         outputs: BTreeMap::new(),
+        audit: Some(LogHead { sequence: 17, digest: Digest([7; 32]) }),
+        evidence: BTreeMap::from([("registry".to_owned(), Digest([8; 32]))]),
     }
 }
 
@@ -40,7 +44,7 @@ fn a_signed_receipt_verifies_and_reads_back_from_json() {
 fn only_the_players_own_worker_signs() {
     assert_eq!(receipt().sign(&key(1)).unwrap_err().code(), "receipt.signer");
     assert_eq!(Receipt { player: "stranger".into(), ..receipt() }.sign(&key(0)).unwrap_err().code(), "receipt.signer");
-    assert_eq!(Receipt { version: 2, ..receipt() }.sign(&key(0)).unwrap_err().code(), "receipt.version");
+    assert_eq!(Receipt { version: 1, ..receipt() }.sign(&key(0)).unwrap_err().code(), "receipt.version");
     assert_eq!(Receipt { ended_ms: 999, ..receipt() }.sign(&key(0)).unwrap_err().code(), "receipt.times");
 }
 
@@ -67,9 +71,14 @@ fn a_receipt_speaks_of_one_session_of_one_agreement() {
 fn every_field_is_signed() {
     let json = serde_json::to_value(receipt().sign(&key(0)).unwrap()).unwrap();
     let other = format!("\"{}\"", key(7).identity());
-    let changes: [(&str, &str); 10] = [
+    let changes: [(&str, &str); 15] = [
         ("/receipt/agreement", &format!("\"{}\"", "0".repeat(64))),
         ("/receipt/session", &format!("\"{}\"", "0".repeat(32))),
+        ("/receipt/attempt", "0"),
+        ("/receipt/policy", "null"),
+        ("/receipt/audit/sequence", "16"),
+        ("/receipt/audit/digest", &format!("\"{}\"", "0".repeat(64))),
+        ("/receipt/evidence/registry", &format!("\"{}\"", "0".repeat(64))),
         ("/receipt/player", "\"registry\""),
         ("/receipt/players/analyst", &other),
         ("/receipt/ratified", "\"ratify-all\""),
@@ -91,7 +100,7 @@ fn every_field_is_signed() {
 fn receipts_are_strict() {
     let json = serde_json::to_string(&receipt().sign(&key(0)).unwrap()).unwrap();
     for (from, to) in
-        [("\"version\":1", "\"version\":1,\"more\":1"), ("\"key\":\"", "\"key\":\"A"), ("\"rounds\":42,", "")]
+        [("\"version\":2", "\"version\":2,\"more\":1"), ("\"key\":\"", "\"key\":\"A"), ("\"rounds\":42,", "")]
     {
         assert!(json.contains(from));
         assert!(serde_json::from_str::<SignedReceipt>(&json.replace(from, to)).is_err(), "{from}");

@@ -182,17 +182,21 @@ fn receipts(
     let mut signed = Vec::new();
     for (player, outcome) in outcomes {
         let receipt = Receipt {
-            version: 1,
+            version: Receipt::VERSION,
             agreement: ratified.agreement().digest(),
             session,
+            attempt: 0,
             player: c.player(*player).name.clone(),
             players: players.clone(),
             ratified: ratified.basis(),
+            policy: None,
             started_ms,
             ended_ms,
             cost: agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes },
             inputs: inputs.remove(player).unwrap_or_default(),
             outputs: session::published(&session::commitments(&outcome.outputs, random)?),
+            audit: None,
+            evidence: BTreeMap::new(),
         };
         signed.push(receipt.sign(&keys[player]).map_err(|e| Error::System { what: e.to_string() })?);
     }

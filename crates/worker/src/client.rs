@@ -5,7 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use agreement::{Agreement, Roster, SessionId, SignedReceipt};
+use agreement::{Agreement, Roster, SessionId, SignedReceipt, Terms};
 use hyper_util::rt::TokioIo;
 use net::{Alpn, Credentials, Dialer, Identity, KeyPair, Player};
 use privity::{Cost, Plain, Program, Report};
@@ -42,7 +42,7 @@ pub fn run_on_workers(
     runtime.block_on(async {
         let client = Client::connect(program, &roster, key).await?;
         let dims = client.dims(program, dims).await?;
-        let agreement = Agreement::bind(program.checked().clone(), &roster, dims)?;
+        let agreement = Agreement::bind(program.checked().clone(), &roster, dims, Terms::default())?;
         client.run(&agreement, observer).await
     })
 }

@@ -107,17 +107,21 @@ impl Office {
         let cost = agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes };
         let agreement = job.ratified.agreement();
         let receipt = Receipt {
-            version: 1,
+            version: Receipt::VERSION,
             agreement: agreement.digest(),
             session: job.session,
+            attempt: 0,
             player: self.name(job).to_owned(),
             players: agreement.roster().iter().map(|(name, m)| (name.to_owned(), Seen(m.identity))).collect(),
             ratified: job.ratified.basis(),
+            policy: None,
             started_ms,
             ended_ms: now_ms().max(started_ms),
             cost,
             inputs: session::published(&inputs),
             outputs: session::published(&session::commitments(&outcome.outputs, random)?),
+            audit: None,
+            evidence: BTreeMap::new(),
         };
         let receipt = receipt.sign(&self.config.key)?;
         let outputs = outcome.outputs.iter().filter(|_| may_read);

@@ -4,7 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 use std::sync::Mutex;
 
-use agreement::{Agreement, Member, Roster};
+use agreement::{Agreement, Member, Roster, Terms};
 use net::{Credentials, Dialer, KeyPair, Switchboard};
 
 use crate::config::Config;
@@ -26,7 +26,7 @@ fn key(player: &str) -> KeyPair {
 fn roster(of: &[(&str, &str)]) -> Roster {
     let member = |(i, (name, keyed)): (usize, &(&str, &str))| {
         let endpoint = Some(format!("127.0.0.1:{}", 7000 + i).parse().unwrap());
-        ((*name).to_owned(), Member { identity: key(keyed).identity(), endpoint })
+        ((*name).to_owned(), Member { identity: key(keyed).identity(), endpoint, claims: Vec::new() })
     };
     Roster::new(of.iter().enumerate().map(member)).unwrap()
 }
@@ -55,7 +55,7 @@ fn office(ratify_all: bool) -> Office {
 
 fn agreement(program: &str, roster: &Roster) -> Agreement {
     let checked = check::check(ir::text::parse(program).unwrap()).unwrap();
-    Agreement::bind(checked, roster, [("n".to_owned(), 3)].into()).unwrap()
+    Agreement::bind(checked, roster, [("n".to_owned(), 3)].into(), Terms::default()).unwrap()
 }
 
 fn refusal(office: &Office, text: &str, session: &[u8]) -> String {

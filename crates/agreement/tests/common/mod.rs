@@ -3,7 +3,7 @@
 
 use std::collections::BTreeMap;
 
-use agreement::{Agreement, Member, Roster};
+use agreement::{Agreement, Member, Roster, Terms};
 use check::Checked;
 use net::KeyPair;
 
@@ -32,7 +32,11 @@ pub(crate) fn key(i: u8) -> KeyPair {
 }
 
 pub(crate) fn member(key: &KeyPair, port: u16) -> Member {
-    Member { identity: key.identity(), endpoint: Some(format!("127.0.0.1:{port}").parse().unwrap()) }
+    Member {
+        identity: key.identity(),
+        endpoint: Some(format!("127.0.0.1:{port}").parse().unwrap()),
+        claims: Vec::new(),
+    }
 }
 
 pub(crate) fn roster() -> Roster {
@@ -45,5 +49,5 @@ pub(crate) fn rows(n: u64) -> BTreeMap<String, u64> {
 }
 
 pub(crate) fn agreement() -> Agreement {
-    Agreement::bind(checked(SLOPE), &roster(), rows(442)).unwrap()
+    Agreement::bind(checked(SLOPE), &roster(), rows(442), Terms::default()).unwrap()
 }
