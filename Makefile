@@ -49,7 +49,7 @@ fuzz:
 		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 bench:
-	$(CARGO) bench --package privity-algebra
+	$(CARGO) bench --package privity-algebra --package privity-schemes --package privity-bench
 
 clean:
 	$(CARGO) clean

@@ -29,6 +29,8 @@ pub(crate) enum Command {
     Explain(Explain),
     /// Run a program: with all players in this process, or on the workers of a roster.
     Run(Run),
+    /// Measure what tasks cost three players in this process.
+    Bench(Bench),
     /// Make a key pair, the long-term identity of a worker or of a person.
     Keygen(Keygen),
     /// Run a worker: one party's side of computations, until it is stopped.
@@ -50,6 +52,7 @@ impl Args {
             Command::Disclose(a) => a.program.json,
             Command::Explain(a) => a.program.json,
             Command::Run(a) => a.program.json,
+            Command::Bench(a) => a.json,
             Command::Keygen(a) => a.json,
             Command::Worker(_) | Command::Relay(_) => false,
             Command::Version { json } => *json,
@@ -124,6 +127,36 @@ pub(crate) struct Run {
     pub(crate) disclose: bool,
     #[command(flatten)]
     pub(crate) dims: Dims,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Bench {
+    /// The tasks; all if none is named.
+    #[arg(value_name = "TASK")]
+    pub(crate) tasks: Vec<String>,
+    /// What the players' messages travel over.
+    #[arg(long, value_enum, default_value = "memory")]
+    pub(crate) link: Links,
+    /// Repetitions, of which medians are shown.
+    #[arg(long, default_value = "3", value_parser = clap::value_parser!(u32).range(1..=1000))]
+    pub(crate) repetitions: u32,
+    /// Show the tasks, and measure nothing.
+    #[arg(long)]
+    pub(crate) list: bool,
+    /// Print one JSON array.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// What messages travel over.
+#[derive(Clone, Copy, clap::ValueEnum)]
+pub(crate) enum Links {
+    /// Memory.
+    Memory,
+    /// TLS 1.3 on the loopback.
+    Tls,
+    /// 40 ms for a round trip, 320 Mbit/s.
+    Wan,
 }
 
 #[derive(ClapArgs)]

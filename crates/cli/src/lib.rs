@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 mod args;
+mod bench;
 mod explain;
 mod keygen;
 mod present;
@@ -61,6 +62,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Disclose(a) => static_checks::disclose(&a),
         Command::Explain(a) => explain::explain(&a),
         Command::Run(a) => run::run(&a),
+        Command::Bench(a) => bench::bench(&a),
         Command::Keygen(a) => keygen::keygen(&a),
         Command::Worker(a) => serve::worker(&a),
         Command::Relay(a) => relay::relay(&a),

@@ -10,6 +10,7 @@ use tokio::time::timeout;
 
 use crate::frame::{Frame, FrameError};
 
+pub mod distant;
 pub mod memory;
 pub mod resume;
 pub mod sim;

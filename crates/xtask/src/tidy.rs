@@ -11,7 +11,7 @@ const ROWS: &[&[&str]] = &[
     &["agreement", "schemes", "data"],
     &["session", "secagg"],
     &["privity"],
-    &["worker"],
+    &["worker", "bench"],
     &["cli"],
     &["python"],
 ];

@@ -1,0 +1,148 @@
+//! The tasks, with their goals.
+
+/// One task: a program, the lengths of its dimensions, and how often to repeat it.
+#[derive(Debug)]
+pub struct Task {
+    /// What it is called on the command line.
+    pub name: &'static str,
+    /// What it does.
+    pub what: &'static str,
+    /// Its program: it does the task once, then again in `repeat 1`.
+    pub program: &'static str,
+    /// The lengths of named dimensions.
+    pub dims: &'static [(&'static str, u64)],
+    /// Iterations that are measured.
+    pub iterations: u32,
+    /// Inputs are uniform in this range.
+    pub inputs: (f64, f64),
+    /// What it should cost at most, over links in memory.
+    pub goal: Goal,
+}
+
+/// Upper bounds; `None` where none was set.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Goal {
+    /// CPU seconds of all players.
+    pub cpu: Option<f64>,
+    /// Wall-clock seconds.
+    pub wall: Option<f64>,
+    /// Bytes that any one player sends.
+    pub bytes: Option<u64>,
+    /// Rounds.
+    pub rounds: Option<u32>,
+    /// Peak memory of all players, in bytes.
+    pub memory: Option<u64>,
+}
+
+const fn goal(cpu: f64, bytes: u64) -> Goal {
+    Goal { cpu: Some(cpu), bytes: Some(bytes), wall: None, rounds: None, memory: None }
+}
+
+const SYMMETRIC: (f64, f64) = (-1.0, 1.0);
+
+/// All tasks, in the order of the table.
+pub const TASKS: &[Task] = &[
+    Task {
+        name: "product",
+        what: "matrix product 1000x1000 by 1000x1000",
+        program: include_str!("../programs/product.pv"),
+        dims: &[("n", 1000)],
+        iterations: 2,
+        inputs: (-0.04, 0.04),
+        goal: Goal { memory: Some(200_000_000), ..goal(1.3, 16_000_000) },
+    },
+    Task {
+        name: "elementwise",
+        what: "elementwise product, 1 M",
+        program: include_str!("../programs/elementwise.pv"),
+        dims: &[("n", 1_000_000)],
+        iterations: 8,
+        inputs: SYMMETRIC,
+        goal: goal(0.08, 16_000_000),
+    },
+    Task {
+        name: "less",
+        what: "less-than, 1 M",
+        program: include_str!("../programs/less.pv"),
+        dims: &[("n", 1_000_000)],
+        iterations: 4,
+        inputs: SYMMETRIC,
+        goal: Goal { rounds: Some(8), ..goal(0.35, 30_000_000) },
+    },
+    Task {
+        name: "relu",
+        what: "ReLU, 1 M",
+        program: include_str!("../programs/relu.pv"),
+        dims: &[("n", 1_000_000)],
+        iterations: 4,
+        inputs: SYMMETRIC,
+        goal: Goal { rounds: Some(11), ..goal(0.45, 36_000_000) },
+    },
+    Task {
+        name: "sigmoid",
+        what: "sigmoid, 100 k",
+        program: include_str!("../programs/sigmoid.pv"),
+        dims: &[("n", 100_000)],
+        iterations: 1,
+        inputs: (-8.0, 8.0),
+        goal: Goal { rounds: Some(73), ..goal(0.2, 10_000_000) },
+    },
+    Task {
+        name: "mlp-1",
+        what: "MLP 784-128-128-10, batch 1",
+        program: include_str!("../programs/mlp.pv"),
+        dims: &[("n", 1)],
+        iterations: 40,
+        inputs: (-0.1, 0.1),
+        goal: Goal { wall: Some(0.005), rounds: Some(31), ..goal(0.010, 20_000) },
+    },
+    Task {
+        name: "mlp-128",
+        what: "MLP 784-128-128-10, batch 128",
+        program: include_str!("../programs/mlp.pv"),
+        dims: &[("n", 128)],
+        iterations: 8,
+        inputs: (-0.1, 0.1),
+        goal: Goal { rounds: Some(31), ..goal(0.15, 2_500_000) },
+    },
+    Task {
+        name: "sgd",
+        what: "one SGD step of that MLP, batch 128",
+        program: include_str!("../programs/sgd.pv"),
+        dims: &[("n", 128)],
+        iterations: 8,
+        inputs: (-0.1, 0.1),
+        goal: goal(0.3, 7_000_000),
+    },
+    Task {
+        name: "logistic-456",
+        what: "logistic regression 456x30, batch 32, 10 epochs",
+        program: include_str!("../programs/logistic_32.pv"),
+        dims: &[("n", 456), ("d", 30)],
+        iterations: 1,
+        inputs: SYMMETRIC,
+        goal: goal(0.4, 900_000),
+    },
+    Task {
+        name: "logistic-10000",
+        what: "logistic regression 10,000x100, batch 128, 10 epochs",
+        program: include_str!("../programs/logistic_128.pv"),
+        dims: &[("n", 10_000), ("d", 100)],
+        iterations: 1,
+        inputs: SYMMETRIC,
+        goal: goal(2.0, 20_000_000),
+    },
+];
+
+/// The task of a name.
+#[must_use]
+pub fn task(name: &str) -> Option<&'static Task> {
+    TASKS.iter().find(|t| t.name == name)
+}
+
+impl Task {
+    /// Its program with so many iterations of the loop.
+    pub(crate) fn with_iterations(&self, count: u32) -> String {
+        self.program.replace("= repeat 1 with", &format!("= repeat {count} with"))
+    }
+}
