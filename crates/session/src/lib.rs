@@ -20,8 +20,10 @@ mod plan;
 mod reference;
 mod rehearse;
 mod run;
+pub mod settle;
 mod slots;
 mod stage;
+mod vault;
 
 pub use commit::{Commitments, commitments, published};
 pub use error::{KernelError, SessionError};
@@ -33,3 +35,4 @@ pub use reference::evaluate;
 pub use rehearse::{Prediction, rehearse};
 pub use run::{Cost, Outcome, Start, Stop, run, unstopped};
 pub use stage::Entropy;
+pub use vault::{Attempt, MemoryVault, Note, Secret, StoredLabel, StoredMeta, StoredValue, Subject, Vault, VaultError};

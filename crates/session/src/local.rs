@@ -14,20 +14,32 @@ use crate::events::Observer;
 use crate::matching::KeyColumns;
 use crate::run::{Outcome, Start, run, unstopped};
 use crate::stage::Entropy;
+use crate::vault::{MemoryVault, Vault};
 
 /// One player's data.
-#[derive(Default)]
 pub struct PlayerData {
     /// Its inputs by name.
     pub inputs: BTreeMap<String, Plain>,
     /// The key columns of its inputs along matched dimensions.
     pub keys: KeyColumns,
+    /// Its saved values. What a [`MemoryVault`] holds dies with it: share one among runs to load what others saved.
+    pub vault: Arc<dyn Vault>,
+}
+
+impl Default for PlayerData {
+    fn default() -> PlayerData {
+        PlayerData { inputs: BTreeMap::new(), keys: KeyColumns::new(), vault: Arc::new(MemoryVault::default()) }
+    }
 }
 
 impl From<data::Inputs> for PlayerData {
     fn from(mut inputs: data::Inputs) -> PlayerData {
         let plain = |(name, loaded): (&String, &mut data::Loaded)| (name.clone(), clear(&mut loaded.values));
-        PlayerData { inputs: inputs.values.iter_mut().map(plain).collect(), keys: std::mem::take(&mut inputs.keys) }
+        PlayerData {
+            inputs: inputs.values.iter_mut().map(plain).collect(),
+            keys: std::mem::take(&mut inputs.keys),
+            ..PlayerData::default()
+        }
     }
 }
 
@@ -68,10 +80,12 @@ pub async fn run_local(
             ratified: ratified.clone(),
             player,
             session,
+            attempt: 0,
             entropy: entropy(),
             links: links.remove(&player).unwrap_or_default(),
             inputs: data.inputs,
             keys: data.keys,
+            vault: data.vault,
             options: Options::in_process(),
             observer: Arc::clone(observer),
             stop: unstopped(),

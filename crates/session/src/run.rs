@@ -16,6 +16,7 @@ use crate::exec::Run;
 use crate::matching::{self, KeyColumns};
 use crate::plan::Plan;
 use crate::stage::{Entropy, Stage};
+use crate::vault::Vault;
 use agreement::{Ratified, SessionId};
 use schemes::keys::Binding;
 
@@ -27,7 +28,9 @@ pub struct Start {
     pub player: PlayerId,
     /// The session's id: 16 fresh bytes, the same for all players.
     pub session: SessionId,
-    /// Its own fresh randomness.
+    /// 0 at first; one more for each time that the session is resumed. The same for all players.
+    pub attempt: u32,
+    /// Its own fresh randomness, for this attempt alone.
     pub entropy: Entropy,
     /// Links to all other players, greeted.
     pub links: Vec<(PlayerId, Link)>,
@@ -35,6 +38,8 @@ pub struct Start {
     pub inputs: BTreeMap<String, Plain>,
     /// The key columns of its inputs along matched dimensions.
     pub keys: KeyColumns,
+    /// Its saved values, and its notes of earlier attempts.
+    pub vault: Arc<dyn Vault>,
     /// Limits and times of the exchange.
     pub options: Options,
     /// Where progress goes.
@@ -87,7 +92,7 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     let names: Vec<&str> = c.players.iter().map(|p| p.name.as_str()).collect();
     let links = start.links.into_iter().map(|(p, link)| (net::PlayerId(p.0), link)).collect();
     let me = start.player;
-    let binding = binding(&start.ratified, start.session);
+    let binding = binding(&start.ratified, start.session, start.attempt);
     let exchange = Exchange::new(net::PlayerId(me.0), &names, links, start.options)?;
     let progress = Progress::new(c.player(me).name.clone(), start.observer);
 
@@ -138,10 +143,10 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
 }
 
 /// What the session's keys are bound to.
-fn binding(ratified: &Ratified, session: SessionId) -> Binding {
+fn binding(ratified: &Ratified, session: SessionId, attempt: u32) -> Binding {
     let mut id = [0; 32];
     id[..16].copy_from_slice(&session.0);
-    Binding { agreement: ratified.agreement().digest().0, session: id, attempt: 0 }
+    Binding { agreement: ratified.agreement().digest().0, session: id, attempt }
 }
 
 /// The player that an error of ours names, if another.

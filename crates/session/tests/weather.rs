@@ -1,6 +1,7 @@
 //! Whole sessions over a simulated network, in virtual time: every run is a function of its seed.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 use std::time::Duration;
 
 use agreement::{Agreement, Ratified, SessionId};
@@ -10,7 +11,7 @@ use net::link::resume::{self, ResumeOptions};
 use net::link::sim::{Sim, Weather};
 use net::{Link, Options};
 use schemes::Plain;
-use session::{Entropy, Outcome, SessionError, Start, Stop, unobserved, unstopped};
+use session::{Entropy, MemoryVault, Outcome, SessionError, Start, Stop, unobserved, unstopped};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -67,10 +68,12 @@ async fn run_until(
             ratified: ratified.clone(),
             player: PlayerId(i as u16),
             session: SessionId([seed as u8; 16]),
+            attempt: 0,
             entropy: Entropy::new([i as u8 + 1; 32]),
             links,
             inputs: values.iter().map(|(name, v)| ((*name).to_owned(), plain(v))).collect(),
             keys: BTreeMap::new(),
+            vault: Arc::new(MemoryVault::default()),
             options: Options::default(),
             observer: unobserved(),
             stop: stop(i),
