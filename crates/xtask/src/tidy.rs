@@ -8,7 +8,7 @@ const ROWS: &[&[&str]] = &[
     &["algebra", "net"],
     &["ir", "attest"],
     &["check"],
-    &["agreement", "schemes", "data"],
+    &["agreement", "schemes", "data", "store", "audit"],
     &["session", "secagg"],
     &["privity"],
     &["worker", "bench"],
