@@ -98,13 +98,24 @@ class Result:
 
 
 class Local:
-    """All players in this process, each with its own shares and keys, over links in memory."""
+    """All players in this process, each with its own shares and keys, over links in memory.
+
+    What a computation saves, later ones in the same cluster can load. It dies with the cluster.
+    """
+
+    def __init__(self) -> None:
+        self._vaults = _privity.Vaults()
 
     def __enter__(self) -> Local:
         return self
 
     def __exit__(self, *_: object) -> None:
         return None
+
+    @property
+    def stored(self) -> dict[str, dict[str, str]]:
+        """For each player what it has stored: names, and what each is, in words."""
+        return self._vaults.stored()
 
     def run(
         self,
@@ -135,7 +146,9 @@ class Local:
         texts = {name: keys_of(column, name, computation.inputs[name]) for name, column in columns.items()}
         with Progress.of(progress, computation.name) as watch:
             lengths = dict(dims or {})
-            report = _privity.run_local(computation._native, ready, texts, lengths, compare, watch.callback)
+            report = _privity.run_local(
+                computation._native, ready, texts, lengths, compare, self._vaults, watch.callback
+            )
         return Result(report)
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
-from typing import Iterable, Union
+from typing import Iterable, Union, overload
 
 from . import _trace
 
@@ -23,8 +23,12 @@ class DType:
     def __getitem__(self, shape: Dim | tuple[Dim, ...]) -> TensorType:
         return TensorType(self, shape if isinstance(shape, tuple) else (shape,))
 
-    def __matmul__(self, player: Player | Labelled) -> InputType:
-        return TensorType(self, ()) @ player
+    @overload
+    def __matmul__(self, place: Player | Labelled) -> InputType: ...
+    @overload
+    def __matmul__(self, place: Placement) -> StoredType: ...
+    def __matmul__(self, place: Player | Labelled | Placement) -> InputType | StoredType:
+        return TensorType(self, ()) @ place
 
     def __str__(self) -> str:
         return self.name
@@ -32,17 +36,24 @@ class DType:
 
 @dataclass(frozen=True)
 class TensorType:
-    """An element type and a shape. ``type @ player`` declares an input at that player."""
+    """An element type and a shape. ``type @ player`` declares an input at that player, ``type @ placement`` what is
+    loaded there."""
 
     dtype: DType
     shape: tuple[Dim, ...]
 
-    def __matmul__(self, player: Player | Labelled) -> InputType:
-        if isinstance(player, Labelled):
-            return InputType(self, player.player, player.owners)
-        if isinstance(player, Player):
-            return InputType(self, player, ((player, ()),))
-        raise TypeError(f"an input starts at a player, not at {player!r}")
+    @overload
+    def __matmul__(self, place: Player | Labelled) -> InputType: ...
+    @overload
+    def __matmul__(self, place: Placement) -> StoredType: ...
+    def __matmul__(self, place: Player | Labelled | Placement) -> InputType | StoredType:
+        if isinstance(place, Labelled):
+            return InputType(self, place.player, place.owners)
+        if isinstance(place, Player):
+            return InputType(self, place, ((place, ()),))
+        if isinstance(place, Placement):
+            return StoredType(self, place)
+        raise TypeError(f"a value is at a player or placement, not at {place!r}")
 
     def __str__(self) -> str:
         dims = ", ".join(str(d) for d in self.shape)
@@ -60,6 +71,14 @@ class InputType:
     def players(self) -> list[Player]:
         """All players that it names."""
         return [self.player, *(p for owner, readers in self.owners for p in (owner, *readers))]
+
+
+@dataclass(frozen=True)
+class StoredType:
+    """The declaration of a value that is loaded on a placement; :func:`privity.load` says whose it is."""
+
+    type: TensorType
+    place: Placement
 
 
 bool_ = DType("bool")
@@ -173,6 +192,6 @@ def enclave(machine: Player, *, name: str | None = None) -> Placement:
 
 
 __all__ = [
-    "DType", "InputType", "Placement", "Player", "TensorType", "bool_", "enclave", "f32", "f64", "fixed", "i64", "player",
-    "players", "replicated", "u64",
+    "DType", "InputType", "Placement", "Player", "StoredType", "TensorType", "bool_", "enclave", "f32", "f64", "fixed",
+    "i64", "player", "players", "replicated", "u64",
 ]

@@ -50,8 +50,14 @@ pub fn if_corrupt(checked: &Checked, players: &[PlayerId]) -> Coalition {
     members.dedup();
     let names = disclosure::names(c, &members);
     let given = |mine: bool| {
-        let all = checked.disclosure().owners.iter().flat_map(|o| o.gives.iter().filter(|g| g.at == o.player));
-        all.filter(|g| names.contains(&g.at) == mine).cloned().collect::<Vec<Given>>()
+        // What several own is listed under each of them.
+        let mut all: Vec<Given> = Vec::new();
+        for g in checked.disclosure().owners.iter().flat_map(|o| &o.gives) {
+            if names.contains(&g.at) == mine && !all.contains(g) {
+                all.push(g.clone());
+            }
+        }
+        all
     };
     let (own, others) = (given(true), given(false));
     let reaches = |e: &&Event| e.delivered && e.learners.iter().any(|l| names.contains(l));
@@ -83,9 +89,15 @@ fn exposed(checked: &Checked, id: PlacementId, members: &[String], others: &[Giv
     let inputs = disclosure::inputs(c);
     let mut found = Exposed { form: disclosure::form(c, id), inputs: Vec::new(), values: Vec::new() };
     sites::visit(c, &checked.facts, &mut |site| {
+        if let (Op::Load, [loaded]) = (site.instr.op, &site.instr.results[..])
+            && site.instr.placement == id
+        {
+            let name = site.graph.value(*loaded).name.as_ref();
+            found.inputs.extend(others.iter().filter(|g| Some(&g.name) == name).cloned());
+        }
         let (Op::Move, [arg]) = (site.instr.op, &site.instr.args[..]) else { return };
         let (from, fact) = (site.graph.value(*arg), site.fact(*arg));
-        let known = fact.inputs.iter().all(|i| members.contains(&c.player(inputs[i].host).name));
+        let known = fact.inputs.iter().all(|i| members.contains(&c.placement(inputs[i].at).name));
         if site.instr.placement != id || from.placement == id || known {
             return;
         }

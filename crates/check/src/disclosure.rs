@@ -21,6 +21,9 @@ pub struct Disclosure {
     pub owners: Vec<Owner>,
     /// Everything that somebody learns, in the order of the main program, then of functions.
     pub events: Vec<Event>,
+    /// What is kept when the computation has ended, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub stored: Vec<Stored>,
     /// Comparisons of key columns.
     pub matched: Vec<Matched>,
     /// The named lengths; everyone learns them.
@@ -36,7 +39,7 @@ pub struct Owner {
     pub gives: Vec<Given>,
 }
 
-/// An input.
+/// An input, or a loaded value.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Given {
     /// Its name.
@@ -46,8 +49,11 @@ pub struct Given {
     pub ty: String,
     /// Its type in words, as `n × f64`.
     pub size: String,
-    /// The player that has it.
+    /// The player that has it, or the placement on which it is stored.
     pub at: String,
+    /// For a loaded value, the name that it is stored under.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub stored: Option<String>,
     /// For each owner the readers that it allows, itself included; empty if it is public.
     pub label: BTreeMap<String, Vec<String>>,
     /// Where it, or what is computed from it, goes without having been released.
@@ -111,6 +117,28 @@ pub struct Event {
     pub line: Option<u32>,
 }
 
+/// A value that is kept for later computations.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Stored {
+    /// The name that it is stored under.
+    pub name: String,
+    /// Its type.
+    #[serde(rename = "type")]
+    pub ty: String,
+    /// How much that is, as `10 numbers`.
+    pub amount: String,
+    /// Where and how it is kept.
+    pub form: Form,
+    /// For each owner the readers that it allows, itself included; empty if it is public.
+    pub label: BTreeMap<String, Vec<String>>,
+    /// Those whom every owner allows to read it.
+    pub readers: Vec<String>,
+    /// The inputs that it is computed from.
+    pub from: Vec<String>,
+    /// The line of the program, if known.
+    pub line: Option<u32>,
+}
+
 /// A comparison of key columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matched {
@@ -130,28 +158,42 @@ pub(crate) fn of(c: &Computation, facts: &[Facts]) -> Disclosure {
         computation: c.name.clone(),
         owners: tracer.owners(),
         events: tracer.events.iter().map(|(_, e)| e.clone()).collect(),
+        stored: tracer.stored,
         matched: matched(c),
         dims: c.dims().into_keys().collect(),
     }
 }
 
-/// An input as the tracer sees it.
+/// An input or a loaded value as the tracer sees it.
 pub(crate) struct Input<'a> {
     pub(crate) name: &'a str,
     pub(crate) id: ValueId,
-    pub(crate) host: PlayerId,
+    pub(crate) at: PlacementId,
+    stored: Option<&'a str>,
     label: Label,
 }
 
-/// The inputs, in the order of the program, which is how facts number them.
+impl Input<'_> {
+    /// Whether it is listed under a player: its own, what it has, and what nobody owns under the first who holds it.
+    fn concerns(&self, c: &Computation, player: PlayerId) -> bool {
+        let holds = c.placement(self.at).players.first() == Some(&player);
+        let plain = !c.placement(self.at).is_protected();
+        self.label.owners().contains(&player) || holds && (plain || self.label.is_public())
+    }
+}
+
+/// The inputs and loaded values, in the order of the program, which is how facts number them.
 pub(crate) fn inputs(c: &Computation) -> Vec<Input<'_>> {
-    let input = |(instr, id): (&'_ ir::Instr, ValueId)| Input {
-        name: c.graph.value(id).name.as_deref().unwrap_or_default(),
-        id,
-        host: c.placement(instr.placement).players[0],
-        label: Label::of(instr.attrs.label("label").unwrap_or(&[])),
-    };
-    c.inputs().map(input).collect()
+    fn input<'a>(c: &'a Computation, instr: &'a ir::Instr, id: ValueId) -> Input<'a> {
+        Input {
+            name: c.graph.value(id).name.as_deref().unwrap_or_default(),
+            id,
+            at: instr.placement,
+            stored: instr.attrs.str("name").filter(|_| instr.op == Op::Load),
+            label: Label::of(instr.attrs.label("label").unwrap_or(&[])),
+        }
+    }
+    c.sources().map(|(instr, id)| input(c, instr, id)).collect()
 }
 
 pub(crate) fn names(c: &Computation, players: &[PlayerId]) -> Vec<String> {
@@ -165,20 +207,23 @@ struct Tracer<'a> {
     forms: Vec<BTreeSet<PlacementId>>,
     /// Events, each with the release that it delivers, if any.
     events: Vec<(Option<ValueId>, Event)>,
+    stored: Vec<Stored>,
 }
 
 impl<'a> Tracer<'a> {
     fn new(c: &'a Computation) -> Tracer<'a> {
         let inputs = inputs(c);
-        let forms = vec![BTreeSet::new(); inputs.len()];
-        Tracer { c, inputs, forms, events: Vec::new() }
+        // A value that is loaded as shares is there as shares, whether or not it goes anywhere.
+        let kept = |i: &Input<'_>| Some(i.at).filter(|at| c.placement(*at).is_protected());
+        let forms = inputs.iter().map(|i| kept(i).into_iter().collect()).collect();
+        Tracer { c, inputs, forms, events: Vec::new(), stored: Vec::new() }
     }
 
     fn site(&mut self, site: &Site<'_>) {
         for result in &site.instr.results {
             let placement = site.graph.value(*result).placement;
             for i in site.fact(*result).unreleased.iter() {
-                if self.c.host(self.inputs[i].host) != placement {
+                if self.inputs[i].at != placement {
                     self.forms[i].insert(placement);
                 }
             }
@@ -186,6 +231,7 @@ impl<'a> Tracer<'a> {
         match site.instr.op {
             Op::Output => self.delivery(site, site.instr.attrs.players("to").unwrap_or(&[])),
             Op::Release => self.release(site),
+            Op::Save => self.save(site),
             Op::Move => {
                 let from = site.graph.value(site.instr.args[0]).placement;
                 let to = reader(self.c.placement(site.instr.placement));
@@ -226,6 +272,21 @@ impl<'a> Tracer<'a> {
         self.events.push((Some(value), event));
     }
 
+    fn save(&mut self, site: &Site<'_>) {
+        let value = site.instr.args[0];
+        let (ty, fact) = (&site.graph.value(value).ty, site.fact(value));
+        self.stored.push(Stored {
+            name: site.instr.attrs.str("name").unwrap_or_default().to_owned(),
+            ty: ty.to_string(),
+            amount: amount(ty),
+            form: form(self.c, site.instr.placement),
+            label: label_names(self.c, &fact.label),
+            readers: names(self.c, &fact.label.readers(self.c.players.len())),
+            from: fact.inputs.iter().map(|i| self.inputs[i].name.to_owned()).collect(),
+            line: Some(site.instr.span.line).filter(|l| *l > 0),
+        });
+    }
+
     /// Takes those out of a release's own event to whom `delivery` brings it.
     fn absorb(&mut self, value: ValueId, delivery: &Event) {
         if let Some((_, event)) = self.events.iter_mut().find(|(id, _)| *id == Some(value)) {
@@ -237,10 +298,7 @@ impl<'a> Tracer<'a> {
     fn owners(&self) -> Vec<Owner> {
         let players = (0..self.c.players.len() as u16).map(PlayerId);
         let gives = |player: PlayerId| {
-            let mine = |(i, input): (usize, &Input<'a>)| {
-                let concerned = input.host == player || input.label.owners().contains(&player);
-                concerned.then(|| self.given(i, input))
-            };
+            let mine = |(i, input): (usize, &Input<'a>)| input.concerns(self.c, player).then(|| self.given(i, input));
             let gives: Vec<Given> = self.inputs.iter().enumerate().filter_map(mine).collect();
             (!gives.is_empty()).then(|| Owner { player: self.c.player(player).name.clone(), gives })
         };
@@ -249,15 +307,13 @@ impl<'a> Tracer<'a> {
 
     fn given(&self, i: usize, input: &Input<'a>) -> Given {
         let ty = &self.c.graph.value(input.id).ty;
-        let readers = |(owner, readers): (PlayerId, &crate::PlayerSet)| {
-            (self.c.player(owner).name.clone(), names(self.c, &readers.iter().collect::<Vec<_>>()))
-        };
         Given {
             name: input.name.to_owned(),
             ty: ty.to_string(),
             size: size(ty),
-            at: self.c.player(input.host).name.clone(),
-            label: input.label.policies().map(readers).collect(),
+            at: self.c.placement(input.at).name.clone(),
+            stored: input.stored.map(str::to_owned),
+            label: label_names(self.c, &input.label),
             forms: self.forms[i].iter().map(|p| form(self.c, *p)).collect(),
             dims: ty
                 .shape
@@ -269,6 +325,14 @@ impl<'a> Tracer<'a> {
                 .collect(),
         }
     }
+}
+
+/// Each owner with the readers that it allows, by name.
+fn label_names(c: &Computation, label: &Label) -> BTreeMap<String, Vec<String>> {
+    let readers = |(owner, readers): (PlayerId, &crate::PlayerSet)| {
+        (c.player(owner).name.clone(), names(c, &readers.iter().collect::<Vec<_>>()))
+    };
+    label.policies().map(readers).collect()
 }
 
 /// Somebody learns a value at a site, as its label allows.
@@ -326,9 +390,8 @@ fn amount(ty: &Type) -> String {
 /// Who compares which key columns: all who have an input along the dimension.
 fn matched(c: &Computation) -> Vec<Matched> {
     let along = |name: &str| {
-        let hosts =
-            inputs(c).into_iter().filter(|i| c.graph.value(i.id).ty.shape.iter().any(|d| d.as_name() == Some(name)));
-        hosts.map(|i| i.host).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
+        let along = c.inputs().filter(|(_, id)| c.graph.value(*id).ty.shape.iter().any(|d| d.as_name() == Some(name)));
+        along.map(|(i, _)| c.placement(i.placement).players[0]).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
     };
     let one =
         |m: &ir::MatchedDim| Matched { dim: m.name.clone(), key: m.key.clone(), players: names(c, &along(&m.name)) };

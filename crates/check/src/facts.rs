@@ -40,7 +40,11 @@ pub fn releases(checked: &Checked) -> Vec<Release> {
         let count = |i: usize| {
             let mut counts = Counts::new();
             let reached = |instr: &&&Instr| instr.results.iter().any(|r| checked.fact(*r).inputs.contains(i));
-            before.iter().filter(|i| i.op != Op::Input).filter(reached).for_each(|i| add(&functions, i, &mut counts));
+            before
+                .iter()
+                .filter(|i| !matches!(i.op, Op::Input | Op::Load))
+                .filter(reached)
+                .for_each(|i| add(&functions, i, &mut counts));
             counts
         };
         let operators = fact.inputs.iter().map(|i| (inputs[i].name.to_owned(), count(i))).collect();

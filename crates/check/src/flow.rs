@@ -57,7 +57,7 @@ impl Sources {
     }
 }
 
-/// What is known of a value. Inputs are numbered in the order of the program.
+/// What is known of a value. Inputs, among which loaded values count, are numbered in the order of the program.
 #[derive(Clone, Debug, PartialEq, Eq, Default)]
 pub struct Fact {
     /// Its label.
@@ -181,7 +181,7 @@ impl<'a> Sweep<'a, '_> {
             match instr.op {
                 Op::Repeat | Op::Fold => self.looped(instr),
                 Op::Call => self.call(instr),
-                Op::Output => {}
+                Op::Output | Op::Save => {}
                 _ => {
                     let fact = self.transfer(instr);
                     self.facts[instr.results[0].index()] = fact;
@@ -192,7 +192,7 @@ impl<'a> Sweep<'a, '_> {
 
     /// The label rule of an operator.
     fn transfer(&mut self, instr: &'a Instr) -> Fact {
-        if instr.op == Op::Input {
+        if matches!(instr.op, Op::Input | Op::Load) {
             let label = Label::of(instr.attrs.label("label").unwrap_or(&[]));
             self.inputs += 1;
             return Fact::source(label, self.inputs - 1);

@@ -9,11 +9,12 @@
 //! 2. *Form.* Every reference leads somewhere. Every value is defined once, before its uses, and is used only
 //!    where it is visible. Loops carry as many values as their regions; functions call only earlier ones,
 //!    so there is no recursion. Attributes are those of the operator table, in canonical form. (`structure`, `types`)
-//! 3. *Boundary.* Inputs and outputs stand in the main program, outside of loops; releases in the main program. (`structure`)
+//! 3. *Boundary.* Inputs, loads, saves and outputs stand in the main program, outside of loops, and so do loops with
+//!    checkpoints; releases in the main program. (`structure`)
 //! 4. *Size.* Counts and lengths are bounded, so checking is fast and no arithmetic on sizes overflows. (`structure`)
 //! 5. *Types.* Every type is inferred again and equals the recorded one; what a loop carries keeps its type and
 //!    place; constants fit their type. (`types`)
-//! 6. *Dimensions.* Every named dimension is the length of some input's axis. (`types`)
+//! 6. *Dimensions.* Every named dimension is the length of an axis of some input or loaded value. (`types`)
 //! 7. *Trust.* A protection has its scheme's number of players, all different; groups are not among them. (`places`)
 //! 8. *Place.* Operands and results are where the operator runs; only a move crosses placements. (`places`)
 //! 9. *Capability.* A scheme holds the types and can run the operators that it is given. (`places`, with the data in
@@ -24,7 +25,8 @@
 //!     is a reader in force. (`readers`)
 //! 12. *Delivery.* An output goes only to readers in force. (`readers`)
 //! 13. *Disclosure is complete.* Every way on which something of an input leaves its player is in the
-//!     [`Disclosure`]: moves, outputs, releases, and the comparison of keys. (`disclosure`)
+//!     [`Disclosure`]: moves, outputs, releases, and the comparison of keys; and so is what is kept or was kept under
+//!     which label. (`disclosure`)
 //!
 //! ```
 //! let program = r#"
@@ -60,7 +62,7 @@ mod types;
 mod words;
 
 pub use coalition::{Coalition, Exposed, if_corrupt};
-pub use disclosure::{Disclosure, Event, Form, Given, Matched, Owner, Reason};
+pub use disclosure::{Disclosure, Event, Form, Given, Matched, Owner, Reason, Stored};
 pub use facts::{Release, releases};
 pub use flow::{Fact, Sources};
 pub use label::{Label, MAX_PLAYERS, PlayerSet};

@@ -202,7 +202,7 @@ impl<'a> Trail<'a> {
         let mut id = id;
         loop {
             match self.made_by(id)? {
-                i if i.op == Op::Input => return Some(id),
+                i if matches!(i.op, Op::Input | Op::Load) => return Some(id),
                 i if matches!(i.op, Op::Move | Op::Classify | Op::Release | Op::Cast) => id = *i.args.first()?,
                 _ => return None,
             }
@@ -242,6 +242,7 @@ impl<'a> Trail<'a> {
         let name = self.graph.value(id).name.as_ref()?;
         match self.made_by(id).map(|i| i.op) {
             Some(Op::Input) => Some(format!("input `{name}`")),
+            Some(Op::Load) => Some(format!("loaded `{name}`")),
             Some(Op::Classify) => Some(format!("`{name}` (classified)")),
             _ => Some(format!("`{name}`")),
         }

@@ -139,6 +139,7 @@ struct Scope<'a> {
     function: Option<usize>,
     life: Vec<Life>,
     outputs: HashSet<&'a str>,
+    saves: HashSet<&'a str>,
     inputs: usize,
     out: &'a mut Found,
 }
@@ -147,7 +148,8 @@ impl<'a> Scope<'a> {
     fn check(c: &'a Computation, graph: &'a Graph, function: Option<usize>, out: &'a mut Found) {
         limit("values", graph.values.len(), limits::VALUES, out);
         let life = vec![Life::Undefined; graph.values.len()];
-        let mut scope = Scope { c, graph, function, life, outputs: HashSet::new(), inputs: 0, out };
+        let mut scope =
+            Scope { c, graph, function, life, outputs: HashSet::new(), saves: HashSet::new(), inputs: 0, out };
         scope.values();
         let here = Span::default();
         scope.count("values", graph.body.params.len(), function.is_some(), limits::CARRIED, &here);
@@ -245,7 +247,7 @@ impl<'a> Scope<'a> {
                 if instr.region.is_some() {
                     self.error(span, format!("`{}` has no region", op.name()));
                 }
-                if instr.results.len() != usize::from(op != Op::Output) {
+                if instr.results.len() != usize::from(!matches!(op, Op::Output | Op::Save)) {
                     self.error(span, format!("`{}` makes another number of values", op.name()));
                 }
                 self.stands_here(instr, depth);
@@ -272,6 +274,26 @@ impl<'a> Scope<'a> {
                     "an output stands in the main program, outside of loops, under a name of its own",
                 );
             }
+            Op::Load => {
+                self.inputs += 1;
+                let each = self.c.placements.get(instr.placement.index()).is_some_and(|p| p.scheme == Scheme::Each);
+                let known = instr.results.first().and_then(|v| self.graph.values.get(v.index()));
+                if !outermost || each || !is_text(name) || known.is_none_or(|v| v.name.is_none()) {
+                    self.error(
+                        &instr.span,
+                        "a load stands in the main program, outside of loops, names what is stored, and has a name",
+                    );
+                }
+            }
+            Op::Save => {
+                let each = self.c.placements.get(instr.placement.index()).is_some_and(|p| p.scheme == Scheme::Each);
+                if !outermost || each || !is_text(name) || !self.saves.insert(name) {
+                    self.error(
+                        &instr.span,
+                        "a save stands in the main program, outside of loops, under a name of its own",
+                    );
+                }
+            }
             Op::Release if self.function.is_some() => {
                 let text = "a release stands in the main program, where those who ratify it see it";
                 let help = "return the value from the function and release what the call gives";
@@ -289,6 +311,15 @@ impl<'a> Scope<'a> {
             return self.error(span, format!("more than {} loops inside one another", limits::DEPTH));
         }
         let positive = |name| instr.attrs.int(name).filter(|n| *n > 0);
+        if instr.attrs.get("checkpoint").is_some() {
+            if positive("checkpoint").is_none() {
+                self.error(span, "there is at least one iteration between two checkpoints");
+            }
+            if depth > 0 || self.function.is_some() {
+                let text = "checkpoints are for loops of the main program, outside of other loops and of functions";
+                self.out.push(Diagnostic::new("checkpoint.nested", span.clone(), text));
+            }
+        }
         let carried = match instr.op {
             Op::Repeat => positive("times").map(|_| instr.args.len()),
             _ => positive("by").and(positive("carried")).map(|n| n as usize).filter(|n| *n < instr.args.len()),

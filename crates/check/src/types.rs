@@ -7,7 +7,7 @@ use ir::{ValueId, canonical_attrs, infer};
 
 use crate::Found;
 
-/// Checks all graphs, and that every named dimension is bound by an input.
+/// Checks all graphs, and that every named dimension is bound by an input or a loaded value.
 pub(crate) fn check(c: &Computation, out: &mut Found) {
     let mut types = Types { c, graph: &c.graph, out };
     for function in &c.functions {
@@ -58,8 +58,8 @@ impl<'a> Types<'a> {
             Ok(_) => {}
         }
         match instr.op {
-            Op::Input => self.arity(instr, 0),
-            Op::Output => self.arity(instr, 1),
+            Op::Input | Op::Load => self.arity(instr, 0),
+            Op::Output | Op::Save => self.arity(instr, 1),
             Op::Repeat => self.carried(instr, 0),
             Op::Fold => self.fold(instr),
             Op::Call => self.call(instr),
@@ -161,7 +161,7 @@ fn fits(literal: &Literal, dtype: DType) -> bool {
     })
 }
 
-/// Invariant 6: every dimension that is named anywhere is the length of some input's axis.
+/// Invariant 6: every dimension that is named anywhere is the length of an axis of some input or loaded value.
 fn dims(c: &Computation, out: &mut Found) {
     let mut named: BTreeMap<String, Span> = c.matched.iter().map(|m| (m.name.clone(), Span::default())).collect();
     for graph in c.functions.iter().map(|f| &f.graph).chain([&c.graph]) {
@@ -182,7 +182,8 @@ fn dims(c: &Computation, out: &mut Found) {
     }
     let bound = c.dims();
     for (name, span) in named.into_iter().filter(|(name, _)| bound.get(name).is_none_or(Option::is_none)) {
-        let text = format!("nothing says how long `{name}` is: no input has an axis of just that length");
+        let text =
+            format!("nothing says how long `{name}` is: no input or loaded value has an axis of just that length");
         out.push(Diagnostic::new("dim.unbound", span, text));
     }
 }

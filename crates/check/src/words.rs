@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::disclosure::{Disclosure, Event, Given, Matched, Owner, Reason};
+use crate::disclosure::{Disclosure, Event, Given, Matched, Owner, Reason, Stored};
 use crate::readers::list;
 
 impl fmt::Display for Disclosure {
@@ -32,6 +32,9 @@ impl fmt::Display for Disclosure {
                 event.amount
             )?;
         }
+        for stored in self.stored.iter().filter(|s| s.from.is_empty()) {
+            writeln!(f, "{}, which no input has a part in", keeps(stored))?;
+        }
         if self.owners.is_empty() {
             writeln!(f, "nobody gives anything")?;
         }
@@ -58,6 +61,8 @@ fn section(d: &Disclosure, owner: &Owner) -> Vec<String> {
             lines.push(format!("{:7}{} {verb} {what}", "if", list(by)));
         }
     }
+    let kept = d.stored.iter().filter(|s| s.from.iter().any(|f| mine.contains(&f.as_str())));
+    lines.extend(kept.map(|s| format!("so that {}", keeps(s))));
     let matched: Vec<&Matched> = d.matched.iter().filter(|m| m.players.contains(&owner.player)).collect();
     lines.extend(matched.iter().filter(|m| m.players.len() > 1).map(|m| compared(m)));
     lines.push(closing(owner, events.is_empty()));
@@ -73,7 +78,11 @@ fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
             rest.into_iter().partition(|g| (&g.forms, &g.at, &g.label) == (&first.forms, &first.at, &first.label));
         rest = others;
         for (i, given) in alike.iter().enumerate() {
-            let at = if given.at == owner.player { String::new() } else { format!(", which {} has", given.at) };
+            let at = match &given.stored {
+                Some(name) => format!(", stored at {} as \"{name}\"", given.at),
+                None if given.at == owner.player => String::new(),
+                None => format!(", which {} has", given.at),
+            };
             let public = if given.label.is_empty() { ", public: everyone may read it" } else { "" };
             lines.push(format!("{:7}{}: {}{at}{public}", if i == 0 { "gives" } else { "" }, given.name, given.size));
         }
@@ -127,6 +136,23 @@ fn learns(event: &Event) -> String {
         event.amount,
         list(&event.from)
     )
+}
+
+fn keeps(s: &Stored) -> String {
+    let who = list(&s.form.players);
+    let (keep, how) = match (s.form.players.len(), s.form.in_the_clear) {
+        (1, true) => ("keeps", "as plain values"),
+        (1, false) => ("keeps", "inside"),
+        _ => ("keep", "as shares"),
+    };
+    let from = if s.from.is_empty() { String::new() } else { format!(", computed from {}", list(&s.from)) };
+    let owners: Vec<&String> = s.label.keys().collect();
+    let whose = match (owners.is_empty(), s.readers.is_empty()) {
+        (true, _) => "public".to_owned(),
+        (false, true) => format!("owned by {} and readable by nobody", list(&owners)),
+        (false, false) => format!("owned by {} and readable by {}", list(&owners), list(&s.readers)),
+    };
+    format!("{who} {keep} \"{}\" ({}{from}) {how}, {whose}", s.name, s.amount)
 }
 
 fn compared(m: &Matched) -> String {

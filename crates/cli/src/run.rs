@@ -38,6 +38,6 @@ fn observer(a: &args::Run) -> privity::session::Observer {
 
 fn local(a: &args::Run, program: &Program, data: &Path, dims: &Dims) -> Result<Report, Failure> {
     let data = LocalData::read(program, data, dims)?;
-    let options = LocalOptions { compare: a.compare, observer: observer(a) };
+    let options = LocalOptions { compare: a.compare, observer: observer(a), ..LocalOptions::default() };
     Ok(privity::run_local(program, data, &options)?)
 }

@@ -32,7 +32,7 @@ impl Op {
         match self {
             Op::Input => Family::Source,
             Op::Const | Op::Fill | Op::Eye | Op::Size => Family::Local,
-            Op::Move | Op::Classify | Op::Release | Op::Output => Family::Local,
+            Op::Move | Op::Classify | Op::Release | Op::Output | Op::Load | Op::Save => Family::Local,
             Op::Repeat | Op::Fold | Op::Call => Family::Local,
             Op::Reshape | Op::Transpose | Op::Index | Op::Concat | Op::Stack => Family::Local,
             Op::Broadcast | Op::ExpandDims | Op::Squeeze | Op::Diagonal => Family::Local,

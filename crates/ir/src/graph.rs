@@ -160,16 +160,16 @@ impl Computation {
         players.iter().map(|p| self.player(*p).name.as_str()).collect()
     }
 
-    /// The named dimensions, each with the first input that has an axis of just that length.
+    /// The named dimensions, each with the first input or loaded value that has an axis of just that length.
     pub fn dims(&self) -> BTreeMap<String, Option<ValueId>> {
-        let inputs: BTreeSet<ValueId> = self.inputs().map(|(_, v)| v).collect();
+        let sources: BTreeSet<ValueId> = self.sources().map(|(_, v)| v).collect();
         let mut dims: BTreeMap<String, Option<ValueId>> = BTreeMap::new();
         for (i, value) in self.graph.values.iter().enumerate() {
             let id = ValueId(i as u32);
             for dim in &value.ty.shape {
                 for name in dim.names() {
                     let first = dims.entry(name.to_owned()).or_insert(None);
-                    if first.is_none() && dim.as_name().is_some() && inputs.contains(&id) {
+                    if first.is_none() && dim.as_name().is_some() && sources.contains(&id) {
                         *first = Some(id);
                     }
                 }
@@ -181,6 +181,21 @@ impl Computation {
     /// The inputs: instruction and value.
     pub fn inputs(&self) -> impl Iterator<Item = (&Instr, ValueId)> {
         self.graph.body.instrs.iter().filter(|i| i.op == Op::Input).map(|i| (i, i.results[0]))
+    }
+
+    /// The values that it loads: instruction and value. The attribute `name` is the name in the stores.
+    pub fn loads(&self) -> impl Iterator<Item = (&Instr, ValueId)> {
+        self.sources().filter(|(i, _)| i.op == Op::Load)
+    }
+
+    /// Inputs and loaded values, in order: all that comes from outside.
+    pub fn sources(&self) -> impl Iterator<Item = (&Instr, ValueId)> {
+        self.graph.body.instrs.iter().filter(|i| matches!(i.op, Op::Input | Op::Load)).map(|i| (i, i.results[0]))
+    }
+
+    /// What it saves: instructions whose attribute `name` says under which name.
+    pub fn saves(&self) -> impl Iterator<Item = &Instr> {
+        self.graph.body.instrs.iter().filter(|i| i.op == Op::Save)
     }
 
     /// The outputs: instructions whose attributes `to` and `name` say who receives what.

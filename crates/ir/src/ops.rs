@@ -145,6 +145,8 @@ const DDOF: AttrSpec = attr("ddof", AttrKind::Int, false, "what is taken off the
 const TYPE: AttrSpec = attr("type", AttrKind::DType, true, "the element type");
 const SHAPE: AttrSpec = attr("shape", AttrKind::Shape, true, "the new shape");
 const TO: AttrSpec = attr("to", AttrKind::Players, true, "the players");
+const CHECKPOINT: AttrSpec =
+    attr("checkpoint", AttrKind::Int, false, "iterations between two checkpoints; no checkpoints if absent");
 const NAME: AttrSpec = attr("name", AttrKind::Str, true, "the name");
 
 macro_rules! operators {
@@ -191,12 +193,16 @@ operators! {
         "The same value, which the named players may now read. Every owner concerned must ratify it.";
     Output "output" (x) [TO, NAME] Same Join
         "Delivers a value to players who may read it, under a name. Fixed point arrives as f64.";
+    Load "load" () [NAME, attr("label", AttrKind::Label, true, "owners and readers; no owner means public")] Declared Declared
+        "A value that an earlier computation saved under a name. Declared exactly as it is stored: type, shape, placement and label.";
+    Save "save" (x) [NAME] Same Join
+        "Keeps a value under a name when the computation has ended, where and as it is: on shares as shares, and under its label.";
 
     // Control.
-    Repeat "repeat" (init; 1) [attr("times", AttrKind::Int, true, "number of iterations")] Control Region
+    Repeat "repeat" (init; 1) [attr("times", AttrKind::Int, true, "number of iterations"), CHECKPOINT] Control Region
         "Runs a region a fixed number of times, carrying values from one iteration to the next.";
     Fold "fold" (x; 1) [attr("by", AttrKind::Int, true, "rows in a batch"), attr("carried", AttrKind::Int, true, "number of carried values, the last operands"),
-        attr("drop", AttrKind::Bool, false, "leave out the last rows if they do not fill a batch; otherwise that is an error")] Control Region
+        attr("drop", AttrKind::Bool, false, "leave out the last rows if they do not fill a batch; otherwise that is an error"), CHECKPOINT] Control Region
         "Runs a region on batch after batch of rows, carrying values along.";
     Call "call" (x; 0) [attr("function", AttrKind::Str, true, "the function")] Control Region
         "Runs a function of the program.";
@@ -287,7 +293,16 @@ impl Op {
     pub fn is_statement(self) -> bool {
         matches!(
             self,
-            Op::Input | Op::Move | Op::Classify | Op::Release | Op::Output | Op::Repeat | Op::Fold | Op::Call
+            Op::Input
+                | Op::Load
+                | Op::Move
+                | Op::Classify
+                | Op::Release
+                | Op::Output
+                | Op::Save
+                | Op::Repeat
+                | Op::Fold
+                | Op::Call
         )
     }
 }

@@ -39,7 +39,7 @@ mod program;
 mod report;
 
 pub use error::{Error, Fault};
-pub use local::{LocalData, LocalOptions, run_local};
+pub use local::{LocalData, LocalOptions, LocalVaults, run_local};
 pub use program::{Problems, Program};
 pub use report::{Comparison, Cost, Report, tensor};
 pub use schemes::Plain;

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agreement::{Agreement, Commitment, Ratified, Receipt, Seen, SessionId, SignedReceipt};
@@ -9,7 +10,7 @@ use data::{Datasets, DimBinding, Inputs};
 use ir::{Computation, PlayerId};
 use net::KeyPair;
 use schemes::Plain;
-use session::{Dims, Entropy, Observer, Outcomes, PlayerData};
+use session::{Dims, Entropy, MemoryVault, Observer, Outcomes, PlayerData, StoredMeta};
 
 use crate::report::{Comparison, Cost, Report};
 use crate::{Error, Program};
@@ -30,11 +31,53 @@ pub struct LocalOptions {
     pub compare: bool,
     /// Where progress goes.
     pub observer: Observer,
+    /// What the players have stored. Runs that share it can load what others saved.
+    pub vaults: LocalVaults,
+}
+
+/// The vaults of the players in this process, by name; in memory, and made when they are needed. Clones share them.
+#[derive(Clone, Default)]
+pub struct LocalVaults(Arc<Mutex<BTreeMap<String, Arc<MemoryVault>>>>);
+
+impl LocalVaults {
+    /// A player's vault.
+    pub fn of(&self, player: &str) -> Arc<MemoryVault> {
+        let mut all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(all.entry(player.to_owned()).or_default())
+    }
+
+    /// For each player what it has stored: names, and what each is, in words.
+    pub fn stored(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        let all = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let names = |vault: &MemoryVault| vault.list().into_iter().map(|m| (m.name.clone(), in_words(&m))).collect();
+        all.iter().map(|(player, vault)| (player.clone(), names(vault))).collect()
+    }
+
+    /// The lengths that stored values give to dimensions of a program that no input gives one.
+    fn lengths(&self, program: &Program, dims: &mut Dims) {
+        let c = program.computation();
+        for (instr, value) in c.loads() {
+            let holder = &c.player(c.placement(instr.placement).players[0]).name;
+            let name = instr.attrs.str("name").unwrap_or_default();
+            let Some(meta) = self.of(holder).list().into_iter().find(|m| m.name == name) else { continue };
+            for (dim, length) in c.graph.value(value).ty.shape.iter().zip(meta.shape) {
+                if let Some(name) = dim.as_name() {
+                    dims.entry(name.to_owned()).or_insert(length as u64);
+                }
+            }
+        }
+    }
+}
+
+fn in_words(meta: &StoredMeta) -> String {
+    let lengths = meta.shape.iter().map(ToString::to_string).chain([meta.dtype.to_string()]);
+    let form = if meta.scheme.is_plaintext() { String::new() } else { format!(", {}", meta.scheme.spec().name) };
+    lengths.collect::<Vec<_>>().join(" × ") + &form
 }
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        LocalOptions { compare: false, observer: session::unobserved() }
+        LocalOptions { compare: false, observer: session::unobserved(), vaults: LocalVaults::default() }
     }
 }
 
@@ -97,7 +140,11 @@ impl LocalData {
 ///
 /// # Errors
 /// The first thing that went wrong, at whichever player.
-pub fn run_local(program: &Program, data: LocalData, options: &LocalOptions) -> Result<Report, Error> {
+pub fn run_local(program: &Program, mut data: LocalData, options: &LocalOptions) -> Result<Report, Error> {
+    options.vaults.lengths(program, &mut data.dims);
+    for (i, player) in program.computation().players.iter().enumerate() {
+        data.players.entry(PlayerId(i as u16)).or_default().vault = options.vaults.of(&player.name);
+    }
     let reference = match options.compare {
         true => Some(session::evaluate(program.computation(), &data.dims, &data.clear())?),
         false => None,

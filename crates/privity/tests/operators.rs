@@ -183,6 +183,8 @@ fn no_operator_that_the_scheme_claims_is_left_untested() {
         Op::Classify,
         Op::Release,
         Op::Output,
+        Op::Load,
+        Op::Save,
         Op::Repeat,
         Op::Fold,
         Op::Call,

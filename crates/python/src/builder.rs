@@ -105,6 +105,31 @@ impl Builder {
         made.map(|v| v.0).map_err(|d| of_diagnostic(py, &d))
     }
 
+    #[allow(clippy::too_many_arguments, reason = "one argument for each part of a declaration")]
+    fn load(
+        &mut self,
+        py: Python<'_>,
+        name: &str,
+        stored: &str,
+        dtype_name: &str,
+        shape: Vec<String>,
+        place: u16,
+        owners: Vec<(u16, Vec<u16>)>,
+        line: Line,
+    ) -> PyResult<u32> {
+        let ty = Type::new(dtype(dtype_name)?, shape.iter().map(|d| dim(d)).collect::<PyResult<_>>()?);
+        let made = self.get_mut()?.load(name, stored, ty, PlacementId(place), label(&owners), &span(&line));
+        made.map(|v| v.0).map_err(|d| of_diagnostic(py, &d))
+    }
+
+    fn save(&mut self, py: Python<'_>, x: u32, name: &str, line: Line) -> PyResult<()> {
+        self.get_mut()?.save(ValueId(x), name, &span(&line)).map_err(|d| of_diagnostic(py, &d))
+    }
+
+    fn checkpoint(&mut self, py: Python<'_>, every: i64, line: Line) -> PyResult<()> {
+        self.get_mut()?.checkpoint(every, &span(&line)).map_err(|d| of_diagnostic(py, &d))
+    }
+
     fn constant(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>, dtype_name: &str, line: Line) -> PyResult<u32> {
         let attrs =
             Attrs::new().with("value", Attr::Literal(literal(value)?)).with("type", Attr::DType(dtype(dtype_name)?));

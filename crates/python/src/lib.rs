@@ -19,7 +19,7 @@ mod _privity {
     #[pymodule_export]
     use crate::computation::{Computation, parse};
     #[pymodule_export]
-    use crate::run::{cli, run_local, run_workers};
+    use crate::run::{Vaults, cli, run_local, run_workers};
 
     use super::*;
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use privity::session::{Dims, Event, Observer};
-use privity::{LocalData, LocalOptions, Report};
+use privity::{LocalData, LocalOptions, LocalVaults, Report};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -90,9 +90,27 @@ fn report(callback: &Bound<'_, PyAny>, event: Event) -> PyResult<()> {
     callback.call1((kind, player, detail.trim(), done, of)).map(drop)
 }
 
+/// What the players of one cluster in this process have stored.
+#[pyclass(module = "privity._privity", frozen)]
+pub(crate) struct Vaults(LocalVaults);
+
+#[pymethods]
+impl Vaults {
+    #[new]
+    fn new() -> Vaults {
+        Vaults(LocalVaults::default())
+    }
+
+    /// For each player what is stored, by name, in words.
+    fn stored(&self) -> BTreeMap<String, BTreeMap<String, String>> {
+        self.0.stored()
+    }
+}
+
 /// Runs a computation with all players in this process.
 #[pyfunction]
-#[pyo3(signature = (computation, arrays, keys, dims, compare, callback))]
+#[pyo3(signature = (computation, arrays, keys, dims, compare, vaults, callback))]
+#[allow(clippy::too_many_arguments, reason = "one argument for each part of a run")]
 pub(crate) fn run_local<'py>(
     py: Python<'py>,
     computation: &Bound<'py, Computation>,
@@ -100,13 +118,15 @@ pub(crate) fn run_local<'py>(
     keys: BTreeMap<String, Vec<String>>,
     dims: Dims,
     compare: bool,
+    vaults: &Bound<'py, Vaults>,
     callback: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let program = computation.get().program().clone();
     let inputs = arrays.iter().map(|(name, value)| Ok((name.clone(), plain(value)?))).collect::<PyResult<_>>()?;
     let data = LocalData::of(&program, inputs, &keys, &dims).map_err(|e| error::of_facade(py, &e))?;
+    let vaults = vaults.get().0.clone();
     let run = wait_for(py, callback.as_ref(), move |observer| {
-        privity::run_local(&program, data, &LocalOptions { compare, observer })
+        privity::run_local(&program, data, &LocalOptions { compare, observer, vaults })
     })?;
     result(py, &run.map_err(|e| error::of_facade(py, &e))?)
 }

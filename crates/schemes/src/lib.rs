@@ -25,6 +25,7 @@ pub mod party;
 pub mod plain;
 pub mod primitives;
 pub mod replicated;
+pub mod stored;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
 pub mod value;

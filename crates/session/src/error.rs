@@ -3,6 +3,8 @@
 use ir::{Instr, Span};
 use net::NetError;
 
+use crate::vault::VaultError;
+
 /// Why a session did not come to its end.
 #[derive(Clone, Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -42,6 +44,50 @@ pub enum SessionError {
         input: String,
         /// What is wrong with it.
         what: String,
+    },
+    /// An input is not the one that the session was begun with.
+    #[error("{what} of {player} is not as it was when this session was begun")]
+    InputsChanged {
+        /// Whose worker.
+        player: String,
+        /// What changed.
+        what: String,
+    },
+    /// Nothing is stored under a name that is loaded.
+    #[error("{player} has nothing stored as \"{name}\"")]
+    StoredMissing {
+        /// Whose worker.
+        player: String,
+        /// The name in its store.
+        name: String,
+    },
+    /// What is stored is not what the program declares.
+    #[error("\"{name}\" in the store of {player} is not as the program declares it: {what}")]
+    StoredMisfit {
+        /// Whose worker.
+        player: String,
+        /// The name in its store.
+        name: String,
+        /// The difference.
+        what: String,
+    },
+    /// Two players hold parts that were not saved together.
+    #[error("what {first} and {second} have stored as \"{name}\" was not saved by the same session")]
+    StoredDiffers {
+        /// A player.
+        first: String,
+        /// Another.
+        second: String,
+        /// The name in their stores.
+        name: String,
+    },
+    /// A player's own store said no.
+    #[error("at {player}: {error}")]
+    Vault {
+        /// Whose.
+        player: String,
+        /// What it said.
+        error: VaultError,
     },
     /// Two owners' rows do not match.
     #[error("the rows of {first} and {second} along `{dim}` do not match: their columns `{key}` differ")]
@@ -126,6 +172,11 @@ impl SessionError {
             SessionError::DimMisfit { .. } => "session.dim-misfit",
             SessionError::InputMissing { .. } => "session.input-missing",
             SessionError::InputMisfit { .. } => "session.input-misfit",
+            SessionError::InputsChanged { .. } => "session.inputs-changed",
+            SessionError::StoredMissing { .. } => "store.missing",
+            SessionError::StoredMisfit { .. } => "store.misfit",
+            SessionError::StoredDiffers { .. } => "store.differs",
+            SessionError::Vault { error, .. } => error.code(),
             SessionError::RowsDiffer { .. } => "session.rows-differ",
             SessionError::Kernel(e) => e.code,
             SessionError::Net(e) => e.code(),
@@ -138,9 +189,13 @@ impl SessionError {
     /// The player concerned, if one is.
     pub fn player(&self) -> Option<String> {
         match self {
-            SessionError::InputMissing { player, .. } | SessionError::InputMisfit { player, .. } => {
-                Some(player.clone())
-            }
+            SessionError::InputMissing { player, .. }
+            | SessionError::InputMisfit { player, .. }
+            | SessionError::InputsChanged { player, .. }
+            | SessionError::StoredMissing { player, .. }
+            | SessionError::StoredMisfit { player, .. }
+            | SessionError::Vault { player, .. } => Some(player.clone()),
+            SessionError::StoredDiffers { second, .. } => Some(second.clone()),
             SessionError::Kernel(e) => Some(e.player.clone()),
             SessionError::RowsDiffer { second, .. } => Some(second.clone()),
             SessionError::Net(e) => e.player().map(|p| p.name.to_string()),
@@ -160,6 +215,19 @@ impl SessionError {
                 format!("name its file under [{player}.{input}] in the data file or the worker's configuration")
             }
             SessionError::InputMisfit { .. } => "compare the data with the input's declaration in the program".into(),
+            SessionError::InputsChanged { .. } => {
+                "bring back the data that it was begun with, or begin a new session".into()
+            }
+            SessionError::StoredMissing { name, .. } => {
+                format!("run the computation that saves \"{name}\" first, with the same workers")
+            }
+            SessionError::StoredMisfit { .. } => {
+                "declare in `load` the type, placement and label that it was saved with".into()
+            }
+            SessionError::StoredDiffers { name, .. } => {
+                format!("save \"{name}\" anew, or restore the stores of one moment")
+            }
+            SessionError::Vault { error, .. } => error.help().into(),
             SessionError::RowsDiffer { key, .. } => {
                 format!("sort both files by `{key}`, and keep only rows that both have; then run again")
             }

@@ -12,9 +12,11 @@ use net::{NetError, Scope};
 use schemes::{Error as SchemeError, Party, Plain, Value};
 
 use crate::bind;
+use crate::checkpoint::{Checkpoints, Marker};
 use crate::error::{KernelError, SessionError};
 use crate::events::Progress;
 use crate::held::Held;
+use crate::keep::Keeper;
 use crate::plan::{Act, Part, Plan, Step};
 use crate::stage::Stage;
 
@@ -30,6 +32,8 @@ pub(crate) struct Run<'a> {
     pub(crate) progress: &'a Progress,
     pub(crate) inputs: Mutex<BTreeMap<String, Plain>>,
     pub(crate) outputs: Mutex<BTreeMap<String, Plain>>,
+    pub(crate) keeper: &'a Keeper,
+    pub(crate) checkpoints: &'a Checkpoints,
 }
 
 /// Where in the program a block is, and in which frame it runs.
@@ -87,6 +91,15 @@ impl<'a> Run<'a> {
         let scope = frame.scope.child(step.index as u64);
         let given = match &step.act {
             Act::Input => vec![self.input(frame.graph, instr)?],
+            Act::Load => {
+                let (value, depth) = self.keeper.load(self.stage, scope, instr).await?;
+                vec![(instr.results[0], Arc::new(Held { value, depth }))]
+            }
+            Act::Save => {
+                let Some((_, held)) = taken.first() else { return Err(internal("nothing to save")) };
+                self.keeper.save(self.plan, instr, &held.value)?;
+                Vec::new()
+            }
             Act::Compute => vec![self.compute(frame.graph, instr, scope, taken).await?],
             Act::Transfer { from } => {
                 self.transfer(frame.graph, instr, *from, scope, taken).await?.into_iter().collect()
@@ -95,7 +108,7 @@ impl<'a> Run<'a> {
                 self.deliver(frame.graph, instr, scope, taken).await?;
                 Vec::new()
             }
-            Act::Loop(part) => self.repeat(frame.graph, instr, part, scope, taken).await?,
+            Act::Loop(part) => self.repeat(frame.graph, (instr, step.index), part, scope, taken).await?,
             Act::Call { function } => self.call(frame.graph, instr, *function, scope, taken).await?,
         };
         for (id, value) in given {
@@ -196,7 +209,7 @@ impl<'a> Run<'a> {
     async fn repeat(
         &'a self,
         graph: &'a Graph,
-        instr: &'a Instr,
+        (instr, index): (&'a Instr, usize),
         part: &'a Part,
         scope: Scope,
         taken: Values,
@@ -227,7 +240,12 @@ impl<'a> Run<'a> {
             }
         }
         let captured: Values = captured.to_vec();
-        for i in 0..times {
+        let mut marker = Marker::new(self.checkpoints, self.keeper, (instr, index), times, scope);
+        let (entry, mut state) = match &marker {
+            Some(_) => self.checkpoints.enter(self.keeper, self.plan, index, state).await?,
+            None => (0, state),
+        };
+        for i in entry..times {
             let mut given = captured.clone();
             for (param, tensor) in &tensors {
                 let rows = IndexItem::Range { start: Some(i as i64 * by), end: Some((i as i64 + 1) * by), step: 1 };
@@ -240,6 +258,9 @@ impl<'a> Run<'a> {
             let next = block.params[batches..].iter().zip(&block.results);
             let next = next.filter(|(param, _)| self.holds(graph, **param));
             state = next.zip(results).map(|((param, _), (_, value))| (*param, value)).collect();
+            if let Some(marker) = &mut marker {
+                marker.done(self.keeper, self.stage, i + 1, &state).await?;
+            }
             self.progress.iteration_done(instr, i + 1, times);
         }
         let held = instr.results.iter().filter(|v| self.holds(graph, **v));

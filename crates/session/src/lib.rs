@@ -8,12 +8,14 @@
 //! outputs arrive only at their readers; no mask is used twice; whatever goes wrong ends the session for everyone.
 
 mod bind;
+mod checkpoint;
 mod commit;
 mod drive;
 mod error;
 mod events;
 mod exec;
 mod held;
+mod keep;
 mod local;
 mod matching;
 mod plan;

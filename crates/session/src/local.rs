@@ -3,9 +3,9 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use agreement::{Ratified, SessionId};
+use agreement::{Digest, Ratified, SessionId};
 use ir::{Computation, PlayerId};
-use net::{Link, Options};
+use net::{Identity, Link, Options};
 use schemes::Plain;
 use tokio::task::JoinSet;
 
@@ -13,6 +13,7 @@ use crate::error::SessionError;
 use crate::events::Observer;
 use crate::matching::KeyColumns;
 use crate::run::{Outcome, Start, run, unstopped};
+use crate::settle::{InDoubt, Next};
 use crate::stage::Entropy;
 use crate::vault::{MemoryVault, Vault};
 
@@ -72,10 +73,14 @@ pub async fn run_local(
 ) -> Result<Outcomes, SessionError> {
     let c = ratified.agreement().checked().computation();
     let mut links = memory_links(c);
+    let mut vaults: BTreeMap<Identity, Arc<dyn Vault>> = BTreeMap::new();
     let mut tasks = JoinSet::new();
     for i in 0..c.players.len() {
         let player = PlayerId(i as u16);
         let data = data.remove(&player).unwrap_or_default();
+        if let Some(member) = ratified.agreement().roster().get(&c.player(player).name) {
+            vaults.insert(member.identity, Arc::clone(&data.vault));
+        }
         let start = Start {
             ratified: ratified.clone(),
             player,
@@ -102,6 +107,7 @@ pub async fn run_local(
             Err(e) => errors.push(SessionError::Internal { what: e.to_string() }),
         }
     }
+    settle_all(&vaults, ratified.agreement().digest(), session)?;
     // Everyone who was told of an error reports it; the one who found it says most.
     // Of several that say as much, always the same one.
     errors.sort_by_key(|e| (e.is_echo(), e.is_remote(), e.to_string()));
@@ -109,6 +115,31 @@ pub async fn run_local(
         Some(error) => Err(error),
         None => Ok(outcomes),
     }
+}
+
+/// Settles what a session that failed left in doubt: here nobody is out of reach.
+fn settle_all(
+    vaults: &BTreeMap<Identity, Arc<dyn Vault>>,
+    agreement: Digest,
+    session: SessionId,
+) -> Result<(), SessionError> {
+    let refused = |error| SessionError::Vault { player: "this process".into(), error };
+    for vault in vaults.values() {
+        for (attempt, partners) in vault.in_doubt().map_err(refused)? {
+            if (attempt.agreement, attempt.session) != (agreement, session) {
+                continue;
+            }
+            let mut next = InDoubt::prepared(partners.iter().copied());
+            for partner in &partners {
+                let (Next::Waiting(doubt), Some(partners_vault)) = (next.clone(), vaults.get(partner)) else { break };
+                next = doubt.hear(partner, partners_vault.answer(&attempt).map_err(refused)?);
+            }
+            if let Next::Decided(decision) = next {
+                vault.settle(&attempt, decision).map_err(refused)?;
+            }
+        }
+    }
+    Ok(())
 }
 
 /// A link in memory between every two players.

@@ -58,6 +58,10 @@ pub struct Step {
 pub enum Act {
     /// Reads an input from its own data.
     Input,
+    /// Takes a saved value from its vault.
+    Load,
+    /// Sets a value aside for its vault.
+    Save,
     /// Runs its side of an operator.
     Compute,
     /// Runs its side of a move between placements.
@@ -168,6 +172,8 @@ impl Projection<'_> {
         let here = self.takes_part(instr.placement);
         let act = match instr.op {
             Op::Input => here.then_some(Act::Input)?,
+            Op::Load => here.then_some(Act::Load)?,
+            Op::Save => here.then_some(Act::Save)?,
             Op::Move => {
                 let from = self.graph.value(instr.args[0]).placement;
                 (here || self.takes_part(from)).then_some(Act::Transfer { from })?
@@ -238,6 +244,12 @@ fn show(
         write!(f, "{}{gives}", "  ".repeat(depth))?;
         match &step.act {
             Act::Input => writeln!(f, "input, {} from own data", graph.value(step.gives[0]).ty)?,
+            Act::Load | Act::Save => {
+                let name = instr.attrs.str("name").unwrap_or_default();
+                let word = if matches!(step.act, Act::Load) { "from" } else { "as" };
+                let what = list(&step.takes);
+                writeln!(f, "{}({what}) {word} \"{name}\" on {placement} as {role}", instr.op.name())?;
+            }
             Act::Compute => writeln!(f, "{}({}) on {placement} as {role}", instr.op.name(), list(&step.takes))?,
             Act::Transfer { from } => {
                 writeln!(f, "move({}) from {} to {placement}", list(&instr.args), c.placement(*from))?;
@@ -256,7 +268,8 @@ fn show(
             }
             Act::Loop(inner) => {
                 let times = instr.attrs.int("times").map(|n| format!(" {n} times"));
-                writeln!(f, "{}{}", instr.op.name(), times.unwrap_or_default())?;
+                let every = instr.attrs.int("checkpoint").map(|n| format!(", a checkpoint every {n}"));
+                writeln!(f, "{}{}{}", instr.op.name(), times.unwrap_or_default(), every.unwrap_or_default())?;
                 if let Some(region) = &instr.region {
                     show(f, c, graph, region, inner, player, depth + 1)?;
                 }

@@ -4,19 +4,22 @@
 //! kernels themselves it cannot drift from them. It takes as long as a run in this process.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use agreement::{Agreement, Ratified, SessionId};
 use algebra::Tensor;
 use check::Checked;
 use ir::{DType, PlayerId};
-use schemes::Plain;
+use schemes::{Plain, Value};
 
 use crate::bind::concrete;
 use crate::error::SessionError;
 use crate::events::unobserved;
+use crate::keep::describe;
 use crate::local::{PlayerData, run_local};
 use crate::plan::Dims;
 use crate::stage::Entropy;
+use crate::vault::{Attempt, MemoryVault, StoredValue};
 
 /// What a run will cost.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -38,11 +41,29 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
     let agreement = Agreement::in_process(checked.clone(), dims.clone()).map_err(refused)?;
     let ratified = Ratified::local(agreement).map_err(refused)?;
     let mut data: BTreeMap<PlayerId, PlayerData> = BTreeMap::new();
+    let mut vaults: BTreeMap<PlayerId, Arc<MemoryVault>> = BTreeMap::new();
     for (instr, value) in c.inputs() {
         let ty = &c.graph.value(value).ty;
         let shape = concrete(ty, dims)?;
         let player = data.entry(c.placement(instr.placement).players[0]).or_default();
         player.inputs.insert(instr.attrs.str("name").unwrap_or_default().to_owned(), made_up(ty.dtype, &shape)?);
+    }
+    let session = SessionId([0; 16]);
+    let origin = Attempt { agreement: ratified.agreement().digest(), session, number: 0 };
+    for (instr, value) in c.loads() {
+        let ty = &c.graph.value(value).ty;
+        let plain = made_up(ty.dtype, &concrete(ty, dims)?)?;
+        for player in &c.placement(instr.placement).players {
+            let name = instr.attrs.str("name").unwrap_or_default();
+            let meta = describe(ratified.agreement(), *player, dims, (name, value), origin)?;
+            let part = Value::of_public(&plain, meta.scheme, meta.role);
+            let bytes = part.map(|v| v.to_bytes()).unwrap_or_default().into();
+            let vault = vaults.entry(*player).or_insert_with(|| Arc::new(MemoryVault::default()));
+            vault.put(StoredValue { meta, bytes });
+        }
+    }
+    for (player, vault) in vaults {
+        data.entry(player).or_default().vault = vault;
     }
     for matched in &c.matched {
         let rows = dims.get(&matched.name).copied().unwrap_or(0);
@@ -56,7 +77,7 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
         players += 1;
         Entropy::new([players; 32])
     };
-    let outcomes = run_local(&ratified, SessionId([0; 16]), data, entropy, &unobserved()).await?;
+    let outcomes = run_local(&ratified, session, data, entropy, &unobserved()).await?;
     let mut prediction = Prediction::default();
     for (player, outcome) in outcomes {
         prediction.rounds = prediction.rounds.max(outcome.cost.rounds);

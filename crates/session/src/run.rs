@@ -9,14 +9,16 @@ use ir::PlayerId;
 use net::{Exchange, Link, Options};
 use schemes::Plain;
 
+use crate::checkpoint::{self, Checkpoints};
 use crate::drive::drive;
 use crate::error::SessionError;
 use crate::events::{Event, Observer, Progress};
 use crate::exec::Run;
+use crate::keep::Keeper;
 use crate::matching::{self, KeyColumns};
 use crate::plan::Plan;
 use crate::stage::{Entropy, Stage};
-use crate::vault::Vault;
+use crate::vault::{Attempt, Vault};
 use agreement::{Ratified, SessionId};
 use schemes::keys::Binding;
 
@@ -96,8 +98,20 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     let exchange = Exchange::new(net::PlayerId(me.0), &names, links, start.options)?;
     let progress = Progress::new(c.player(me).name.clone(), start.observer);
 
+    let attempt =
+        Attempt { agreement: start.ratified.agreement().digest(), session: start.session, number: start.attempt };
     let work = async {
+        let keeper = Keeper::open(start.ratified, &plan, attempt, start.vault).await?;
+        let mut checkpoints = Checkpoints::of(&keeper)?;
+        let kept = !checkpoints.is_empty();
+        let begun = kept && Checkpoints::same_inputs(&keeper, &start.inputs, &start.keys, &start.entropy).await?;
         let stage = Stage::set_up(&exchange, &binding, &start.entropy).await?;
+        if attempt.number > 0 {
+            keeper.settle_earlier(&stage).await?;
+            if kept {
+                checkpoints = checkpoints.agree(&keeper, &stage, begun).await?;
+            }
+        }
         progress.tell(Event::Started { player: progress.player.clone(), steps: plan.len() });
         matching::compare(&stage, &plan, &start.keys, &progress).await?;
         let run = Run {
@@ -106,8 +120,14 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
             progress: &progress,
             inputs: Mutex::new(start.inputs),
             outputs: Mutex::new(BTreeMap::new()),
+            keeper: &keeper,
+            checkpoints: &checkpoints,
         };
         run.main().await?;
+        keeper.commit(&stage).await?;
+        if kept {
+            checkpoint::forget(&keeper).await?;
+        }
         Ok::<_, SessionError>(run.outputs.into_inner().unwrap_or_else(PoisonError::into_inner))
     };
     let whole = async {

@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
+use agreement::Opening;
 use net::{Exchange, PlayerId, Scope};
 use schemes::keys::Binding;
 use schemes::{Context, PairSecret, Party, SessionKeys};
@@ -15,6 +16,7 @@ mod domain {
     pub(super) const CONTRIBUTION: &str = "privity 2026-11 session contribution to a pair v1";
     pub(super) const ROWS: &str = "privity 2026-11 session row keys v1";
     pub(super) const OWN: &str = "privity 2026-11 session own secret v1";
+    pub(super) const OPENING: &str = "privity 2026-11 session opening of kept inputs v1";
     pub(super) const ROOT: &[u8] = b"privity 2026-11 session scope v1";
 }
 
@@ -26,6 +28,11 @@ impl Entropy {
     /// Takes fresh bytes.
     pub fn new(fresh: [u8; 32]) -> Entropy {
         Entropy(fresh)
+    }
+
+    /// An opening for commitments that never leave this player.
+    pub(crate) fn opening(&self) -> Opening {
+        Opening::new(blake3::derive_key(domain::OPENING, &self.0))
     }
 
     /// What goes into the secret with one peer.

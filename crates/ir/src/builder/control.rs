@@ -111,6 +111,28 @@ impl Builder {
         Ok(ids)
     }
 
+    /// Seals what the innermost open loop carries after every so many iterations, so that a later attempt at the
+    /// session can go on from there.
+    ///
+    /// # Errors
+    /// If the number is not positive, or the loop stands in another loop or in a function.
+    pub fn checkpoint(&mut self, every: i64, span: &Span) -> Built<()> {
+        if every < 1 {
+            let message = "there is at least one iteration between two checkpoints";
+            return Err(Diagnostic::new("checkpoint.every", span.clone(), message));
+        }
+        if self.frames.len() > 1 || self.frame().open.len() != 2 {
+            let message = "checkpoints are for loops of the main program, outside of other loops and of functions";
+            return Err(Diagnostic::new("checkpoint.nested", span.clone(), message)
+                .help("put `checkpoint` on the outermost loop"));
+        }
+        match &mut self.frame_mut().block().control {
+            Some(pending) => pending.attrs.set("checkpoint", Attr::Int(every)),
+            None => return Err(Diagnostic::new("misuse", span.clone(), "no loop is open")),
+        }
+        Ok(())
+    }
+
     /// Closes the innermost loop: `next` are the carried values of the next iteration. Returns the values
     /// after the last one.
     ///

@@ -16,6 +16,8 @@ pub(crate) const RESERVED: &[&str] = &[
     "placement",
     "dim",
     "input",
+    "load",
+    "save",
     "on",
     "as",
     "at",
@@ -218,6 +220,86 @@ impl Builder {
         self.name(value, name, span)?;
         Ok(value)
     }
+}
+
+impl Builder {
+    /// Declares a value that is loaded from the stores of the players of a placement, where it is kept as `stored`.
+    /// An empty label means that the value is public.
+    ///
+    /// # Errors
+    /// If the name is taken, the placement is a group's or cannot hold the type, or the step is inside a region or
+    /// function.
+    pub fn load(
+        &mut self,
+        name: &str,
+        stored: &str,
+        ty: Type,
+        at: PlacementId,
+        label: Vec<OwnerPolicy>,
+        span: &Span,
+    ) -> Built<ValueId> {
+        let place = self.computation.placement(at);
+        if place.scheme == Scheme::Each {
+            let message = format!("{} is a group, and nothing is stored for a group", place.name);
+            return Err(Diagnostic::new("load.place", span.clone(), message));
+        }
+        self.outermost("load", span)?;
+        super::limits::shape(&ty.shape, span)?;
+        self.check_size(span)?;
+        self.check_held(&ty, at, span)?;
+        text_name("a stored value", stored, span)?;
+        identifier(name, span)?;
+        if !self.is_free(name) {
+            return Err(Diagnostic::new("name.taken", span.clone(), format!("`{name}` is already defined")));
+        }
+        let label = Attr::Label(merge(label));
+        let attrs = Attrs::new().with("name", Attr::Str(stored.to_owned())).with("label", label);
+        let value = self.append(Op::Load, Vec::new(), attrs, at, vec![ty], None, span)[0];
+        self.name(value, name, span)?;
+        Ok(value)
+    }
+
+    /// Keeps a value under a name, for later computations.
+    ///
+    /// # Errors
+    /// If something is saved under this name already, or the step is inside a region or function.
+    pub fn save(&mut self, x: ValueId, name: &str, span: &Span) -> Built<()> {
+        let (x, placement) = self.here(x, span)?;
+        if self.computation.placement(placement).scheme == Scheme::Each {
+            let message =
+                format!("{} is a group, and nothing is stored for a group", self.computation.placement(placement).name);
+            return Err(Diagnostic::new("save.place", span.clone(), message));
+        }
+        self.outermost("save", span)?;
+        text_name("what is saved", name, span)?;
+        if !self.saves.insert(name.to_owned()) {
+            let message = format!("something is saved as \"{name}\" already");
+            return Err(Diagnostic::new("name.taken", span.clone(), message));
+        }
+        let attrs = Attrs::new().with("name", Attr::Str(name.to_owned()));
+        self.append(Op::Save, vec![x], attrs, placement, Vec::new(), None, span);
+        Ok(())
+    }
+
+    /// Refuses a step inside a loop or function.
+    fn outermost(&self, what: &str, span: &Span) -> Built<()> {
+        if self.frames.len() == 1 && self.frame().open.len() == 1 {
+            return Ok(());
+        }
+        let message = format!("`{what}` stands in the main program, outside of loops and functions");
+        Err(Diagnostic::new(if what == "load" { "load.nested" } else { "save.nested" }, span.clone(), message))
+    }
+}
+
+/// Refuses what cannot be a name in quotes.
+pub(super) fn text_name(what: &str, name: &str, span: &Span) -> Built<()> {
+    let fits =
+        !name.is_empty() && name.len() <= 256 && !name.chars().any(|c| super::is_invisible(c) || c == '"' || c == '\\');
+    if fits {
+        return Ok(());
+    }
+    let message = format!("{what} needs a name, without quotes and invisible characters");
+    Err(Diagnostic::new("name.invalid", span.clone(), message))
 }
 
 /// One policy an owner, owners and readers in order, the owner among its readers.

@@ -41,6 +41,8 @@ pub struct Builder {
     closed_names: HashSet<String>,
     /// Names of outputs.
     outputs: HashSet<String>,
+    /// Names that something is saved under.
+    saves: HashSet<String>,
     /// A loop or function was given up, so that nothing whole can come of this.
     abandoned: bool,
 }
@@ -122,6 +124,7 @@ impl Builder {
             places: HashSet::new(),
             closed_names: HashSet::new(),
             outputs: HashSet::new(),
+            saves: HashSet::new(),
             abandoned: false,
         })
     }
@@ -309,13 +312,7 @@ impl Builder {
                 "outputs stand in the main program, outside of loops and functions",
             ));
         }
-        if name.is_empty() || name.chars().any(|c| is_invisible(c) || c == '"' || c == '\\') {
-            return Err(Diagnostic::new(
-                "name.invalid",
-                span.clone(),
-                "an output needs a name, without quotes and invisible characters",
-            ));
-        }
+        declare::text_name("an output", name, span)?;
         if !self.outputs.insert(name.to_owned()) {
             return Err(Diagnostic::new("name.taken", span.clone(), format!("there is an output \"{name}\" already")));
         }

@@ -46,6 +46,14 @@ pub(super) enum StatementKind {
         at: Word,
         owners: Owners,
     },
+    Load {
+        name: Word,
+        ty: Type,
+        at: Word,
+        owners: Owners,
+        /// The name in the stores, if another than its own.
+        stored: Option<Word>,
+    },
     Function {
         name: Word,
         params: Vec<Param>,
@@ -63,6 +71,10 @@ pub(super) enum StatementKind {
     Output {
         value: Expr,
         to: Vec<Word>,
+        name: Word,
+    },
+    Save {
+        value: Expr,
         name: Word,
     },
     Next(Vec<Expr>),
@@ -94,12 +106,39 @@ pub(super) enum Owners {
 /// What stands on the right of `=`, or alone.
 pub(super) enum Right {
     Expr(Expr),
-    Move { value: Expr, to: Word, dtype: Option<DType> },
-    Classify { value: Expr, owners: Vec<(Word, Vec<Word>)> },
-    Release { value: Expr, to: Vec<Word>, name: Option<Word> },
-    Call { function: Word, args: Vec<Expr> },
-    Repeat { times: i64, with: Vec<(Word, Expr)>, body: Vec<Statement> },
-    Fold { batches: Vec<Word>, of: Vec<Expr>, by: i64, drop: bool, with: Vec<(Word, Expr)>, body: Vec<Statement> },
+    Move {
+        value: Expr,
+        to: Word,
+        dtype: Option<DType>,
+    },
+    Classify {
+        value: Expr,
+        owners: Vec<(Word, Vec<Word>)>,
+    },
+    Release {
+        value: Expr,
+        to: Vec<Word>,
+        name: Option<Word>,
+    },
+    Call {
+        function: Word,
+        args: Vec<Expr>,
+    },
+    Repeat {
+        times: i64,
+        every: Option<i64>,
+        with: Vec<(Word, Expr)>,
+        body: Vec<Statement>,
+    },
+    Fold {
+        batches: Vec<Word>,
+        of: Vec<Expr>,
+        by: i64,
+        drop: bool,
+        every: Option<i64>,
+        with: Vec<(Word, Expr)>,
+        body: Vec<Statement>,
+    },
 }
 
 /// An expression.

@@ -266,6 +266,18 @@ impl Lower {
                     self.poison([name]);
                 }
             }
+            StatementKind::Load { name, ty, at, owners, stored } => {
+                let stored = stored.as_ref().unwrap_or(name);
+                if self.load(name, ty, at, owners, stored).is_err() {
+                    self.poison([name]);
+                }
+            }
+            StatementKind::Save { value, name } => {
+                if let (Ok(value), false) = (self.value_anywhere(value), self.is_lost()) {
+                    let done = self.builder.save(value, &name.text, span);
+                    let _ = self.built(done);
+                }
+            }
             StatementKind::Function { name, params, body } => self.function(name, params, body, span),
             StatementKind::On { place, dtype, body } => self.on(place, *dtype, body, span),
             StatementKind::Let { names, value } => self.assign(names, value, span),
@@ -314,13 +326,14 @@ impl Lower {
         }
     }
 
-    fn input(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners) -> Parsed<()> {
+    /// Where a value from outside is, and its label.
+    fn source(&mut self, at: &Word, owners: &Owners) -> Parsed<(PlacementId, Vec<OwnerPolicy>)> {
         let place = self.placement(at);
         let label = match owners {
             Owners::Public => Ok(Vec::new()),
             Owners::Owned(owners) => self.policies(owners),
             Owners::Unsaid => match place {
-                // At a shared placement this is no owner; the builder refuses the placement below.
+                // At a shared placement this is no owner; an input there is refused below.
                 Ok(place) => {
                     let owner = self.builder.declared().placement(place).players[0];
                     Ok(vec![OwnerPolicy { owner, readers: Vec::new() }])
@@ -328,7 +341,24 @@ impl Lower {
                 Err(e) => Err(e),
             },
         };
-        let (place, label) = (place?, label?);
+        Ok((place?, label?))
+    }
+
+    fn load(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners, stored: &Word) -> Parsed<()> {
+        let (place, label) = self.source(at, owners)?;
+        if matches!(owners, Owners::Unsaid) && self.builder.declared().placement(place).is_protected() {
+            let message = format!("it is not said whose `{}` is", name.text);
+            let help = format!("say it, as `at {} owner alice owner bob`, or `public`", at.text);
+            return Err(self.report(Diagnostic::new("load.owner", name.span.clone(), message).help(help)));
+        }
+        let value = self.builder.load(&name.text, &stored.text, ty.clone(), place, label, &name.span);
+        let value = self.built(value)?;
+        self.scope().values.insert(name.text.clone(), value);
+        Ok(())
+    }
+
+    fn input(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners) -> Parsed<()> {
+        let (place, label) = self.source(at, owners)?;
         let value = self.builder.input(&name.text, ty.clone(), place, label, &name.span);
         let value = self.built(value)?;
         self.scope().values.insert(name.text.clone(), value);

@@ -252,6 +252,8 @@ impl<'a> Parser<'a> {
             "placement" => self.placement()?,
             "dim" => self.dim()?,
             "input" => self.input()?,
+            "load" => self.load()?,
+            "save" => self.save()?,
             "function" => return self.function(),
             "on" => return self.on(),
             "output" => self.output()?,
@@ -315,14 +317,40 @@ impl<'a> Parser<'a> {
         let ty = self.ty()?;
         self.expect("at")?;
         let at = self.name("the player that has it")?;
-        let owners = if self.eat("public") {
+        let owners = self.whose()?;
+        Ok(StatementKind::Input { name, ty, at, owners })
+    }
+
+    /// `load w : f64[3] at committee owner clinic from "model"`.
+    fn load(&mut self) -> Parsed<StatementKind> {
+        self.at += 1;
+        let name = self.name("a name for what is loaded")?;
+        self.expect(":")?;
+        let ty = self.ty()?;
+        self.expect("at")?;
+        let at = self.name("the player or placement that has it")?;
+        let owners = self.whose()?;
+        let stored = if self.eat("from") { Some(self.string("the name in the stores, in quotes")?) } else { None };
+        Ok(StatementKind::Load { name, ty, at, owners, stored })
+    }
+
+    /// `save w as "model"`.
+    fn save(&mut self) -> Parsed<StatementKind> {
+        self.at += 1;
+        let value = self.expr()?;
+        self.expect("as")?;
+        let name = self.string("a name in the stores, in quotes")?;
+        Ok(StatementKind::Save { value, name })
+    }
+
+    fn whose(&mut self) -> Parsed<Owners> {
+        Ok(if self.eat("public") {
             Owners::Public
         } else if self.peek().is("owner") {
             Owners::Owned(self.owners()?)
         } else {
             Owners::Unsaid
-        };
-        Ok(StatementKind::Input { name, ty, at, owners })
+        })
     }
 
     /// `owner alice readers bob, carol owner dave`.
@@ -426,7 +454,19 @@ impl<'a> Parser<'a> {
             return self.error_here("this value is used nowhere", "give it a name: `y = …`");
         }
         self.at = start;
-        let words = ["player", "placement", "input", "release", "output", "function", "return", "next", "group"];
+        let words = [
+            "player",
+            "placement",
+            "input",
+            "load",
+            "save",
+            "release",
+            "output",
+            "function",
+            "return",
+            "next",
+            "group",
+        ];
         let near = super::names::nearest(token.text, words.iter().copied());
         let help = near.map(|w| format!("did you mean `{w}`?")).unwrap_or_default();
         self.error_here("this is no statement", &help)
@@ -453,9 +493,10 @@ impl<'a> Parser<'a> {
     fn repeat(&mut self) -> Parsed<Right> {
         self.at += 1;
         let times = self.whole_number("the number of iterations")?;
+        let every = self.checkpoint()?;
         let with = self.carried()?;
         let body = self.block()?;
-        Ok(Right::Repeat { times, with, body })
+        Ok(Right::Repeat { times, every, with, body })
     }
 
     fn fold(&mut self) -> Parsed<Right> {
@@ -466,9 +507,18 @@ impl<'a> Parser<'a> {
         self.expect("by")?;
         let by = self.whole_number("the number of rows in a batch")?;
         let drop = self.eat("drop");
+        let every = self.checkpoint()?;
         let with = self.carried()?;
         let body = self.block()?;
-        Ok(Right::Fold { batches, of, by, drop, with, body })
+        Ok(Right::Fold { batches, of, by, drop, every, with, body })
+    }
+
+    /// `checkpoint 10`, if it stands here.
+    fn checkpoint(&mut self) -> Parsed<Option<i64>> {
+        Ok(match self.eat("checkpoint") {
+            true => Some(self.whole_number("the iterations between two checkpoints")?),
+            false => None,
+        })
     }
 
     /// `with a = start, b = other`.

@@ -72,19 +72,20 @@ fn paragraphs(body: &[Paragraph], text: &mut String) {
     }
 }
 
-/// The functions to print before each instruction of the main program: behind the inputs that it starts
+/// The functions to print before each instruction of the main program: behind the inputs and loads that it starts
 /// with, and behind those whose dimensions a function names.
 fn functions_before(computation: &Computation) -> BTreeMap<usize, Vec<&Function>> {
     let instrs = &computation.graph.body.instrs;
     let mut first: HashMap<&str, usize> = HashMap::new();
-    for (i, instr) in instrs.iter().enumerate().filter(|(_, instr)| instr.op == Op::Input) {
+    let is_source = |instr: &Instr| matches!(instr.op, Op::Input | Op::Load);
+    for (i, instr) in instrs.iter().enumerate().filter(|(_, instr)| is_source(instr)) {
         let shapes = instr.results.iter().flat_map(|r| &computation.graph.value(*r).ty.shape);
         for name in shapes.flat_map(Dim::names) {
             first.entry(name).or_insert(i + 1);
         }
     }
     let mut before: BTreeMap<usize, Vec<&Function>> = BTreeMap::new();
-    let mut at = instrs.iter().take_while(|instr| instr.op == Op::Input).count();
+    let mut at = instrs.iter().take_while(|instr| is_source(instr)).count();
     for function in &computation.functions {
         function.graph.visit(&mut |instr| {
             let shape = instr.attrs.shape("shape").into_iter().flatten().flat_map(Dim::names);
@@ -235,6 +236,7 @@ impl<'a> Printer<'a> {
     fn line(&self, instr: &Instr, as_name: Option<&str>, level: usize) -> Paragraph {
         let left = match instr.results.as_slice() {
             [] => String::new(),
+            _ if instr.op == Op::Load => String::new(),
             _ if as_name.is_some() => String::new(),
             results => format!("{} = ", self.names(results)),
         };
@@ -252,10 +254,22 @@ impl<'a> Printer<'a> {
                 format!("release {args} to {}{name}", to())
             }
             Op::Output => format!("output {args} to {} as \"{}\"", to(), instr.attrs.str("name").unwrap_or_default()),
+            Op::Load => self.load(instr),
+            Op::Save => format!("save {args} as \"{}\"", instr.attrs.str("name").unwrap_or_default()),
             Op::Call => format!("call {}({args})", instr.attrs.str("function").unwrap_or_default()),
             _ => return self.looped(instr, &left, level),
         };
         Paragraph { kind: Kind::Line, lines: format!("{}{left}{text}\n", pad(level)) }
+    }
+
+    /// `load w : f64[3] at committee owner alice from "model"`.
+    fn load(&self, instr: &Instr) -> String {
+        let (name, value) = (self.show.name(instr.results[0]), self.show.info(instr.results[0]));
+        let label = instr.attrs.label("label").unwrap_or(&[]);
+        let owners = if label.is_empty() { "public".to_owned() } else { self.owners(label) };
+        let stored = instr.attrs.str("name").unwrap_or_default();
+        let from = if stored == name { String::new() } else { format!(" from \"{stored}\"") };
+        format!("load {name} : {} at {} {owners}{from}", value.ty, self.place(instr.placement))
     }
 
     /// `repeat` or `fold` with its region.
@@ -274,13 +288,14 @@ impl<'a> Printer<'a> {
             .map(|(p, v)| format!("{} = {}", self.show.name(*p), self.show.name(*v)))
             .collect();
         let with = with.join(", ");
+        let every = instr.attrs.int("checkpoint").map(|n| format!(" checkpoint {n}")).unwrap_or_default();
         let head = match instr.op {
             Op::Fold => {
                 let by = instr.attrs.int("by").unwrap_or(0);
                 let drop = if instr.attrs.bool("drop") == Some(true) { " drop" } else { "" };
-                format!("fold {} of {} by {by}{drop} with {with}", self.names(batch), self.names(of))
+                format!("fold {} of {} by {by}{drop}{every} with {with}", self.names(batch), self.names(of))
             }
-            _ => format!("repeat {} with {with}", instr.attrs.int("times").unwrap_or(0)),
+            _ => format!("repeat {}{every} with {with}", instr.attrs.int("times").unwrap_or(0)),
         };
         let mut lines = format!("{}{left}{head}\n", pad(level));
         for paragraph in self.block(region, level + 1, &BTreeMap::new()) {

@@ -35,8 +35,8 @@ impl Lower {
                 })
             }
             Right::Call { function, args } => self.call(function, args, span),
-            Right::Repeat { times, with, body } => self.repeat(*times, with, body, span),
-            Right::Fold { batches, of, by, drop, with, body } => {
+            Right::Repeat { times, every, with, body } => self.repeat(*times, *every, with, body, span),
+            Right::Fold { batches, of, by, drop, every, with, body } => {
                 let of = all(of.iter().map(|e| self.value_here(e)).collect::<Vec<_>>());
                 let inits = all(with.iter().map(|(_, e)| self.value_here(e)).collect::<Vec<_>>());
                 let params: Vec<&Word> = batches.iter().chain(with.iter().map(|(name, _)| name)).collect();
@@ -48,7 +48,7 @@ impl Lower {
                     let begun = self.builder.begin_fold(*by, *drop, &of, &inits, span);
                     self.built(begun)
                 });
-                self.region(begun, &params, body, span)
+                self.region(begun, *every, &params, body, span)
             }
         };
         match made {
@@ -83,7 +83,14 @@ impl Lower {
         self.built(made)
     }
 
-    fn repeat(&mut self, times: i64, with: &[(Word, Expr)], body: &[Statement], span: &Span) -> Parsed<Vec<ValueId>> {
+    fn repeat(
+        &mut self,
+        times: i64,
+        every: Option<i64>,
+        with: &[(Word, Expr)],
+        body: &[Statement],
+        span: &Span,
+    ) -> Parsed<Vec<ValueId>> {
         let inits = all(with.iter().map(|(_, e)| self.value_here(e)).collect::<Vec<_>>());
         let params: Vec<&Word> = with.iter().map(|(name, _)| name).collect();
         let begun = inits.and_then(|inits| {
@@ -93,17 +100,22 @@ impl Lower {
             let begun = self.builder.begin_repeat(times, &inits, span);
             self.built(begun)
         });
-        self.region(begun, &params, body, span)
+        self.region(begun, every, &params, body, span)
     }
 
-    /// The body of a loop, of which `begun` are the parameters.
+    /// The body of a loop, of which `begun` are the parameters, with a checkpoint after `every` so many iterations.
     fn region(
         &mut self,
         begun: Parsed<Vec<ValueId>>,
+        every: Option<i64>,
         params: &[&Word],
         body: &[Statement],
         span: &Span,
     ) -> Parsed<Vec<ValueId>> {
+        if let (Ok(_), Some(every)) = (&begun, every) {
+            let set = self.builder.checkpoint(every, span);
+            let _ = self.built(set);
+        }
         match &begun {
             // The builder refuses what would make these differ in number, except batches without a name.
             Ok(values) if values.len() != params.len() => {

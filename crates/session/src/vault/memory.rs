@@ -27,6 +27,11 @@ impl MemoryVault {
         self.lock().values.values().map(|v| v.meta.clone()).collect()
     }
 
+    /// Puts a value there as it is, outside of any session.
+    pub fn put(&self, value: StoredValue) {
+        self.lock().values.insert(value.meta.name.clone(), value);
+    }
+
     /// Removes a value. Says whether there was one.
     pub fn remove(&self, name: &str) -> bool {
         self.lock().values.remove(name).is_some()
