@@ -11,7 +11,7 @@ use net::link::{Link, memory, stream};
 use net::tls::{Acceptor, Alpn, Credentials, Dialer};
 use net::{KeyPair, NetError, Options, Player};
 use schemes::Plain;
-use session::{Entropy, Outcome, Start};
+use session::{Entropy, MemoryVault, Outcome, Start};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -96,12 +96,15 @@ pub(crate) async fn run(
             ratified: ratified.clone(),
             player,
             session,
+            attempt: 0,
             entropy: Entropy::new(fresh()?),
             links: links.remove(&player).unwrap_or_default(),
             inputs: inputs.remove(&player).unwrap_or_default(),
             keys: BTreeMap::new(),
+            vault: Arc::new(MemoryVault::default()),
             options: Options::in_process(),
             observer: session::unobserved(),
+            stop: session::unstopped(),
         };
         tasks.spawn(session::run(start));
     }
