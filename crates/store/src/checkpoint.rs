@@ -80,6 +80,11 @@ impl Store {
         self.batch(|batch| batch.rewind(session, to))
     }
 
+    /// As [`Batch::drop_checkpoint`], durably.
+    pub fn drop_checkpoint(&self, session: SessionId, at: &Checkpoint) -> Result<(), StoreError> {
+        self.batch(|batch| batch.drop_checkpoint(session, at))
+    }
+
     /// As [`Batch::drop_checkpoints`], durably.
     pub fn drop_checkpoints(&self, session: SessionId) -> Result<(), StoreError> {
         self.batch(|batch| batch.drop_checkpoints(session))
@@ -108,6 +113,14 @@ impl Batch<'_> {
             }
         }
         Ok(())
+    }
+
+    /// Drops a checkpoint, if it is there.
+    pub fn drop_checkpoint(&mut self, session: SessionId, at: &Checkpoint) -> Result<(), StoreError> {
+        match self.find::<Kept>(&session, &at.key())? {
+            Some(record) => self.drop_one(session, Found { scope: session.to_vec(), key: at.key(), record }),
+            None => Ok(()),
+        }
     }
 
     /// Drops all checkpoints of a session, and destroys their keys.

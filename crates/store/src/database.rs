@@ -44,7 +44,8 @@ pub(crate) fn open(dir: &Path, writable: bool) -> Result<Database, StoreError> {
         return Err(StoreError::corrupt(FILE, "it is empty"));
     }
     let mut builder = Database::builder();
-    builder.set_cache_size(CACHE);
+    // Without the check, a damaged file can make the database panic, or overwrite what it takes for free.
+    builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
     if writable {
         drop(file);
         builder.open(&path).map_err(error)

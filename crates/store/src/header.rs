@@ -10,10 +10,13 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
+use crate::fail;
 use crate::key::{KeyFault, KeySource, RootKey};
 use crate::seal::sync_folder_of;
 
 const FILE: &str = "store.json";
+/// What is to replace it.
+const NEW: &str = "store.json.new";
 const VERSION: u32 = 1;
 /// A header has some 500 bytes.
 const MOST: u64 = 64 << 10;
@@ -67,13 +70,23 @@ impl Header {
 
     /// Replaces the file, durably.
     pub(crate) fn write(&self, dir: &Path) -> Result<(), StoreError> {
-        let (path, new) = (dir.join(FILE), dir.join("store.json.new"));
+        let (path, new) = (dir.join(FILE), dir.join(NEW));
         let text = serde_json::to_string_pretty(self).map_err(|e| StoreError::Database { what: e.to_string() })?;
         let failed = |e| StoreError::System { what: path.display().to_string(), source: e };
         let mut file = fs::File::create(&new).map_err(failed)?;
         file.write_all(text.as_bytes()).and_then(|()| file.write_all(b"\n")).map_err(failed)?;
         file.sync_all().map_err(failed)?;
+        fail::point("header: written beside");
         fs::rename(&new, &path).and_then(|()| sync_folder_of(&path)).map_err(failed)
+    }
+
+    /// Removes what a crash left of a replacement.
+    pub(crate) fn tidy(dir: &Path) -> Result<(), StoreError> {
+        let new = dir.join(NEW);
+        match fs::remove_file(&new) {
+            Err(e) if e.kind() != std::io::ErrorKind::NotFound => Err(StoreError::file(&new)(e)),
+            _ => Ok(()),
+        }
     }
 
     /// Adds a root key, as a source wraps it.

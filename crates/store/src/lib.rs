@@ -32,10 +32,8 @@
 //!     kind: Kind::Plain,
 //!     dtype: "f64".into(),
 //!     shape: vec![2],
-//!     label: "owner clinic".into(),
-//!     owners: vec![],
-//!     agreement: None,
-//!     session: None,
+//!     label: Default::default(),
+//!     origin: None,
 //!     when: 1_800_000_000_000,
 //! };
 //! store.put(&meta, &1.5f64.to_le_bytes().repeat(2))?;
@@ -61,6 +59,8 @@ mod saves;
 mod seal;
 mod slots;
 mod store;
+#[cfg(test)]
+mod tests;
 mod value;
 mod verify;
 
@@ -71,7 +71,7 @@ pub use key::{KeyFault, KeyFile, KeySource, Passphrase, RootKey};
 pub use ledger::{Begin, Charge, Counter, Session, State};
 pub use saves::{Phase, Save};
 pub use store::{Batch, Store};
-pub use value::{Kind, Meta, Owner};
+pub use value::{Kind, Label, Meta, Origin};
 pub use verify::Verification;
 
 /// A digest of 32 bytes: of an agreement, or a handle.

@@ -82,6 +82,11 @@ impl Store {
         self.view()?.find(&session, &[])
     }
 
+    /// What sessions have staged and neither committed nor aborted, without payloads.
+    pub fn staged(&self) -> Result<Vec<(SessionId, Meta)>, StoreError> {
+        staged(&self.view()?)
+    }
+
     /// Whether this attempt's save is prepared, and not decided.
     pub fn prepared(&self, session: SessionId, attempt: u32) -> Result<bool, StoreError> {
         Ok(self.save_of(session)? == Some(Save { attempt, phase: Phase::Prepared }))
@@ -111,13 +116,23 @@ impl Store {
 }
 
 impl Batch<'_> {
+    /// As [`Store::save_of`].
+    pub fn save_of(&self, session: SessionId) -> Result<Option<Save>, StoreError> {
+        self.find(&session, &[])
+    }
+
+    /// As [`Store::staged`].
+    pub fn staged(&self) -> Result<Vec<(SessionId, Meta)>, StoreError> {
+        staged(self)
+    }
+
     /// Stages values of a session's attempt, invisibly. A value staged before under the same name is replaced; what an
     /// earlier attempt staged and did not prepare is dropped.
     ///
     /// # Errors
     /// If this attempt, or a later one, is prepared or decided; or an earlier one is prepared or committed.
     pub fn stage(&mut self, session: SessionId, attempt: u32, values: &[(Meta, &[u8])]) -> Result<(), StoreError> {
-        match self.find::<Save>(&session, &[])? {
+        match self.save_of(session)? {
             None => {}
             Some(save) if save == (Save { attempt, phase: Phase::Staged }) => {}
             Some(save) if save.attempt < attempt && matches!(save.phase, Phase::Staged | Phase::Aborted) => {
@@ -142,7 +157,7 @@ impl Batch<'_> {
     /// # Errors
     /// If the attempt was aborted or committed, or is not the latest.
     pub fn prepare(&mut self, session: SessionId, attempt: u32) -> Result<(), StoreError> {
-        match self.find::<Save>(&session, &[])? {
+        match self.save_of(session)? {
             None => {}
             Some(save) if save.attempt == attempt && matches!(save.phase, Phase::Staged | Phase::Prepared) => {}
             Some(save) => return Err(refused(session, save, "prepared")),
@@ -155,7 +170,7 @@ impl Batch<'_> {
     /// # Errors
     /// If the attempt is not prepared.
     pub fn commit_save(&mut self, session: SessionId, attempt: u32) -> Result<(), StoreError> {
-        match self.find::<Save>(&session, &[])? {
+        match self.save_of(session)? {
             Some(save) if save == (Save { attempt, phase: Phase::Committed }) => return Ok(()),
             Some(save) if save == (Save { attempt, phase: Phase::Prepared }) => {}
             Some(save) => return Err(refused(session, save, "committed")),
@@ -174,7 +189,7 @@ impl Batch<'_> {
     /// # Errors
     /// If the attempt was committed, or a later one has begun.
     pub fn abort_save(&mut self, session: SessionId, attempt: u32) -> Result<(), StoreError> {
-        match self.find::<Save>(&session, &[])? {
+        match self.save_of(session)? {
             Some(save) if save.attempt > attempt => return Err(refused(session, save, "aborted")),
             Some(save) if save.phase == Phase::Committed => return Err(refused(session, save, "aborted")),
             Some(save) if save.attempt < attempt && save.phase == Phase::Prepared => {
@@ -192,6 +207,14 @@ impl Batch<'_> {
         }
         Ok(())
     }
+}
+
+fn staged(from: &impl Read) -> Result<Vec<(SessionId, Meta)>, StoreError> {
+    let all = from.all::<StagedValue>()?.into_iter();
+    let mut found: Vec<(SessionId, Meta)> =
+        all.filter_map(|f| Some((f.scope.try_into().ok()?, f.record.0.meta))).collect();
+    found.sort_by(|a, b| (a.0, &a.1.name).cmp(&(b.0, &b.1.name)));
+    Ok(found)
 }
 
 fn refused(session: SessionId, save: Save, asked: &'static str) -> StoreError {

@@ -10,6 +10,7 @@ use std::os::unix::fs::{FileExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 
 use crate::StoreError;
+use crate::fail;
 use crate::seal::{NONCE, TAG};
 
 /// Bytes of a slot. A power of two, so that none crosses a block of the disk.
@@ -67,6 +68,7 @@ impl Slots {
             // A last slot that is cut off reads as an error: overwriting it makes the file whole.
             if self.file.read_exact_at(&mut bytes, offset(slot)).is_err() || bytes.iter().any(|b| *b != 0) {
                 self.write(slot, &[])?;
+                fail::point("keys: a left one overwritten");
             }
             self.free.insert(slot);
         }
@@ -80,6 +82,7 @@ impl Slots {
             return Err(StoreError::Database { what: "no slot is left for another key".into() });
         }
         self.write(slot, &wrap(slot)?)?;
+        fail::point("keys: one written");
         self.free.remove(&slot);
         self.count = self.count.max(slot + 1);
         Ok(slot)
@@ -96,6 +99,7 @@ impl Slots {
     pub(crate) fn destroy(&mut self, slots: &[u32]) -> Result<(), StoreError> {
         for slot in slots {
             self.write(*slot, &[])?;
+            fail::point("keys: one overwritten");
         }
         self.sync()?;
         self.free.extend(slots);
@@ -135,6 +139,7 @@ impl Slots {
     pub(crate) fn destroy_file(dir: &Path, generation: u64) -> Result<(), StoreError> {
         let mut slots = Slots::open(dir, generation, true)?;
         slots.keep(&BTreeSet::new())?;
+        fail::point("keys: an old file emptied");
         std::fs::remove_file(&slots.path).map_err(StoreError::file(&slots.path))
     }
 

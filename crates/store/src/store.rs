@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
+use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -11,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::StoreError;
 use crate::database::{self, Read, STATE, View};
+use crate::fail;
 use crate::header::Header;
 use crate::key::{KeySource, RootKey};
 use crate::payload::Payload;
@@ -163,7 +165,7 @@ impl Store {
                 Slots::destroy_file(&self.dir, other)?;
             }
         }
-        Ok(())
+        Header::tidy(&self.dir)
     }
 
     /// The store's folder.
@@ -269,10 +271,12 @@ impl Batch<'_> {
             return Err(e);
         }
         let Batch { txn, mut writing, tally, freed, .. } = self;
+        fail::point("batch: keys are written");
         // If this fails, the database refuses everything until it is opened again, and then knows which state counts:
         // so keys are neither destroyed nor reused now.
         txn.commit().map_err(database::error)?;
         writing.tally = tally;
+        fail::point("batch: decided");
         if freed.is_empty() { Ok(()) } else { writing.slots.destroy(&freed) }
     }
 
@@ -311,7 +315,13 @@ impl Read for Batch<'_> {
 /// Writers exclude everyone, readers exclude writers.
 fn lock(dir: &Path, writable: bool) -> Result<File, StoreError> {
     let path = dir.join(LOCK);
-    let file = OpenOptions::new().read(true).write(writable).create(writable).mode(0o600).truncate(false).open(&path);
+    let open =
+        |path| OpenOptions::new().read(true).write(writable).create(writable).mode(0o600).truncate(false).open(path);
+    let file = match open(&path) {
+        // A copy on a disk that cannot be written: nobody else writes there either.
+        Err(e) if !writable && e.kind() == ErrorKind::NotFound => File::open(dir),
+        other => other,
+    };
     let file = file.map_err(StoreError::file(&path))?;
     match if writable { file.try_lock() } else { file.try_lock_shared() } {
         Ok(()) => Ok(file),

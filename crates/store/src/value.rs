@@ -1,5 +1,6 @@
 //! Named values: payloads with their labels.
 
+use std::collections::{BTreeMap, BTreeSet};
 use std::io::Write;
 
 use net::Identity;
@@ -23,26 +24,28 @@ pub struct Meta {
     pub dtype: String,
     /// Its shape; empty for a scalar.
     pub shape: Vec<u64>,
-    /// Its label in the language's text. A computation that loads it inherits this.
-    pub label: String,
-    /// Whose it is.
-    pub owners: Vec<Owner>,
-    /// The agreement of the computation that saved it; none if its owner put it here.
-    pub agreement: Option<Digest>,
-    /// The session that saved it.
-    pub session: Option<SessionId>,
+    /// Its label: whose it is, and for each owner the readers that it allows. Public if there is no owner. A computation
+    /// that loads it inherits this.
+    #[serde(with = "label")]
+    pub label: Label,
+    /// The run that saved it; none if its owner put it here.
+    pub origin: Option<Origin>,
     /// When it was saved, in milliseconds since 1970 (UTC), by this worker's clock.
     pub when: u64,
 }
 
-/// An owner of a value.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub struct Owner {
-    /// The player's name in the computation.
-    pub player: String,
-    /// Who it is.
-    #[serde(with = "identity")]
-    pub identity: Identity,
+/// A label, by identity: names of players are one computation's own.
+pub type Label = BTreeMap<Identity, BTreeSet<Identity>>;
+
+/// A run that saved a value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Origin {
+    /// Its agreement.
+    pub agreement: Digest,
+    /// Its session.
+    pub session: SessionId,
+    /// Its attempt.
+    pub attempt: u32,
 }
 
 /// What the bytes are.
@@ -114,13 +117,9 @@ impl Store {
         Ok((held.meta, plain))
     }
 
-    /// What is known of a value, without its payload.
-    ///
-    /// # Errors
-    /// If there is none.
-    pub fn show(&self, name: &str) -> Result<Meta, StoreError> {
-        let held: Held = self.view()?.find(&[], name.as_bytes())?.ok_or_else(|| no_value(name))?;
-        Ok(held.meta)
+    /// What is known of a value, without its payload; none if there is none.
+    pub fn meta(&self, name: &str) -> Result<Option<Meta>, StoreError> {
+        Ok(self.view()?.find::<Held>(&[], name.as_bytes())?.map(|held| held.meta))
     }
 
     /// All values by name, each with the bytes of its payload. Of a damaged store, those that are intact.
@@ -155,6 +154,11 @@ impl Store {
 }
 
 impl Batch<'_> {
+    /// As [`Store::meta`].
+    pub fn meta(&self, name: &str) -> Result<Option<Meta>, StoreError> {
+        Ok(self.find::<Held>(&[], name.as_bytes())?.map(|held| held.meta))
+    }
+
     /// As [`Store::put`].
     pub fn put(&mut self, meta: &Meta, payload: &[u8]) -> Result<(), StoreError> {
         meta.check()?;
@@ -212,5 +216,27 @@ mod identities {
 
     pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Vec<Identity>, D::Error> {
         Ok(Vec::<[u8; 32]>::deserialize(d)?.into_iter().map(Identity::from_bytes).collect())
+    }
+}
+
+mod label {
+    use std::collections::{BTreeMap, BTreeSet};
+
+    use net::Identity;
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    use super::Label;
+
+    type Bytes = BTreeMap<[u8; 32], BTreeSet<[u8; 32]>>;
+
+    pub(super) fn serialize<S: Serializer>(label: &Label, s: S) -> Result<S::Ok, S::Error> {
+        let bytes = |readers: &BTreeSet<Identity>| readers.iter().map(|r| *r.as_bytes()).collect();
+        label.iter().map(|(owner, readers)| (*owner.as_bytes(), bytes(readers))).collect::<Bytes>().serialize(s)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(d: D) -> Result<Label, D::Error> {
+        let identities = |readers: BTreeSet<[u8; 32]>| readers.into_iter().map(Identity::from_bytes).collect();
+        let bytes = Bytes::deserialize(d)?;
+        Ok(bytes.into_iter().map(|(owner, readers)| (Identity::from_bytes(owner), identities(readers))).collect())
     }
 }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use net::Identity;
-use store::{KeyFile, Kind, Meta, Owner, Store, StoreError};
+use store::{KeyFile, Kind, Meta, Origin, Store, StoreError};
 use tempfile::TempDir;
 
 pub(crate) struct Home {
@@ -62,10 +62,8 @@ pub(crate) fn meta(name: &str) -> Meta {
         },
         dtype: "fixed<64, 16>".into(),
         shape: vec![3, 4],
-        label: "owner clinic".into(),
-        owners: vec![Owner { player: "clinic".into(), identity: Identity::from_bytes([1; 32]) }],
-        agreement: Some([9; 32]),
-        session: Some([5; 16]),
+        label: [(Identity::from_bytes([1; 32]), [Identity::from_bytes([1; 32])].into())].into(),
+        origin: Some(Origin { agreement: [9; 32], session: [5; 16], attempt: 0 }),
         when: 1_800_000_000_000,
     }
 }
