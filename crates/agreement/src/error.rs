@@ -160,6 +160,9 @@ pub enum AgreementError {
         /// Who signed.
         identity: Identity,
     },
+    /// A reason for declining that cannot be passed on.
+    #[error("a reason is one line of plain text, of at most 1000 characters")]
+    Reason,
     /// A ratification's signature does not hold.
     #[error("the signature{} does not hold", by(player))]
     Signature {
@@ -221,6 +224,7 @@ impl AgreementError {
             AgreementError::DimLength { .. } => "agreement.dim-length",
             AgreementError::OtherAgreement { .. } => "ratification.other-agreement",
             AgreementError::ForeignSigner { .. } => "ratification.foreign",
+            AgreementError::Reason => "decline.reason",
             AgreementError::Signature { .. } => "ratification.signature",
             AgreementError::Unratified { .. } => "ratification.missing",
             AgreementError::InProcess => "agreement.in-process",
@@ -277,6 +281,7 @@ impl AgreementError {
             AgreementError::TooLarge { .. } => "give smaller lengths",
             AgreementError::OtherAgreement { .. } => "compare the two agreements, and ratify the one that is to run",
             AgreementError::ForeignSigner { .. } => "sign with the key whose identity is in the roster",
+            AgreementError::Reason => "say in a line why, for the other parties to read",
             AgreementError::Signature { .. } => "the ratification was damaged or forged; ask for it again",
             AgreementError::Unratified { .. } => "their operators must read the agreement and ratify it",
             AgreementError::InProcess => "give a roster with the players' workers",

@@ -13,6 +13,7 @@
 mod agreement;
 mod commitment;
 mod dataset;
+mod decline;
 mod encode;
 mod error;
 mod id;
@@ -25,6 +26,7 @@ mod text;
 pub use agreement::Agreement;
 pub use commitment::{Commitment, Opening};
 pub use dataset::Dataset;
+pub use decline::Decline;
 pub use error::AgreementError;
 pub use id::{Digest, HexError, SessionId};
 pub use ratify::{Basis, Ratification, Ratified};
@@ -39,6 +41,8 @@ mod context {
     pub(crate) const AGREEMENT: &str = "privity 2026-11 agreement v2 digest";
     /// Signature over an agreement's digest.
     pub(crate) const RATIFICATION: &str = "privity 2026-11 ratification v1";
+    /// Signature over a refusal of an agreement, and the digest that it is over.
+    pub(crate) const DECLINE: &str = "privity 2026-11 decline v1";
     /// Digest of a receipt.
     pub(crate) const RECEIPT: &str = "privity 2026-11 receipt v2 digest";
     /// Signature over a receipt's digest.

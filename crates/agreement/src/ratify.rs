@@ -45,7 +45,10 @@ impl Ratification {
     }
 
     /// Whose it is, if it is a valid ratification of an agreement.
-    fn verify(&self, agreement: &Agreement) -> Result<Identity, AgreementError> {
+    ///
+    /// # Errors
+    /// One of another agreement, by someone who takes no part, or with a signature that does not hold.
+    pub fn verify(&self, agreement: &Agreement) -> Result<Identity, AgreementError> {
         if self.agreement != agreement.digest() {
             return Err(AgreementError::OtherAgreement { found: self.agreement });
         }

@@ -2,7 +2,7 @@
 
 mod common;
 
-use agreement::{Agreement, Basis, Ratification, Ratified, Terms};
+use agreement::{Agreement, Basis, Decline, Ratification, Ratified, Terms};
 use common::{SLOPE, agreement, checked, key, roster, rows};
 use proptest::prelude::*;
 
@@ -93,4 +93,25 @@ proptest! {
             prop_assert!(Ratified::verify(agreement, &signed).is_err());
         }
     }
+}
+
+#[test]
+fn a_decline_says_why_and_holds_for_one_agreement_and_one_reason() {
+    let agreement = agreement();
+    let reason = "not \"this\" \\ year: ünsure";
+    let decline = Decline::sign(&agreement, reason, &key(1)).unwrap();
+    let read = Decline::from_text(&decline.to_string()).unwrap();
+    assert_eq!((&read, read.reason(), read.verify(&agreement).unwrap()), (&decline, reason, key(1).identity()));
+
+    let changed = Decline::from_text(&decline.to_string().replace("not ", "Not ")).unwrap();
+    assert_eq!(changed.verify(&agreement).unwrap_err().code(), "ratification.signature");
+    let other = Agreement::bind(checked(SLOPE), &roster(), rows(443), Terms::default()).unwrap();
+    assert_eq!(decline.verify(&other).unwrap_err().code(), "ratification.other-agreement");
+    let foreign = Decline::sign(&agreement, reason, &key(9)).unwrap();
+    assert_eq!(foreign.verify(&agreement).unwrap_err().code(), "ratification.foreign");
+    for bad in ["", "  ", "two\nlines", &"x".repeat(1001)] {
+        assert_eq!(Decline::sign(&agreement, bad, &key(1)).unwrap_err().code(), "decline.reason");
+    }
+    // Neither stands for the other.
+    assert!(Ratification::from_text(&decline.to_string()).is_err());
 }

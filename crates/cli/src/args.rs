@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
+use privity::agreement::SessionId;
 use privity::net::Identity;
 
 /// Compute on joint data so that each party learns exactly what all agreed to.
@@ -35,6 +36,14 @@ pub(crate) enum Command {
     Keygen(Keygen),
     /// Run a worker: one party's side of computations, until it is stopped.
     Worker(Worker),
+    /// Show the sessions of workers: your own, or all of a worker that you operate.
+    Jobs(Jobs),
+    /// Show what happened in a session.
+    Logs(Logs),
+    /// Show what happens in a session until it ends.
+    Watch(Logs),
+    /// End a session for all its players.
+    Cancel(Logs),
     /// Run a relay: where workers that cannot be dialled from outside meet the others. It sees ciphertext only.
     Relay(Relay),
     /// Show versions.
@@ -54,7 +63,10 @@ impl Args {
             Command::Run(a) => a.program.json,
             Command::Bench(a) => a.json,
             Command::Keygen(a) => a.json,
-            Command::Worker(_) | Command::Relay(_) => false,
+            Command::Jobs(a) => a.json,
+            Command::Logs(a) | Command::Watch(a) | Command::Cancel(a) => a.json,
+            Command::Worker(a) => a.json,
+            Command::Relay(_) => false,
             Command::Version { json } => *json,
         }
     }
@@ -179,6 +191,51 @@ pub(crate) struct Worker {
     /// Log as JSON lines.
     #[arg(long)]
     pub(crate) log_json: bool,
+    /// Only say everything that is wrong with the configuration, and with what it names.
+    #[arg(long)]
+    pub(crate) check: bool,
+    /// Print one JSON object.
+    #[arg(long, requires = "check")]
+    pub(crate) json: bool,
+}
+
+/// Which workers to speak with.
+#[derive(ClapArgs)]
+#[command(group(clap::ArgGroup::new("which").required(true).args(["config", "roster"])))]
+pub(crate) struct Reach {
+    /// Your own worker, by its configuration, on its own machine.
+    #[arg(long, value_name = "W.toml")]
+    pub(crate) config: Option<PathBuf>,
+    /// The workers that this roster names.
+    #[arg(long, value_name = "ROSTER.toml", requires = "key")]
+    pub(crate) roster: Option<PathBuf>,
+    /// The key to come as.
+    #[arg(long, value_name = "KEY", requires = "roster")]
+    pub(crate) key: Option<PathBuf>,
+    /// Only the workers of these players.
+    #[arg(long, value_name = "PLAYERS", value_delimiter = ',', requires = "roster")]
+    pub(crate) worker: Vec<String>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Jobs {
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Logs {
+    /// The session.
+    #[arg(value_parser = crate::jobs::session)]
+    pub(crate) session: SessionId,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Print one JSON object, or one for each line.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(ClapArgs)]

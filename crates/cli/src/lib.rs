@@ -13,6 +13,7 @@ macro_rules! say {
 mod args;
 mod bench;
 mod explain;
+mod jobs;
 mod keygen;
 mod present;
 mod progress;
@@ -65,6 +66,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Bench(a) => bench::bench(&a),
         Command::Keygen(a) => keygen::keygen(&a),
         Command::Worker(a) => serve::worker(&a),
+        Command::Jobs(a) => jobs::jobs(&a),
+        Command::Logs(a) => jobs::logs(&a, false),
+        Command::Watch(a) => jobs::logs(&a, true),
+        Command::Cancel(a) => jobs::cancel(&a),
         Command::Relay(a) => relay::relay(&a),
         Command::Version { json } => {
             version(json);

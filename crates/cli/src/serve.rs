@@ -1,5 +1,7 @@
 //! `worker`: one party's side of computations, until it is stopped.
 
+use serde_json::json;
+
 use crate::{Failure, args};
 
 /// Logs to standard error, as `PRIVITY_LOG` says.
@@ -11,6 +13,9 @@ pub(crate) fn log(json: bool) {
 }
 
 pub(crate) fn worker(a: &args::Worker) -> Result<(), Failure> {
+    if a.check {
+        return check(a);
+    }
     log(a.log_json);
     let mut config = worker::Config::read(&a.config).map_err(worker::ClientError::from)?;
     config.ratify_all |= a.ratify_all;
@@ -19,4 +24,23 @@ pub(crate) fn worker(a: &args::Worker) -> Result<(), Failure> {
         .build()
         .map_err(|e| Failure::input("system", e.to_string(), "see the limits of this machine"))?;
     runtime.block_on(worker::serve(config)).map_err(Failure::from)
+}
+
+/// Says what is wrong with a configuration: everything at once.
+fn check(a: &args::Worker) -> Result<(), Failure> {
+    match worker::Config::read(&a.config) {
+        Ok(config) if a.json => {
+            say!("{}", json!({ "identity": config.key.identity().to_string(), "problems": [] }));
+            Ok(())
+        }
+        Ok(config) => {
+            say!("{}: no problems; this is {}", a.config.display(), config.key.identity());
+            Ok(())
+        }
+        Err(error) => {
+            let problems = json!({ "problems": error.problems });
+            let failure = Failure::from(worker::ClientError::from(error)).with_diagnostics(problems);
+            Err(failure.in_full_json())
+        }
+    }
 }

@@ -29,6 +29,23 @@ impl Wake for Bell {
     }
 }
 
+/// How often what can progress is polled on before others get their turn: another session, or what may end this one.
+const TURNS: u32 = 16;
+
+/// Lets others have their turn. A player that only sends would otherwise run through a whole loop in one go, and hear of
+/// nothing meanwhile.
+pub(crate) async fn breathe() {
+    let mut breathed = false;
+    poll_fn(|cx| {
+        if std::mem::replace(&mut breathed, true) {
+            return Poll::Ready(());
+        }
+        cx.waker().wake_by_ref();
+        Poll::Pending
+    })
+    .await
+}
+
 /// Runs `future`, calling `flush` whenever nothing in it can progress.
 pub(crate) async fn drive<F: Future>(future: F, flush: impl Fn()) -> F::Output {
     let mut future = pin!(future);
@@ -36,7 +53,7 @@ pub(crate) async fn drive<F: Future>(future: F, flush: impl Fn()) -> F::Output {
     let waker = Waker::from(Arc::clone(&bell));
     poll_fn(|cx| {
         *bell.outer.lock().unwrap_or_else(PoisonError::into_inner) = cx.waker().clone();
-        loop {
+        for _ in 0..TURNS {
             bell.rung.store(false, Ordering::Release);
             if let Poll::Ready(out) = future.as_mut().poll(&mut Context::from_waker(&waker)) {
                 // What the last operators said must leave too.
@@ -49,6 +66,8 @@ pub(crate) async fn drive<F: Future>(future: F, flush: impl Fn()) -> F::Output {
                 return Poll::Pending;
             }
         }
+        cx.waker().wake_by_ref();
+        Poll::Pending
     })
     .await
 }
@@ -59,6 +78,24 @@ mod tests {
     use futures::StreamExt;
     use futures::stream::FuturesUnordered;
     use std::cell::Cell;
+
+    #[tokio::test]
+    async fn what_never_waits_can_still_be_stopped() {
+        let forever = drive(
+            async {
+                loop {
+                    breathe().await;
+                }
+            },
+            || {},
+        );
+        let turns = AtomicBool::new(false);
+        let stop = poll_fn(|_| if turns.swap(true, Ordering::Relaxed) { Poll::Ready(()) } else { Poll::Pending });
+        tokio::select! {
+            _ = forever => unreachable!("it never ends"),
+            () = stop => {}
+        }
+    }
 
     #[tokio::test]
     async fn flushes_once_for_all_that_wait() {

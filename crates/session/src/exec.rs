@@ -13,6 +13,7 @@ use schemes::{Error as SchemeError, Party, Plain, Value};
 
 use crate::bind;
 use crate::checkpoint::{Checkpoints, Marker};
+use crate::drive::breathe;
 use crate::error::{KernelError, SessionError};
 use crate::events::Progress;
 use crate::held::Held;
@@ -262,6 +263,11 @@ impl<'a> Run<'a> {
                 marker.done(self.keeper, self.stage, i + 1, &state).await?;
             }
             self.progress.iteration_done(instr, i + 1, times);
+            breathe().await;
+            // Who only sends waits for nobody, and so would hear of nothing.
+            if let Some(error) = self.stage.exchange().failed() {
+                return Err(error.into());
+            }
         }
         let held = instr.results.iter().filter(|v| self.holds(graph, **v));
         Ok(held.copied().zip(state.into_iter().map(|(_, v)| v)).collect())

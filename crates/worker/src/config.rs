@@ -1,8 +1,9 @@
-//! A worker's configuration: one TOML file.
+//! A worker's configuration: one TOML file. The book's page on workers has the table of all its fields.
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use agreement::Roster;
 use data::{Datasets, Source};
@@ -23,10 +24,119 @@ pub struct Config {
     pub submitters: Vec<Identity>,
     /// Who may fetch the outputs that arrive here, besides the worker's own key.
     pub readers: Vec<Identity>,
+    /// Who may operate the worker over the network, besides its own key: read its inbox and all its jobs, cancel.
+    pub operators: Vec<Identity>,
     /// Runs whatever is submitted, without its operator's signature.
     pub ratify_all: bool,
     /// Its datasets, by player and input.
     pub datasets: Datasets,
+    /// How much it does at once.
+    pub jobs: JobLimits,
+    /// What strangers and submitters may cost it.
+    pub limits: Limits,
+    /// Where health and metrics are served; nowhere if not said.
+    pub http: Option<SocketAddr>,
+}
+
+/// How much a worker does at once, and for how long.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct JobLimits {
+    /// Sessions that run at once.
+    pub at_once: usize,
+    /// Sessions that may wait for their turn, in all; one submitter may have a quarter of them, at least 16.
+    pub waiting: usize,
+    /// Memory for the values of all sessions that run at once, as predicted, in MiB.
+    pub memory_mib: u64,
+    /// How long a session may run, in seconds.
+    pub deadline_seconds: u64,
+    /// How long a session that has its turn here may wait for the other workers, in seconds.
+    pub meeting_seconds: u64,
+    /// How long running sessions may go on after the worker was told to stop, in seconds.
+    pub grace_seconds: u64,
+}
+
+impl Default for JobLimits {
+    fn default() -> JobLimits {
+        JobLimits {
+            at_once: 16,
+            waiting: 1024,
+            memory_mib: 4096,
+            deadline_seconds: 24 * 3600,
+            meeting_seconds: 120,
+            grace_seconds: 30,
+        }
+    }
+}
+
+impl JobLimits {
+    /// Memory for values, in bytes.
+    pub(crate) fn memory(&self) -> u64 {
+        self.memory_mib.saturating_mul(1 << 20)
+    }
+
+    /// Sessions of one submitter that may wait.
+    pub(crate) fn waiting_per_submitter(&self) -> usize {
+        (self.waiting / 4).max(16).min(self.waiting)
+    }
+
+    pub(crate) fn deadline(&self) -> Duration {
+        Duration::from_secs(self.deadline_seconds)
+    }
+
+    pub(crate) fn meeting(&self) -> Duration {
+        Duration::from_secs(self.meeting_seconds)
+    }
+
+    pub(crate) fn grace(&self) -> Duration {
+        Duration::from_secs(self.grace_seconds)
+    }
+}
+
+/// What strangers and submitters may cost a worker.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Limits {
+    /// Handshakes at once, in all.
+    pub handshakes: usize,
+    /// Handshakes at once from one address.
+    pub handshakes_per_address: usize,
+    /// Connections of the control plane that one identity may hold.
+    pub connections_per_identity: usize,
+    /// Requests that may be open at once on one connection.
+    pub streams_per_connection: u32,
+    /// Requests of one identity in a minute; a minute's worth may come at once.
+    pub requests_per_minute: u32,
+    /// The largest request, in KiB.
+    pub request_kib: usize,
+    /// How long a request may take to arrive, in seconds.
+    pub request_seconds: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Limits {
+        Limits {
+            handshakes: 128,
+            handshakes_per_address: 32,
+            connections_per_identity: 256,
+            streams_per_connection: 64,
+            requests_per_minute: 6000,
+            request_kib: 16 << 10,
+            request_seconds: 20,
+        }
+    }
+}
+
+impl Limits {
+    /// The largest request, in bytes.
+    pub(crate) fn request(&self) -> usize {
+        self.request_kib.saturating_mul(1 << 10)
+    }
+
+    /// How long a request may take to arrive.
+    pub(crate) fn request_time(&self) -> Duration {
+        Duration::from_secs(self.request_seconds)
+    }
 }
 
 #[derive(Deserialize)]
@@ -41,53 +151,90 @@ struct Raw {
     #[serde(default)]
     readers: Vec<String>,
     #[serde(default)]
+    operators: Vec<String>,
+    #[serde(default)]
     ratify_all: bool,
     #[serde(default)]
     data: BTreeMap<String, BTreeMap<String, Source>>,
+    #[serde(default)]
+    jobs: JobLimits,
+    #[serde(default)]
+    limits: Limits,
+    #[serde(default)]
+    http: Http,
 }
 
-/// A configuration that cannot be used.
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Http {
+    listen: Option<SocketAddr>,
+}
+
+/// A configuration that cannot be used, with everything that is wrong with it.
 #[derive(Debug, thiserror::Error)]
-#[error("{}: {what}", file.display())]
+#[error("{}: {}", file.display(), in_words(problems))]
 pub struct ConfigError {
     /// The file.
     pub file: PathBuf,
-    /// What is wrong with it.
-    pub what: String,
+    /// What is wrong with it; never empty.
+    pub problems: Vec<String>,
+}
+
+fn in_words(problems: &[String]) -> String {
+    match problems {
+        [one] => one.clone(),
+        many => format!("{} problems\n  - {}", many.len(), many.join("\n  - ")),
+    }
 }
 
 impl Config {
-    /// Reads a configuration. Paths in it are relative to it.
+    /// Reads a configuration, and everything that it names. Paths in it are relative to it.
     ///
     /// # Errors
-    /// What cannot be read, unknown fields, identities that are none, a key file that others can read.
+    /// All problems at once: what cannot be read, unknown fields, identities that are none, a key file that others can
+    /// read, a roster that does not name this worker once, missing data files, limits that let nothing happen.
     pub fn read(file: &Path) -> Result<Config, ConfigError> {
-        let wrong = |what: String| ConfigError { file: file.to_owned(), what };
-        let text = std::fs::read_to_string(file).map_err(|e| wrong(e.to_string()))?;
-        let raw: Raw = toml::from_str(&text).map_err(|e| wrong(e.to_string()))?;
+        let wrong = |problems: Vec<String>| ConfigError { file: file.to_owned(), problems };
+        let text = std::fs::read_to_string(file).map_err(|e| wrong(vec![e.to_string()]))?;
+        let raw: Raw = toml::from_str(&text).map_err(|e| wrong(vec![e.to_string().trim_end().to_owned()]))?;
         let base = file.parent().unwrap_or(Path::new(""));
+        let mut problems = Problems::default();
+        let key = problems.note(KeyPair::load(&base.join(raw.key)));
+        let roster = problems.note(Roster::read(&base.join(raw.roster)));
+        let submitters = problems.identities("submitters", &raw.submitters);
+        let readers = problems.identities("readers", &raw.readers);
+        let operators = problems.identities("operators", &raw.operators);
+        if let (Some(key), Some(roster)) = (&key, &roster) {
+            problems.own_entry(key.identity(), roster);
+        }
+        problems.limits(&raw.jobs, &raw.limits, raw.http.listen);
         let mut datasets = Datasets::default();
         for (player, inputs) in raw.data {
+            problems.files(&player, &inputs, base, roster.as_ref());
             datasets.add_player(&player, inputs, base);
         }
-        let identities = |list: Vec<String>| -> Result<Vec<Identity>, ConfigError> {
-            list.iter().map(|t| t.parse().map_err(|e| wrong(format!("`{t}` is no identity: {e}")))).collect()
-        };
-        Ok(Config {
-            key: KeyPair::load(&base.join(raw.key)).map_err(|e| wrong(e.to_string()))?,
-            listen: raw.listen,
-            relay: raw.relay,
-            roster: Roster::read(&base.join(raw.roster)).map_err(|e| wrong(e.to_string()))?,
-            submitters: identities(raw.submitters)?,
-            readers: identities(raw.readers)?,
-            ratify_all: raw.ratify_all,
-            datasets,
-        })
+        match (key, roster, problems.0) {
+            (Some(key), Some(roster), problems) if problems.is_empty() => Ok(Config {
+                key,
+                listen: raw.listen,
+                relay: raw.relay,
+                roster,
+                submitters,
+                readers,
+                operators,
+                ratify_all: raw.ratify_all,
+                datasets,
+                jobs: raw.jobs,
+                limits: raw.limits,
+                http: raw.http.listen,
+            }),
+            (.., problems) => Err(wrong(problems)),
+        }
     }
 
     /// Whether an identity may connect at all.
     pub(crate) fn knows(&self, identity: &Identity) -> bool {
-        self.may_submit(identity) || self.may_read(identity)
+        self.may_submit(identity)
     }
 
     /// Whether an identity may submit computations.
@@ -95,10 +242,83 @@ impl Config {
         self.submitters.contains(identity)
             || self.roster.iter().any(|(_, m)| m.identity == *identity)
             || self.may_read(identity)
+            || self.may_operate(identity)
     }
 
     /// Whether an identity may fetch outputs that arrive here.
     pub(crate) fn may_read(&self, identity: &Identity) -> bool {
         self.readers.contains(identity) || self.key.identity() == *identity
+    }
+
+    /// Whether an identity may operate this worker.
+    pub(crate) fn may_operate(&self, identity: &Identity) -> bool {
+        self.operators.contains(identity) || self.key.identity() == *identity
+    }
+}
+
+/// Everything that is wrong with a configuration.
+#[derive(Default)]
+struct Problems(Vec<String>);
+
+impl Problems {
+    fn note<T, E: std::fmt::Display>(&mut self, read: Result<T, E>) -> Option<T> {
+        read.map_err(|e| self.0.push(e.to_string())).ok()
+    }
+
+    fn identities(&mut self, field: &str, list: &[String]) -> Vec<Identity> {
+        let parse = |text: &String| text.parse().map_err(|e| format!("`{field}`: `{text}` is no identity: {e}"));
+        list.iter().filter_map(|text| self.note(parse(text))).collect()
+    }
+
+    fn own_entry(&mut self, me: Identity, roster: &Roster) {
+        match roster.players_of(me).collect::<Vec<_>>()[..] {
+            [_] => {}
+            [] => self.0.push(format!("the roster does not name this worker's identity, {me}")),
+            ref names => self.0.push(format!(
+                "the roster names this worker's identity for {} players, {}; a worker is one player",
+                names.len(),
+                names.join(" and ")
+            )),
+        }
+    }
+
+    fn limits(&mut self, jobs: &JobLimits, limits: &Limits, http: Option<SocketAddr>) {
+        let zero = [
+            ("jobs.at_once", jobs.at_once == 0),
+            ("jobs.waiting", jobs.waiting == 0),
+            ("jobs.memory_mib", jobs.memory_mib == 0),
+            ("jobs.deadline_seconds", jobs.deadline_seconds == 0),
+            ("jobs.meeting_seconds", jobs.meeting_seconds == 0),
+            ("limits.handshakes", limits.handshakes == 0),
+            ("limits.handshakes_per_address", limits.handshakes_per_address == 0),
+            ("limits.connections_per_identity", limits.connections_per_identity == 0),
+            ("limits.streams_per_connection", limits.streams_per_connection == 0),
+            ("limits.requests_per_minute", limits.requests_per_minute == 0),
+            ("limits.request_kib", limits.request_kib == 0),
+            ("limits.request_seconds", limits.request_seconds == 0),
+        ];
+        for (field, _) in zero.iter().filter(|(_, zero)| *zero) {
+            self.0.push(format!("`{field}` is 0: nothing could be done"));
+        }
+        if let Some(address) = http.filter(|a| !a.ip().is_loopback()) {
+            self.0.push(format!(
+                "`http.listen` is {address}: health and metrics are served without encryption, on loopback only"
+            ));
+        }
+    }
+
+    fn files(&mut self, player: &str, inputs: &BTreeMap<String, Source>, base: &Path, roster: Option<&Roster>) {
+        if roster.is_some_and(|r| r.get(player).is_none()) {
+            self.0.push(format!("[data.{player}]: the roster has no such player"));
+        }
+        for (input, source) in inputs {
+            let path = base.join(source.path());
+            let readable = std::fs::File::open(&path).and_then(|f| f.metadata());
+            match readable {
+                Ok(meta) if meta.is_file() => {}
+                Ok(_) => self.0.push(format!("[data.{player}.{input}]: {} is no file", path.display())),
+                Err(e) => self.0.push(format!("[data.{player}.{input}]: {}: {e}", path.display())),
+            }
+        }
     }
 }

@@ -52,6 +52,46 @@ pub enum WorkerError {
         /// The id.
         id: String,
     },
+    /// A session would take more memory than this worker has for sessions.
+    #[error("the session may take {needed} bytes of memory; this worker has {budget} for sessions")]
+    TooLarge {
+        /// What it may take.
+        needed: u64,
+        /// What there is.
+        budget: u64,
+    },
+    /// Too many sessions wait.
+    #[error("{waiting} sessions wait already; no more are taken")]
+    Busy {
+        /// How many wait.
+        waiting: usize,
+    },
+    /// An identity asks too often.
+    #[error("{identity} asks more than {per_minute} times a minute")]
+    TooMany {
+        /// Who.
+        identity: String,
+        /// How often it may.
+        per_minute: u32,
+    },
+    /// The worker is being stopped.
+    #[error("this worker is being stopped")]
+    Draining,
+    /// The caller knows no such session.
+    #[error("there is no session {id}, or it is not yours to see")]
+    UnknownSession {
+        /// The id.
+        id: String,
+    },
+    /// A conversation did not begin with what is to be run.
+    #[error("nothing was submitted in time")]
+    NoSubmission,
+    /// The submitter did not say that the other workers are ready.
+    #[error("the other workers were not ready within {seconds} seconds")]
+    NoGo {
+        /// For how long it was waited.
+        seconds: u64,
+    },
     /// This worker's data cannot be read or is not as declared.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -83,6 +123,13 @@ impl WorkerError {
             WorkerError::RosterDiffers { .. } => "worker.roster-differs",
             WorkerError::SessionId => "worker.session-id",
             WorkerError::Replay { .. } => "worker.replay",
+            WorkerError::TooLarge { .. } => "worker.too-large",
+            WorkerError::Busy { .. } => "worker.busy",
+            WorkerError::TooMany { .. } => "worker.too-many",
+            WorkerError::Draining => "worker.draining",
+            WorkerError::UnknownSession { .. } => "worker.unknown-session",
+            WorkerError::NoSubmission => "worker.no-submission",
+            WorkerError::NoGo { .. } => "worker.no-go",
             WorkerError::Data(e) => e.code(),
             WorkerError::Session(e) => e.code(),
             WorkerError::Net(e) => e.code(),
@@ -111,6 +158,17 @@ impl WorkerError {
                 "compare the rosters of all parties: each identity must be the same everywhere".into()
             }
             WorkerError::SessionId | WorkerError::Replay { .. } => "run again, with a fresh session".into(),
+            WorkerError::TooLarge { .. } => {
+                "compute on fewer rows at once, or ask its operator to raise `jobs.memory_mib`".into()
+            }
+            WorkerError::Busy { .. } | WorkerError::TooMany { .. } | WorkerError::NoGo { .. } => {
+                "try again later".into()
+            }
+            WorkerError::Draining => "try again when it has been started again".into(),
+            WorkerError::UnknownSession { .. } => {
+                "see the sessions that you may see with `privity jobs`; a worker remembers the last thousand".into()
+            }
+            WorkerError::NoSubmission => "compare the versions of client and worker".into(),
             WorkerError::Data(e) => e.help(),
             WorkerError::Session(e) => e.help(),
             WorkerError::Net(e) => e.help(),
@@ -120,6 +178,10 @@ impl WorkerError {
         let (remote, echo) = match self {
             WorkerError::Session(e) => (e.is_remote(), e.is_echo()),
             WorkerError::Net(e) => (true, matches!(e, NetError::PeerAborted { .. } | NetError::Refused { .. })),
+            WorkerError::Busy { .. }
+            | WorkerError::TooMany { .. }
+            | WorkerError::Draining
+            | WorkerError::NoGo { .. } => (true, false),
             _ => (false, false),
         };
         // Which element failed tells something of the owner's data: that stays in its own log.
@@ -245,7 +307,10 @@ impl ClientError {
     /// What to do about it.
     pub fn help(&self) -> Option<String> {
         Some(match self {
-            ClientError::Config(_) => "compare the file with the book's chapter on workers".into(),
+            ClientError::Config(_) => {
+                "compare the file with the book's chapter on workers; `privity worker --check` shows all problems"
+                    .into()
+            }
             ClientError::Agreement(e) => e.help().to_owned(),
             ClientError::Roster(e) => e.help().to_owned(),
             ClientError::NoKey => {

@@ -8,10 +8,18 @@
 //! operator named as readers.
 
 mod client;
+mod clock;
 mod config;
 mod error;
+mod http;
 mod io;
-mod job;
+mod jobs;
+mod memory;
+mod metrics;
+mod office;
+mod perform;
+mod rate;
+mod serve;
 mod service;
 mod tensor;
 
@@ -21,10 +29,12 @@ pub(crate) mod proto {
     tonic::include_proto!("privity.v1");
 }
 
-pub use client::run_on_workers;
-pub use config::{Config, ConfigError};
+pub use client::{Console, Job, Reach, run_on_workers};
+pub use config::{Config, ConfigError, JobLimits, Limits};
 pub use error::{ClientError, WorkerError};
-pub use service::{read_messages, serve};
+pub use fuzzed::read_messages;
+pub use serve::{Worker, serve};
 
+mod fuzzed;
 #[cfg(test)]
 mod tests;

@@ -1,112 +1,109 @@
-//! The control plane's server, and the port that it shares with the data plane.
+//! The control plane's calls: who may ask for what, and what comes back.
 
-use std::collections::HashSet;
-use std::sync::{Arc, Mutex};
+mod run;
 
-use net::tls::Limits;
-use net::{Acceptor, Credentials, Dialer, Switchboard};
-use session::Event;
-use tokio::net::TcpListener;
+use std::future::Future;
+use std::pin::Pin;
+use std::sync::Arc;
+
+use agreement::SessionId;
+use net::Identity;
+use prost::Message as _;
 use tokio::sync::mpsc;
-use tokio_stream::StreamExt;
 use tokio_stream::wrappers::ReceiverStream;
-use tonic::{Request, Response, Status};
+use tonic::{Code, Request, Response, Status, Streaming};
 
-use crate::config::Config;
-use crate::error::{ClientError, WorkerError};
-use crate::io::{Caller, Control};
-use crate::job::{Job, Office};
-use crate::proto::worker_server::{Worker, WorkerServer};
-use crate::proto::{self, run_event};
+use crate::error::WorkerError;
+use crate::io::Caller;
+use crate::jobs::{Entry, Why};
+use crate::office::Office;
+use crate::proto;
+use crate::proto::worker_server::Worker;
 
-/// The largest message of the control plane: a program's text, or outputs.
-pub(crate) const MAX_MESSAGE: usize = 256 << 20;
+/// The largest answer: outputs.
+pub(crate) const MAX_ANSWER: usize = 256 << 20;
 
-/// Events that may wait for a slow submitter; progress beyond it is dropped, results are not.
-const WAITING_EVENTS: usize = 256;
+/// Lines that may wait for a slow reader.
+const WAITING_LINES: usize = 64;
 
-/// Serves until the process is stopped.
-///
-/// # Errors
-/// If the port cannot be bound, or the key cannot be used.
-pub async fn serve(config: Config) -> Result<(), ClientError> {
-    let refused = |e: std::io::Error| ClientError::System { what: format!("listening at {}: {e}", config.listen) };
-    let listener = TcpListener::bind(config.listen).await.map_err(refused)?;
-    let address = listener.local_addr().map_err(|e| ClientError::System { what: e.to_string() })?;
-    let credentials = Credentials::new(config.key.clone())?;
-    let office = Arc::new(Office {
-        dialer: Dialer::new(credentials.clone()),
-        switchboard: Switchboard::new(),
-        begun: Mutex::new(HashSet::new()),
-        config,
-    });
-    let known = Arc::clone(&office);
-    let acceptor = Acceptor::new(credentials, move |identity| known.config.knows(identity))?;
-    let incoming = net::tls::listen(listener, acceptor, Limits::default());
-    if office.config.ratify_all {
-        tracing::warn!(
-            "RATIFY-ALL: this worker runs whatever a known submitter brings, without its operator's signature"
-        );
-    }
-    tracing::info!(%address, identity = %office.config.key.identity(), "listening");
-
-    if let Some(relay) = &office.config.relay {
-        tokio::spawn(net::relay::attend(relay.clone(), office.config.key.clone(), address));
-    }
-
-    let net::tls::Incoming { mut control, mut data } = incoming;
-    let switchboard = office.switchboard.clone();
-    tokio::spawn(async move {
-        while let Some(secured) = data.next().await {
-            let switchboard = switchboard.clone();
-            tokio::spawn(async move {
-                if let Err(error) = switchboard.serve(secured).await {
-                    tracing::info!(%error, "a data connection was refused");
-                }
-            });
-        }
-    });
-    let control = futures::stream::poll_fn(move |cx| control.poll_next(cx));
-    let control = control.map(|secured| Ok::<_, std::io::Error>(Control(secured)));
-    let service = WorkerServer::new(Service { office })
-        .max_decoding_message_size(MAX_MESSAGE)
-        .max_encoding_message_size(MAX_MESSAGE);
-    tonic::transport::Server::builder()
-        .add_service(service)
-        .serve_with_incoming(control)
-        .await
-        .map_err(|e| ClientError::System { what: e.to_string() })
+/// See the module.
+pub(crate) struct Service {
+    pub(crate) office: Arc<Office>,
 }
 
-/// Reads bytes as each message that a worker takes from outside, as far as that goes without a session: for fuzzing.
-pub fn read_messages(bytes: &[u8]) {
-    use prost::Message as _;
-    if let Ok(request) = proto::RunRequest::decode(bytes) {
-        // What is refused is refused; the point is that nothing panics.
-        let _ = agreement::Agreement::from_text(&request.agreement);
+impl Service {
+    /// Who called, if it may ask just now. Every connection has proved an identity; one without is a defect.
+    fn hear<T>(&self, request: &Request<T>) -> Result<Identity, Status> {
+        let Some(Caller(caller)) = request.extensions().get::<Caller>().copied() else {
+            return Err(Status::unauthenticated("who called is not known"));
+        };
+        self.office.hear(caller).map_err(|e| self.refused(caller, &e))?;
+        Ok(caller)
     }
-    if let Ok(request) = proto::DescribeRequest::decode(bytes) {
-        let _ = ir::text::parse(&request.computation).map(check::check);
+
+    /// A refusal as the caller sees it; logged and counted.
+    fn refused(&self, caller: Identity, error: &WorkerError) -> Status {
+        tracing::warn!(%caller, code = error.code(), %error, "a request was refused");
+        self.office.metrics.refusal(error.code());
+        status(error)
     }
-    if let Ok(event) = proto::RunEvent::decode(bytes)
-        && let Some(run_event::Event::Outcome(outcome)) = event.event
-    {
-        outcome.outputs.values().for_each(|t| drop(crate::tensor::from_proto(t)));
+
+    /// Does what takes a while away from the threads that serve connections.
+    async fn blocking<T: Send + 'static>(
+        &self,
+        caller: Identity,
+        work: impl FnOnce(&Office) -> Result<T, WorkerError> + Send + 'static,
+    ) -> Result<T, Status> {
+        let office = Arc::clone(&self.office);
+        let done = tokio::task::spawn_blocking(move || work(&office)).await;
+        done.map_err(|e| Status::internal(e.to_string()))?.map_err(|e| self.refused(caller, &e))
+    }
+
+    /// `None` for an operator, who sees everything; otherwise who may see only its own.
+    fn sees(&self, caller: Identity) -> Option<Identity> {
+        (!self.office.config.may_operate(&caller)).then_some(caller)
+    }
+
+    fn find(&self, caller: Identity, session: &[u8]) -> Result<Arc<Entry>, Status> {
+        let find = || {
+            let session = SessionId(session.try_into().map_err(|_| WorkerError::SessionId)?);
+            let known = self.office.jobs.find(session, self.sees(caller));
+            known.ok_or_else(|| WorkerError::UnknownSession { id: session.to_string() })
+        };
+        find().map_err(|e| self.refused(caller, &e))
     }
 }
 
-struct Service {
-    office: Arc<Office>,
+/// An error as a status: the failure is its details, so that a client need not read words.
+pub(crate) fn status(error: &WorkerError) -> Status {
+    let mut failure = error.to_failure(None);
+    // Details travel in a header, which must stay small.
+    truncate(&mut failure.message, 2048);
+    truncate(&mut failure.help, 1024);
+    let code = match error {
+        WorkerError::TooMany { .. } | WorkerError::Busy { .. } => Code::ResourceExhausted,
+        WorkerError::Forbidden { .. } => Code::PermissionDenied,
+        WorkerError::UnknownSession { .. } => Code::NotFound,
+        WorkerError::Draining => Code::Unavailable,
+        _ => Code::FailedPrecondition,
+    };
+    Status::with_details(code, "see the details", failure.encode_to_vec().into())
 }
 
-/// Who called. Every connection has proved an identity; one without is a defect.
-fn caller<T>(request: &Request<T>) -> Result<Caller, Status> {
-    request.extensions().get::<Caller>().copied().ok_or_else(|| Status::unauthenticated("who called is not known"))
+fn truncate(text: &mut String, most: usize) {
+    if text.len() > most {
+        let end = (0..=most).rev().find(|i| text.is_char_boundary(*i)).unwrap_or(0);
+        text.truncate(end);
+        text.push('…');
+    }
 }
+
+type Answers<T> = ReceiverStream<Result<T, Status>>;
 
 #[tonic::async_trait]
 impl Worker for Service {
-    async fn hello(&self, _: Request<proto::HelloRequest>) -> Result<Response<proto::HelloReply>, Status> {
+    async fn hello(&self, request: Request<proto::HelloRequest>) -> Result<Response<proto::HelloReply>, Status> {
+        self.hear(&request)?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(Response::new(proto::HelloReply { version, protocol: u32::from(net::frame::VERSIONS.1) }))
     }
@@ -115,106 +112,64 @@ impl Worker for Service {
         &self,
         request: Request<proto::DescribeRequest>,
     ) -> Result<Response<proto::DescribeReply>, Status> {
-        let caller = caller(&request)?;
+        let caller = self.hear(&request)?;
         let request = request.into_inner();
-        let office = Arc::clone(&self.office);
-        let describe = move || {
-            permitted(&office, caller)?;
-            office.describe(&request.computation, &request.player)
-        };
-        let described = tokio::task::spawn_blocking(describe).await.map_err(|e| Status::internal(e.to_string()))?;
-        let reply = match described {
-            Ok(dims) => proto::DescribeReply { dims: dims.into_iter().collect(), failure: None },
-            Err(error) => proto::DescribeReply { dims: Default::default(), failure: Some(error.to_failure(None)) },
-        };
-        Ok(Response::new(reply))
+        let dims = self.blocking(caller, move |office| office.describe(&request.computation, &request.player)).await?;
+        Ok(Response::new(proto::DescribeReply { dims: dims.into_iter().collect() }))
     }
 
-    type RunStream = ReceiverStream<Result<proto::RunEvent, Status>>;
+    type RunStream = Answers<proto::RunEvent>;
 
-    async fn run(&self, request: Request<proto::RunRequest>) -> Result<Response<Self::RunStream>, Status> {
-        let caller = caller(&request)?;
+    async fn run(&self, request: Request<Streaming<proto::RunCommand>>) -> Result<Response<Self::RunStream>, Status> {
+        let caller = self.hear(&request)?;
+        Ok(Response::new(run::converse(&self.office, caller, request.into_inner())))
+    }
+
+    async fn jobs(&self, request: Request<proto::JobsRequest>) -> Result<Response<proto::JobsReply>, Status> {
+        let caller = self.hear(&request)?;
+        let jobs = self.office.jobs.list(self.sees(caller)).iter().map(|entry| entry.to_proto()).collect();
+        Ok(Response::new(proto::JobsReply { jobs }))
+    }
+
+    type WatchStream = Answers<proto::JobLine>;
+
+    async fn watch(&self, request: Request<proto::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
+        let caller = self.hear(&request)?;
         let request = request.into_inner();
-        let (events, stream) = mpsc::channel(WAITING_EVENTS);
-        let office = Arc::clone(&self.office);
-        tokio::spawn(async move {
-            let event = tokio::select! {
-                event = perform(&office, caller, &request, &events) => event,
-                // Whoever asked has gone: nobody waits for the result, so the session ends for everyone.
-                () = events.closed() => return,
-            };
-            // The stream may close just now; then nobody is left to be told.
-            let _ = events.send(Ok(proto::RunEvent { event: Some(event) })).await;
-        });
+        let entry = self.find(caller, &request.session)?;
+        let (lines, stream) = mpsc::channel(WAITING_LINES);
+        tokio::spawn(tell(entry, lines, request.follow));
         Ok(Response::new(ReceiverStream::new(stream)))
     }
-}
 
-fn permitted(office: &Office, caller: Caller) -> Result<(), WorkerError> {
-    match office.config.may_submit(&caller.0) {
-        true => Ok(()),
-        false => Err(WorkerError::Forbidden { identity: caller.0.to_string() }),
+    async fn cancel(&self, request: Request<proto::CancelRequest>) -> Result<Response<proto::CancelReply>, Status> {
+        let caller = self.hear(&request)?;
+        let entry = self.find(caller, &request.into_inner().session)?;
+        let state = entry.state().name().to_owned();
+        tracing::info!(session = %entry.about.session, %caller, state, "a session is cancelled");
+        entry.stop(Why::Asked(caller));
+        Ok(Response::new(proto::CancelReply { state }))
     }
 }
 
-type Events = mpsc::Sender<Result<proto::RunEvent, Status>>;
-
-/// Runs what was asked for, and returns the last event.
-async fn perform(
-    office: &Arc<Office>,
-    caller: Caller,
-    request: &proto::RunRequest,
-    events: &Events,
-) -> run_event::Event {
-    let admitted = permitted(office, caller).and_then(|()| office.admit(&request.agreement, &request.session));
-    let job = match admitted {
-        Ok(job) => job,
-        Err(error) => {
-            tracing::warn!(caller = %caller.0, code = error.code(), %error, "an agreement was refused");
-            return run_event::Event::Failure(error.to_failure(None));
+/// Sends the lines of a session: those that are known, or all until it ends.
+async fn tell(entry: Arc<Entry>, lines: mpsc::Sender<Result<proto::JobLine, Status>>, follow: bool) {
+    let mut changes = entry.changes();
+    let mut from = 0;
+    loop {
+        changes.mark_unchanged();
+        let (new, next, over) = entry.lines(from);
+        from = next;
+        for line in new {
+            if lines.send(Ok(line)).await.is_err() {
+                return;
+            }
         }
-    };
-    let (session, agreement) = (job.session, job.ratified.agreement().digest());
-    let player = office.name(&job).to_owned();
-    tracing::info!(%session, %agreement, player, caller = %caller.0, "a session begins");
-    match follow(office, &job, caller, events).await {
-        Ok(outcome) => {
-            tracing::info!(%session, rounds = outcome.rounds, bytes = outcome.bytes, seconds = outcome.seconds, "a session ended well");
-            run_event::Event::Outcome(outcome)
+        let more = async { follow && !over && changes.changed().await.is_ok() };
+        let more: Pin<Box<dyn Future<Output = bool> + Send>> = Box::pin(more);
+        tokio::select! {
+            more = more => if !more { return },
+            () = lines.closed() => return,
         }
-        Err(error) => {
-            tracing::warn!(%session, code = error.code(), %error, "a session failed");
-            run_event::Event::Failure(error.to_failure(Some(&player)))
-        }
-    }
-}
-
-/// Runs a job, passing its progress on.
-async fn follow(
-    office: &Arc<Office>,
-    job: &Job,
-    caller: Caller,
-    events: &Events,
-) -> Result<proto::Outcome, WorkerError> {
-    let observer_events = events.clone();
-    let observer = Arc::new(move |event: Event| {
-        if let Some(progress) = progress(&event) {
-            // A submitter that does not keep up misses progress, nothing else.
-            let _ = observer_events.try_send(Ok(proto::RunEvent { event: Some(run_event::Event::Progress(progress)) }));
-        }
-    });
-    office.run(job, observer, office.config.may_read(&caller.0)).await
-}
-
-fn progress(event: &Event) -> Option<proto::Progress> {
-    let make = |kind: &str, detail: String, done: usize, of: usize| {
-        Some(proto::Progress { kind: kind.to_owned(), detail, done: done as u64, of: of as u64 })
-    };
-    match event {
-        Event::Started { steps, .. } => make("started", String::new(), 0, *steps),
-        Event::Step { op, line, done, .. } => make("step", format!("{op}\n{line}"), *done, 0),
-        Event::Iteration { done, of, line, .. } => make("iteration", line.to_string(), *done, *of),
-        Event::Finished { rounds, bytes, .. } => make("finished", rounds.to_string(), *bytes as usize, 0),
-        _ => None,
     }
 }

@@ -1,14 +1,12 @@
 //! What a worker admits: only what its own roster, its own checks and its operator's will allow.
 
-use std::collections::HashSet;
 use std::path::Path;
-use std::sync::Mutex;
 
 use agreement::{Agreement, Member, Roster, Terms};
-use net::{Credentials, Dialer, KeyPair, Switchboard};
+use net::{Credentials, Dialer, KeyPair};
 
-use crate::config::Config;
-use crate::job::Office;
+use crate::config::{Config, JobLimits, Limits};
+use crate::office::Office;
 
 const PROGRAM: &str = "computation c
   player a, b, c
@@ -42,15 +40,14 @@ fn office(ratify_all: bool) -> Office {
         roster: roster(HONEST),
         submitters: Vec::new(),
         readers: Vec::new(),
+        operators: Vec::new(),
         ratify_all,
         datasets: data::Datasets::parse("", Path::new("")).unwrap(),
+        jobs: JobLimits::default(),
+        limits: Limits::default(),
+        http: None,
     };
-    Office {
-        dialer: Dialer::new(Credentials::new(key("a")).unwrap()),
-        switchboard: Switchboard::new(),
-        begun: Mutex::new(HashSet::new()),
-        config,
-    }
+    Office::new(config, Dialer::new(Credentials::new(key("a")).unwrap()))
 }
 
 fn agreement(program: &str, roster: &Roster) -> Agreement {
@@ -59,8 +56,8 @@ fn agreement(program: &str, roster: &Roster) -> Agreement {
 }
 
 fn refusal(office: &Office, text: &str, session: &[u8]) -> String {
-    match office.admit(text, session) {
-        Ok(_) => panic!("it was admitted"),
+    match office.admit(text, session).and_then(|job| office.begin(&job)) {
+        Ok(()) => panic!("it was admitted"),
         Err(error) => {
             let failure = error.to_failure(None);
             assert!(!failure.help.is_empty() && !failure.remote, "{failure:?}");
@@ -74,7 +71,10 @@ fn what_is_in_order_is_admitted_once() {
     let office = office(true);
     let agreement = agreement(PROGRAM, &roster(HONEST));
     let job = office.admit(agreement.text(), &[1; 16]).ok().unwrap();
-    assert_eq!(office.name(&job), "a");
+    assert_eq!(job.name(), "a");
+    // Three numbers, and shares of them: some kilobytes, and what a session takes for itself.
+    assert!((1 << 20..2 << 20).contains(&job.memory), "{}", job.memory);
+    assert!(office.begin(&job).is_ok());
     assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.replay");
     assert_eq!(refusal(&office, agreement.text(), &[1; 15]), "worker.session-id");
     assert!(office.admit(agreement.text(), &[2; 16]).is_ok());
@@ -141,13 +141,14 @@ fn the_corpora_start_from_real_messages() {
     use crate::proto;
     let agreement = agreement(PROGRAM, &roster(HONEST));
     let run = proto::RunRequest { agreement: agreement.text().to_owned(), session: vec![1; 16] };
+    let submit = proto::RunCommand { command: Some(proto::run_command::Command::Submit(run)) };
     let describe = proto::DescribeRequest { computation: PROGRAM.to_owned(), player: "a".to_owned() };
     let tensor = proto::Tensor { dtype: "f64".to_owned(), shape: vec![1], data: vec![0; 8] };
     let outcome = proto::Outcome { outputs: [("y".to_owned(), tensor)].into(), rounds: 3, ..Default::default() };
     let event = |e| proto::RunEvent { event: Some(e) }.encode_to_vec();
     let failure = office(false).admit("", &[1; 16]).err().unwrap().to_failure(Some("a"));
     let files = [
-        ("control/run", run.encode_to_vec()),
+        ("control/run", submit.encode_to_vec()),
         ("control/describe", describe.encode_to_vec()),
         ("control/outcome", event(proto::run_event::Event::Outcome(outcome))),
         ("control/failure", event(proto::run_event::Event::Failure(failure))),

@@ -146,6 +146,28 @@ impl Parties {
         assert!(log.iter().any(|line| line.contains(text)), "the worker of {player} never logged `{text}`");
     }
 
+    /// Starts one worker, and returns the first line of its log that has this text.
+    pub(crate) fn start_until(&mut self, (player, flags): (&str, &[&str]), text: &str) -> String {
+        let config = format!("{player}.toml");
+        let mut args = vec!["worker", "--config", &config];
+        args.extend(flags);
+        self.spawn(player, &args);
+        let (_, _, log) = self.workers.last().unwrap();
+        log.iter().find(|line| line.contains(text)).unwrap()
+    }
+
+    /// Tells a worker to stop in good order.
+    pub(crate) fn terminate(&self, player: &str) {
+        let (_, child, _) = self.workers.iter().rev().find(|(name, ..)| name == player).unwrap();
+        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+    }
+
+    /// Waits until a worker has ended, and says how.
+    pub(crate) fn exit_code(&mut self, player: &str) -> Option<i32> {
+        let (_, child, _) = self.workers.iter_mut().rev().find(|(name, ..)| name == player).unwrap();
+        child.wait().unwrap().code()
+    }
+
     /// Kills a worker, as a power cut would.
     pub(crate) fn kill(&mut self, player: &str) {
         for (name, child, _) in &mut self.workers {

@@ -1,17 +1,16 @@
 //! One port for everything, with limits on what strangers can cost.
 
-use std::collections::HashMap;
-use std::net::{IpAddr, SocketAddr};
+use std::collections::{HashMap, VecDeque};
+use std::net::{IpAddr, Ipv6Addr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::task::{Context, Poll};
 use std::time::Duration;
 
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::mpsc::{self, Receiver, Sender};
-use tokio::sync::{OwnedSemaphorePermit, Semaphore};
-use tokio::task::JoinHandle;
+use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{Acceptor, Alpn, Secured};
 
@@ -19,12 +18,15 @@ use super::{Acceptor, Alpn, Secured};
 const REST: Duration = Duration::from_millis(50);
 
 /// What may be going on at a port at once.
+///
+/// Beyond these numbers the oldest handshake of the busiest address gives way to the newcomer: one that is meant takes
+/// milliseconds, one that only holds its place is the oldest before long. So hundreds of idle connections keep nobody
+/// out, not even who shares their address.
 #[derive(Clone, Copy, Debug)]
 pub struct Limits {
-    /// Handshakes in all. Beyond it, connections wait in the system's queue.
+    /// Handshakes in all.
     pub handshakes: usize,
-    /// Handshakes from one address. Beyond it, connections are dropped: a flood from one place does
-    /// not keep others out.
+    /// Handshakes from one address; of IPv6, from one network of 64 bits.
     pub handshakes_per_address: usize,
     /// Connections of each kind that wait to be taken over. Beyond it, they are dropped.
     pub waiting: usize,
@@ -76,6 +78,12 @@ impl Connections {
     pub fn refused(&self) -> u64 {
         self.port.refused.load(Relaxed)
     }
+
+    /// The same, for those who ask later; it does not keep the port open.
+    pub fn refusals(&self) -> impl Fn() -> u64 + Send + Sync + 'static {
+        let refused = Arc::clone(&self.port.refused);
+        move || refused.load(Relaxed)
+    }
 }
 
 /// Serves a port that is already bound. Call it inside a tokio runtime.
@@ -89,8 +97,7 @@ pub fn listen(listener: TcpListener, acceptor: Acceptor, limits: Limits) -> Inco
         control: control_in,
         data: data_in,
         refused: Arc::clone(&refused),
-        busy: Arc::new(Semaphore::new(limits.handshakes)),
-        addresses: Arc::default(),
+        places: Arc::default(),
     };
     let port = Arc::new(Port { task: tokio::spawn(door.serve(listener)), refused });
     Incoming {
@@ -106,19 +113,14 @@ struct Door {
     control: Sender<Secured>,
     data: Sender<Secured>,
     refused: Arc<AtomicU64>,
-    busy: Arc<Semaphore>,
-    addresses: Arc<Mutex<HashMap<IpAddr, usize>>>,
+    places: Arc<Mutex<Places>>,
 }
 
 impl Door {
     async fn serve(self, listener: TcpListener) {
         loop {
-            let Ok(permit) = Arc::clone(&self.busy).acquire_owned().await else { return };
             match listener.accept().await {
-                Ok((stream, from)) => match self.enter(from.ip()) {
-                    Some(place) => drop(tokio::spawn(self.clone().greet(stream, from, permit, place))),
-                    None => self.refuse(from, "too many handshakes from this address"),
-                },
+                Ok((stream, from)) => self.enter(stream, from),
                 Err(error) => {
                     tracing::warn!(%error, "the port could not accept a connection");
                     tokio::time::sleep(REST).await;
@@ -127,9 +129,25 @@ impl Door {
         }
     }
 
-    /// The permit and the place are given back when the handshake ends, one way or the other.
-    async fn greet(self, stream: TcpStream, from: SocketAddr, _permit: OwnedSemaphorePermit, _place: Place) {
-        let secured = match self.acceptor.accept(stream).await {
+    /// Begins a handshake. The lock is held until its task is known, which it needs to give its place back.
+    fn enter(&self, stream: TcpStream, from: SocketAddr) {
+        let network = network(from.ip());
+        let mut places = self.lock();
+        let number = places.next;
+        places.next += 1;
+        let task = tokio::spawn(self.clone().greet(stream, from, network, number)).abort_handle();
+        let evicted = places.take(network, number, task, self.limits);
+        drop(places);
+        for handshake in evicted {
+            handshake.abort();
+            self.refuse(from, "too many handshakes at once: the oldest gave way");
+        }
+    }
+
+    async fn greet(self, stream: TcpStream, from: SocketAddr, network: IpAddr, number: u64) {
+        let accepted = self.acceptor.accept(stream).await;
+        self.lock().leave(network, number);
+        let secured = match accepted {
             Ok(secured) => secured,
             Err(error) => return self.refuse(from, &error.to_string()),
         };
@@ -147,31 +165,64 @@ impl Door {
         tracing::debug!(%from, reason, "a connection was refused");
     }
 
-    fn enter(&self, address: IpAddr) -> Option<Place> {
-        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        let count = addresses.entry(address).or_default();
-        if *count >= self.limits.handshakes_per_address {
-            return None;
-        }
-        *count += 1;
-        Some(Place { address, addresses: Arc::clone(&self.addresses) })
+    fn lock(&self) -> MutexGuard<'_, Places> {
+        self.places.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
-/// One handshake from an address.
-struct Place {
-    address: IpAddr,
-    addresses: Arc<Mutex<HashMap<IpAddr, usize>>>,
+/// What counts as one address: whoever has one of IPv6 has 2^64 of them.
+fn network(address: IpAddr) -> IpAddr {
+    match address {
+        IpAddr::V4(_) => address,
+        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
+            Some(v4) => IpAddr::V4(v4),
+            None => {
+                let [a, b, c, d, ..] = v6.segments();
+                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
+            }
+        },
+    }
 }
 
-impl Drop for Place {
-    fn drop(&mut self) {
-        let mut addresses = self.addresses.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                addresses.remove(&self.address);
-            }
+/// Handshakes that are going on, by address, the oldest first.
+#[derive(Default)]
+struct Places {
+    next: u64,
+    total: usize,
+    taken: HashMap<IpAddr, VecDeque<(u64, AbortHandle)>>,
+}
+
+impl Places {
+    /// Takes a place, and returns those that must give way for it.
+    fn take(&mut self, network: IpAddr, number: u64, task: AbortHandle, limits: Limits) -> Vec<AbortHandle> {
+        let mine = self.taken.entry(network).or_default();
+        mine.push_back((number, task));
+        self.total += 1;
+        let mut evicted = Vec::new();
+        if mine.len() > limits.handshakes_per_address.max(1) {
+            evicted.extend(self.evict(network));
+        }
+        if self.total > limits.handshakes.max(1) {
+            let busiest = self.taken.iter().max_by_key(|(_, queue)| queue.len()).map(|(address, _)| *address);
+            evicted.extend(busiest.and_then(|address| self.evict(address)));
+        }
+        evicted
+    }
+
+    fn evict(&mut self, network: IpAddr) -> Option<AbortHandle> {
+        let (number, task) = self.taken.get(&network)?.front().map(|(n, t)| (*n, t.clone()))?;
+        self.leave(network, number);
+        Some(task)
+    }
+
+    /// Gives a place back, unless it gave way already.
+    fn leave(&mut self, network: IpAddr, number: u64) {
+        let Some(queue) = self.taken.get_mut(&network) else { return };
+        let before = queue.len();
+        queue.retain(|(n, _)| *n != number);
+        self.total -= before - queue.len();
+        if queue.is_empty() {
+            self.taken.remove(&network);
         }
     }
 }

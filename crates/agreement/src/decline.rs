@@ -1,0 +1,103 @@
+//! Declines: signed refusals of an agreement, with a reason for the other parties to read.
+
+use std::fmt;
+
+use net::Identity;
+use net::identity::{KeyPair, PublicKey};
+use serde::{Deserialize, Serialize};
+
+use crate::agreement::Agreement;
+use crate::context;
+use crate::encode::Encoder;
+use crate::error::AgreementError;
+use crate::id::{Digest, as_hex};
+
+/// The longest reason, in characters.
+const MAX_REASON: usize = 1000;
+
+/// One party's refusal of an agreement.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Decline {
+    /// Digest of the agreement.
+    pub agreement: Digest,
+    reason: String,
+    #[serde(with = "as_hex")]
+    key: [u8; 32],
+    #[serde(with = "as_hex")]
+    signature: [u8; 64],
+}
+
+impl Decline {
+    /// Declines an agreement that was read.
+    ///
+    /// # Errors
+    /// [`AgreementError::Reason`] if the reason is empty, longer than 1,000 characters, or no plain text.
+    pub fn sign(agreement: &Agreement, reason: &str, key: &KeyPair) -> Result<Decline, AgreementError> {
+        check_reason(reason)?;
+        let digest = agreement.digest();
+        let signature = key.sign(context::DECLINE, &signed(digest, reason));
+        Ok(Decline { agreement: digest, reason: reason.to_owned(), key: key.public().to_bytes(), signature })
+    }
+
+    /// Reads the text form.
+    ///
+    /// # Errors
+    /// [`AgreementError::Syntax`], [`AgreementError::Reason`].
+    pub fn from_text(text: &str) -> Result<Decline, AgreementError> {
+        let decline: Decline = toml::from_str(text).map_err(|error: toml::de::Error| {
+            let line = error.span().map_or(0, |s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() + 1);
+            AgreementError::Syntax { line, message: error.message().trim_end().replace('\n', "; ") }
+        })?;
+        check_reason(&decline.reason)?;
+        Ok(decline)
+    }
+
+    /// Why, in the party's words.
+    pub fn reason(&self) -> &str {
+        &self.reason
+    }
+
+    /// Whose it is, if it is a valid refusal of an agreement.
+    ///
+    /// # Errors
+    /// One of another agreement, by someone who takes no part, or with a signature that does not hold.
+    pub fn verify(&self, agreement: &Agreement) -> Result<Identity, AgreementError> {
+        if self.agreement != agreement.digest() {
+            return Err(AgreementError::OtherAgreement { found: self.agreement });
+        }
+        let key = PublicKey::from_bytes(&self.key).map_err(|_| AgreementError::Signature { player: None })?;
+        let identity = key.identity();
+        let Some(player) = agreement.roster().players_of(identity).next() else {
+            return Err(AgreementError::ForeignSigner { identity });
+        };
+        key.verify(context::DECLINE, &signed(self.agreement, &self.reason), &self.signature)
+            .map_err(|_| AgreementError::Signature { player: Some(player.to_owned()) })?;
+        Ok(identity)
+    }
+}
+
+fn check_reason(reason: &str) -> Result<(), AgreementError> {
+    let length = reason.chars().count();
+    if reason.trim().is_empty() || length > MAX_REASON || reason.chars().any(char::is_control) {
+        return Err(AgreementError::Reason);
+    }
+    Ok(())
+}
+
+/// What is signed: the digest of the agreement and the reason, unambiguously.
+fn signed(agreement: Digest, reason: &str) -> [u8; 32] {
+    let mut encoder = Encoder::new(context::DECLINE);
+    encoder.bytes(&agreement.0).bytes(reason.as_bytes());
+    encoder.finish()
+}
+
+/// The text form: four lines of TOML.
+impl fmt::Display for Decline {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "agreement = \"{}\"", self.agreement)?;
+        writeln!(f, "reason = {}", toml::Value::String(self.reason.clone()))?;
+        writeln!(f, "key = \"{}\"", hex::encode(self.key))?;
+        writeln!(f, "signature = \"{}\"", hex::encode(self.signature))
+    }
+}

@@ -1,0 +1,96 @@
+//! A connection to one worker's control plane.
+
+use hyper_util::rt::TokioIo;
+use net::{Alpn, Dialer, Identity, Player};
+use prost::Message as _;
+use tonic::Status;
+use tonic::transport::{Channel, Endpoint};
+
+use crate::error::ClientError;
+use crate::proto;
+use crate::proto::worker_client::WorkerClient;
+use crate::service::MAX_ANSWER;
+
+/// A worker that was reached, and proved to be who the roster says.
+#[derive(Clone)]
+pub(crate) struct Contact {
+    /// Whose worker it is.
+    pub(crate) player: String,
+    /// Its identity.
+    pub(crate) identity: Identity,
+    /// What to ask.
+    pub(crate) worker: WorkerClient<Channel>,
+}
+
+impl Contact {
+    /// Dials a worker, and asks for its version: whether it talks to us at all shows here.
+    pub(crate) async fn reach(
+        dialer: &Dialer,
+        player: &str,
+        endpoint: &str,
+        identity: Identity,
+    ) -> Result<Contact, ClientError> {
+        let named = Player { id: net::PlayerId(0), name: player.into() };
+        let secured = dialer.dial(&named, endpoint, identity, Alpn::Control).await?;
+        let mut stream = Some(TokioIo::new(secured.stream));
+        // The connection exists; tonic gets it once, and cannot open another.
+        let connector = tower::service_fn(move |_| {
+            let stream = stream.take().ok_or_else(|| std::io::Error::other("the connection was closed"));
+            std::future::ready(stream)
+        });
+        let channel = Endpoint::from_static("http://worker").connect_with_connector(connector).await;
+        let channel = channel.map_err(|e| broke_off(player, &e))?;
+        let worker =
+            WorkerClient::new(channel).max_decoding_message_size(MAX_ANSWER).max_encoding_message_size(MAX_ANSWER);
+        let mut contact = Contact { player: player.to_owned(), identity, worker };
+        contact.greet(dialer.identity()).await?;
+        Ok(contact)
+    }
+
+    async fn greet(&mut self, us: Identity) -> Result<(), ClientError> {
+        let ours = env!("CARGO_PKG_VERSION");
+        let request = proto::HelloRequest { version: ours.to_owned() };
+        let reply = match self.worker.hello(request).await {
+            Ok(reply) => reply.into_inner(),
+            Err(status) if !status.details().is_empty() => return Err(self.failed(&status)),
+            // In TLS 1.3 a client learns only now whether its key was accepted.
+            Err(_) => {
+                return Err(ClientError::HungUp { player: self.player.clone(), identity: us.to_string() });
+            }
+        };
+        let (lowest, highest) = net::frame::VERSIONS;
+        if (u32::from(lowest)..=u32::from(highest)).contains(&reply.protocol) {
+            return Ok(());
+        }
+        Err(ClientError::Version { player: self.player.clone(), theirs: reply.version, ours: ours.to_owned() })
+    }
+
+    /// What a status says: the worker's own failure if it has one, or what the transport said.
+    pub(crate) fn failed(&self, status: &Status) -> ClientError {
+        match proto::Failure::decode(status.details()) {
+            Ok(failure) if !failure.code.is_empty() => failed(failure, &self.player),
+            _ => broke_off(&self.player, status),
+        }
+    }
+}
+
+/// A worker's failure.
+pub(crate) fn failed(failure: proto::Failure, asked: &str) -> ClientError {
+    let player = if failure.player.is_empty() { asked.to_owned() } else { failure.player };
+    ClientError::Worker {
+        code: failure.code,
+        message: failure.message,
+        player: Some(player),
+        help: failure.help,
+        remote: failure.remote,
+    }
+}
+
+fn broke_off(player: &str, error: &dyn std::error::Error) -> ClientError {
+    // The innermost cause says most: a reset connection, a refused key.
+    let mut cause: &dyn std::error::Error = error;
+    while let Some(source) = cause.source() {
+        cause = source;
+    }
+    ClientError::BrokeOff { player: player.to_owned(), what: cause.to_string() }
+}

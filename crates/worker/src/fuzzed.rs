@@ -1,0 +1,28 @@
+//! What fuzzing feeds bytes to.
+
+use prost::Message as _;
+
+use crate::proto;
+use crate::proto::run_command::Command;
+use crate::proto::run_event::Event;
+
+/// Reads bytes as each message that a worker or its client takes from outside, as far as that goes without a session.
+pub fn read_messages(bytes: &[u8]) {
+    if let Ok(command) = proto::RunCommand::decode(bytes)
+        && let Some(Command::Submit(request)) = command.command
+    {
+        // What is refused is refused; the point is that nothing panics.
+        let _ = agreement::Agreement::from_text(&request.agreement);
+    }
+    if let Ok(request) = proto::DescribeRequest::decode(bytes) {
+        let _ = ir::text::parse(&request.computation).map(check::check);
+    }
+    if let Ok(event) = proto::RunEvent::decode(bytes)
+        && let Some(Event::Outcome(outcome)) = event.event
+    {
+        outcome.outputs.values().for_each(|t| drop(crate::tensor::from_proto(t)));
+    }
+    let _ = proto::WatchRequest::decode(bytes);
+    let _ = proto::JobsReply::decode(bytes);
+    let _ = proto::Failure::decode(bytes);
+}

@@ -1,0 +1,82 @@
+//! How much memory a session will take at most, from its plan: what admission goes by.
+//!
+//! The bound is simple rather than tight. Every value that the player holds is counted for the whole session, although
+//! it is dropped at its last use; each step also gets working space in proportion to what it takes and gives, all steps
+//! at once, although they seldom run together. Loops are counted once, since iterations follow each other.
+
+use ir::{Block, DType, Family, Graph, Instr, RingBits, ValueId};
+use session::{Act, Part, Plan, Step};
+
+/// A session's own needs: connections, keys, tasks.
+const FIXED: u64 = 1 << 20;
+/// What a protected placement holds of an element, in elements of its ring: two shares, and as much again for schemes
+/// that hold more.
+const SHARES: u64 = 4;
+
+/// Bytes that a plan's values and working space take at most.
+pub(crate) fn bound(plan: &Plan) -> u64 {
+    let c = plan.computation();
+    let mut functions = Vec::new();
+    // A function calls only functions before it.
+    for (function, part) in c.functions.iter().zip(&plan.functions) {
+        let scope = Bound { plan, graph: &function.graph, functions: &functions };
+        functions.push(scope.part(&function.graph.body, part));
+    }
+    let scope = Bound { plan, graph: &c.graph, functions: &functions };
+    scope.part(&c.graph.body, &plan.main).saturating_add(FIXED)
+}
+
+struct Bound<'a> {
+    plan: &'a Plan,
+    graph: &'a Graph,
+    /// What each function takes.
+    functions: &'a [u64],
+}
+
+impl Bound<'_> {
+    fn part(&self, block: &Block, part: &Part) -> u64 {
+        let step = |s: &Step| self.step(&block.instrs[s.index], s);
+        part.steps.iter().map(step).fold(0, u64::saturating_add)
+    }
+
+    fn step(&self, instr: &Instr, step: &Step) -> u64 {
+        let given = self.all(&step.gives);
+        let touched = given.saturating_add(self.all(&step.takes));
+        let inner = match (&step.act, &instr.region) {
+            (Act::Loop(part), Some(region)) => self.part(region, part),
+            (Act::Call { function }, _) => self.functions.get(*function).copied().unwrap_or(u64::MAX),
+            _ => 0,
+        };
+        // An output arrives as a copy of its own, and leaves as a message.
+        let working = match (&step.act, instr.op.family()) {
+            (Act::Deliver | Act::Transfer { .. } | Act::Input, _) => 3,
+            (_, Family::Local | Family::Linear) => 1,
+            (_, Family::Multiply) => 3,
+            // Bits and their carries, or powers and their products.
+            _ => 12,
+        };
+        given.saturating_add(inner).saturating_add(touched.saturating_mul(working))
+    }
+
+    fn all(&self, values: &[ValueId]) -> u64 {
+        values.iter().map(|v| self.value(*v)).fold(0, u64::saturating_add)
+    }
+
+    fn value(&self, id: ValueId) -> u64 {
+        let value = self.graph.value(id);
+        let lengths = value.ty.shape.iter().map(|d| d.eval(&self.plan.dims).unwrap_or(u64::MAX));
+        let elements = lengths.fold(1, u64::saturating_mul);
+        let protected = self.plan.computation().placement(value.placement).is_protected();
+        let copies = if protected { SHARES } else { 1 };
+        elements.saturating_mul(width(value.ty.dtype)).saturating_mul(copies)
+    }
+}
+
+/// Bytes of one element.
+fn width(dtype: DType) -> u64 {
+    match dtype {
+        DType::Bool => 1,
+        DType::Fixed { ring: RingBits::B128, .. } => 16,
+        _ => 8,
+    }
+}

@@ -1,0 +1,122 @@
+//! One session at this worker: from its turn to a signed receipt.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use agreement::{Receipt, Seen, SignedReceipt};
+use data::{DimBinding, Inputs};
+use ir::PlayerId;
+use net::Options;
+use net::link::resume::ResumeOptions;
+use session::{Commitments, Entropy, Observer, Outcome, PlayerData, SessionError, Start, Stop};
+
+use crate::clock::{now_ms, random};
+use crate::error::WorkerError;
+use crate::jobs::Entry;
+use crate::office::{Job, Office};
+
+/// What a session that ended well leaves here.
+pub(crate) struct Performed {
+    pub(crate) outcome: Outcome,
+    pub(crate) receipt: SignedReceipt,
+}
+
+/// Runs this worker's side of a session that was begun.
+///
+/// # Errors
+/// Whatever ends it; all its players are told.
+pub(crate) async fn perform(
+    office: &Arc<Office>,
+    job: &Job,
+    entry: &Arc<Entry>,
+    observer: Observer,
+) -> Result<Performed, WorkerError> {
+    let started_ms = now_ms();
+    let data = load(office, job).await?;
+    let inputs = session::commitments(&data.inputs, random)?;
+    let stop = stop(Arc::clone(entry), office.config.jobs.deadline());
+    let outcome = meet_and_run(office, job, data, observer, stop).await?;
+    let outputs = session::commitments(&outcome.outputs, random)?;
+    let receipt = receipt(job, (started_ms, now_ms()), &outcome, &inputs, &outputs).sign(&office.config.key)?;
+    Ok(Performed { outcome, receipt })
+}
+
+async fn meet_and_run(
+    office: &Office,
+    job: &Job,
+    data: PlayerData,
+    observer: Observer,
+    mut stop: Stop,
+) -> Result<Outcome, WorkerError> {
+    let (card, endpoints) = (&job.card, office.endpoints(&job.card));
+    let options = ResumeOptions::default();
+    let meeting = net::mesh::connect(card, &endpoints, &office.dialer, &office.switchboard, options);
+    let (links, _presence) = tokio::select! {
+        met = meeting => met?,
+        error = &mut stop => return Err(error.into()),
+    };
+    let start = Start {
+        ratified: job.ratified.clone(),
+        player: job.player,
+        session: job.session,
+        attempt: 0,
+        entropy: Entropy::new(random()?),
+        links: links.into_iter().map(|(p, link)| (PlayerId(p.0), link)).collect(),
+        inputs: data.inputs,
+        keys: data.keys,
+        vault: data.vault,
+        options: Options::default(),
+        observer,
+        stop,
+    };
+    Ok(session::run(start).await?)
+}
+
+/// What ends a session early: somebody who may, or its deadline.
+fn stop(entry: Arc<Entry>, deadline: Duration) -> Stop {
+    Box::pin(async move {
+        tokio::select! {
+            why = entry.stopped() => why.error(),
+            () = tokio::time::sleep(deadline) => SessionError::Deadline { seconds: deadline.as_secs() },
+        }
+    })
+}
+
+/// Reads this player's data, away from the threads that serve connections.
+async fn load(office: &Arc<Office>, job: &Job) -> Result<PlayerData, WorkerError> {
+    let (office, agreement, name) = (Arc::clone(office), Arc::clone(job.ratified.agreement()), job.name().to_owned());
+    let load = move || {
+        let mut dims = DimBinding::agreed(agreement.dims());
+        Inputs::load(&office.config.datasets, agreement.checked().computation(), &name, &mut dims)
+    };
+    let loaded = tokio::task::spawn_blocking(load).await.map_err(|e| WorkerError::System { what: e.to_string() })?;
+    Ok(loaded?.into())
+}
+
+fn receipt(
+    job: &Job,
+    (started_ms, ended_ms): (u64, u64),
+    outcome: &Outcome,
+    inputs: &Commitments,
+    outputs: &Commitments,
+) -> Receipt {
+    let agreement = job.ratified.agreement();
+    Receipt {
+        version: Receipt::VERSION,
+        agreement: agreement.digest(),
+        session: job.session,
+        attempt: 0,
+        player: job.name().to_owned(),
+        players: agreement.roster().iter().map(|(name, m)| (name.to_owned(), Seen(m.identity))).collect(),
+        ratified: job.ratified.basis(),
+        policy: None,
+        started_ms,
+        ended_ms: ended_ms.max(started_ms),
+        cost: agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes },
+        inputs: session::published(inputs),
+        outputs: session::published(outputs),
+        audit: None,
+        evidence: BTreeMap::new(),
+    }
+}
