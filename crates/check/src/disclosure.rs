@@ -175,7 +175,7 @@ pub(crate) struct Input<'a> {
 
 impl Input<'_> {
     /// Whether it is listed under a player: its own, what it has, and what nobody owns under the first who holds it.
-    fn concerns(&self, c: &Computation, player: PlayerId) -> bool {
+    pub(crate) fn concerns(&self, c: &Computation, player: PlayerId) -> bool {
         let holds = c.placement(self.at).players.first() == Some(&player);
         let plain = !c.placement(self.at).is_protected();
         self.label.owners().contains(&player) || holds && (plain || self.label.is_public())

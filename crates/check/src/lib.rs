@@ -56,6 +56,7 @@ mod flow;
 mod label;
 mod places;
 mod readers;
+mod rows;
 mod sites;
 mod structure;
 mod types;
@@ -63,7 +64,7 @@ mod words;
 
 pub use coalition::{Coalition, Exposed, if_corrupt};
 pub use disclosure::{Disclosure, Event, Form, Given, Matched, Owner, Reason, Stored};
-pub use facts::{Release, releases};
+pub use facts::{Learned, TooLarge, Ways, learned};
 pub use flow::{Fact, Sources};
 pub use label::{Label, MAX_PLAYERS, PlayerSet};
 pub use structure::limits;

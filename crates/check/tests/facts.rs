@@ -1,8 +1,9 @@
 //! What other crates build on: JSON whose field names are stable, facts for policies, and bounded time.
 
+use std::collections::BTreeMap;
 use std::time::{Duration, Instant};
 
-use check::{check, if_corrupt, releases};
+use check::{Learned, check, if_corrupt, learned};
 use ir::{Op, PlayerId};
 
 const PROGRAM: &str = r#"
@@ -67,15 +68,150 @@ fn a_coalition_has_stable_field_names() {
     assert_eq!(value["broken"][0]["inputs"][0]["name"], "target");
 }
 
+/// What others learn of a player's inputs, with 100 rows.
+fn of(checked: &check::Checked, player: u16) -> Vec<Learned> {
+    learned(checked, &[PlayerId(player)], &BTreeMap::from([("n".to_owned(), 100)])).unwrap()
+}
+
 #[test]
-fn a_release_knows_the_operators_between_it_and_each_input() {
-    let found = releases(&checked());
-    assert_eq!(found.len(), 1);
-    assert_eq!(found[0].to, [PlayerId(3)]);
-    assert_eq!(found[0].owners, [PlayerId(0), PlayerId(2)]);
-    let of = |input: &str| found[0].operators[input].iter().map(|(op, n)| (*op, *n)).collect::<Vec<_>>();
-    assert_eq!(of("bmi"), [(Op::Move, 1), (Op::Sub, 1), (Op::Div, 1), (Op::Mean, 1), (Op::Dot, 2)]);
-    assert_eq!(of("target"), [(Op::Move, 1), (Op::Div, 1), (Op::Dot, 1)]);
+fn what_is_learned_has_the_operators_between_it_and_each_input() {
+    let expected = [
+        // Rows are not followed inside of functions.
+        (0, "bmi", &[(Op::Move, 1), (Op::Release, 1), (Op::Sub, 1), (Op::Div, 1), (Op::Mean, 1), (Op::Dot, 2)][..], 1),
+        (2, "target", &[(Op::Move, 1), (Op::Release, 1), (Op::Div, 1), (Op::Dot, 1)], 100),
+    ];
+    for (player, input, operators, rows) in expected {
+        let found = of(&checked(), player);
+        let [slope] = &found[..] else { panic!("{found:?}") };
+        assert_eq!((&*slope.name, &*slope.to, slope.released, slope.elements), ("slope", &[PlayerId(3)][..], true, 1));
+        assert_eq!(slope.owners, [PlayerId(0), PlayerId(2)]);
+        let ways: Vec<_> = slope.ways[input].operators.iter().map(|(op, n)| (*op, *n)).collect();
+        assert_eq!((slope.ways.len(), &ways[..], slope.ways[input].rows), (1, operators, rows));
+    }
+    // The laboratory gives nothing, the analyst neither.
+    assert!(of(&checked(), 1).is_empty() && of(&checked(), 3).is_empty());
+}
+
+/// A program on three parties' shares, of which `released` is released to the analyst.
+fn program(inputs: &str, steps: &str) -> check::Checked {
+    let source = format!(
+        "computation c\n  player a, b, c, analyst, other\n  placement trio = replicated(a, b, c)\n{inputs}\n{steps}\n"
+    );
+    check(ir::text::parse(&source).unwrap_or_else(|e| panic!("{}\n{source}", e[0])))
+        .unwrap_or_else(|e| panic!("{}\n{source}", e[0]))
+}
+
+/// The least rows of `x` behind each element of what is released, for `n` = 100.
+fn rows(steps: &str) -> u64 {
+    let inputs = "  input x : f64[n, 3] at a\n  input y : f64[n] at b\n  input w : f64[5, 3] at a";
+    let steps: String = steps.lines().map(|l| format!("    {}\n", l.trim())).collect();
+    let program = program(inputs, &format!("  on trio as fixed<64, 16>\n{steps}  release r to analyst as \"r\""));
+    of(&program, 0)[0].ways["x"].rows
+}
+
+#[test]
+fn rows_are_counted_through_what_is_combined() {
+    let cases = [
+        ("r = mean(x, axis=0)", 100),
+        ("r = sum(x)", 100),
+        ("r = sum(x, axis=1)", 1),
+        ("r = sum(sum(x, axis=1))", 100),
+        ("r = x * 2.0", 1),
+        ("r = x[:, 0]", 1),
+        ("r = x[0, :]", 1),
+        ("r = mean(x[:, 1])", 100),
+        ("r = dot(x[:, 0], y)", 100),
+        ("r = dot(x[:, 0] - mean(x[:, 0]), y)", 100),
+        ("r = transpose(x) @ y", 100),
+        ("r = transpose(x) @ x", 100),
+        ("r = x @ transpose(x)", 1),
+        ("r = x - mean(x, axis=0)", 100),
+        ("r = max(x, axis=0)", 100),
+        ("r = cumsum(x, axis=0)", 1),
+        ("r = mean(concat(x[:, 0], y))", 100),
+        ("r = mean(concat(x[:, 0], x[:, 1]))", 1),
+        ("r = concat(mean(x, axis=0), x[0, :])", 1),
+        ("r = stack(mean(x[:, 0]), sum(y))", 100),
+        ("m = reshape(mean(x, axis=0), shape=[1, 3])\nr = sum(m + w)", 100),
+        ("r = sum(expand_dims(x, axis=0), axis=1)", 100),
+        ("r = mean(transpose(x), axis=1)", 100),
+    ];
+    for (steps, expected) in cases {
+        assert_eq!(rows(steps), expected, "{steps}");
+    }
+}
+
+#[test]
+fn rows_of_a_constant_length_can_be_cut() {
+    let of_cut = |steps: &str| {
+        let checked = program(
+            "  input x : f64[40] at a",
+            &format!("  on trio as fixed<64, 16>\n    r = {steps}\n  release r to analyst as \"r\""),
+        );
+        of(&checked, 0)[0].ways["x"].rows
+    };
+    for (steps, expected) in [
+        ("sum(x[10:30])", 20),
+        ("sum(x[-5:])", 5),
+        ("sum(x[7:8])", 1),
+        ("sum(x[0:30:2])", 1),
+        ("sum(x[:20] + x[20:])", 1),
+        ("sum(x[:20] + x[:20])", 20),
+        ("x[3]", 1),
+        ("sum(concat(x[:3], x[:3]))", 1),
+    ] {
+        assert_eq!(of_cut(steps), expected, "{steps}");
+    }
+}
+
+#[test]
+fn rows_are_followed_through_loops() {
+    let run = |steps: &str| {
+        let start =
+            "  on trio as fixed<64, 16>\n    m = mean(x[:, 0])\n    one = x[0, 0] * 1.0\n    column = x[:, 0] * 1.0\n";
+        let checked =
+            program("  input x : f64[100, 3] at a", &format!("{start}{steps}  release r to analyst as \"r\""));
+        of(&checked, 0)[0].ways["x"].rows
+    };
+    let repeat = |init: &str, step: &str| {
+        run(&format!("  r = repeat 3 with v = {init}\n    on trio as fixed<64, 16>\n      u = {step}\n    next u\n"))
+    };
+    assert_eq!(repeat("m", "v * 0.5"), 100);
+    // What is left at the end counts: here the mean, there in the end the one row.
+    assert_eq!(repeat("one", "v * 0.5 + m"), 100);
+    assert_eq!(repeat("m", "(v + one) * 0.0 + one"), 100);
+    assert_eq!(repeat("m", "one + 0.0"), 1);
+    let fold = |step: &str| {
+        run(&format!(
+            "  r = fold xb of column by 20 with v = m\n    on trio as fixed<64, 16>\n      u = {step}\n    next u\n"
+        ))
+    };
+    assert_eq!(fold("v + sum(xb)"), 100);
+    assert_eq!(fold("sum(xb)"), 20);
+    assert_eq!(fold("sum(xb[0:5])"), 5);
+    assert_eq!(fold("xb[0] * 1.0"), 1);
+}
+
+#[test]
+fn labels_and_other_readers_are_told_as_well() {
+    // The label names a reader: nothing is released, and the analyst learns it.
+    let labelled = program("  input x : f64[3] at a owner a readers analyst", "  output x to analyst as \"x\"");
+    let found = of(&labelled, 0);
+    assert_eq!((found.len(), found[0].released, found[0].elements, found[0].ways["x"].rows), (1, false, 3, 1));
+
+    // The release is to the analyst, but the label lets another have it too.
+    let twice = program(
+        "  input x : f64[n] at a owner a readers other",
+        "  on trio as fixed<64, 16>\n    m = mean(x)\n  release m to analyst as \"m\"\n  output m to other as \"again\"",
+    );
+    let found = of(&twice, 0);
+    let told: Vec<_> = found.iter().map(|l| (&*l.name, &*l.to, l.released)).collect();
+    assert_eq!(told, [("m", &[PlayerId(3)][..], true), ("again", &[PlayerId(4)], false)]);
+
+    // What the owner alone learns is no disclosure of its own.
+    let own =
+        program("  input x : f64[n] at a", "  on trio as fixed<64, 16>\n    m = mean(x)\n  output m to a as \"m\"");
+    assert!(of(&own, 0).is_empty());
 }
 
 /// Labels that creep through a rotation of carried values, one place an iteration, in nested loops: the worst

@@ -9,7 +9,7 @@ const ROWS: &[&[&str]] = &[
     &["ir", "attest"],
     &["check"],
     &["agreement", "schemes", "data", "store", "audit"],
-    &["session", "secagg"],
+    &["session", "policy", "secagg"],
     &["privity"],
     &["worker", "bench"],
     &["cli"],
