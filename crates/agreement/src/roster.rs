@@ -38,6 +38,12 @@ impl Endpoint {
         self.port
     }
 
+    /// The same host at another port, and no relay.
+    #[must_use]
+    pub fn with_port(&self, port: u16) -> Endpoint {
+        Endpoint { host: self.host.clone(), port, relayed: false }
+    }
+
     /// Whether host and port are those of a relay, rather than of the worker.
     pub fn is_relayed(&self) -> bool {
         self.relayed

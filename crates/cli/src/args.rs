@@ -44,6 +44,10 @@ pub(crate) enum Command {
     Watch(Logs),
     /// End a session for all its players.
     Cancel(Logs),
+    /// Invite other parties: prints a code for them; all end with one roster, confirmed by a short phrase.
+    Invite(crate::meet::Invite),
+    /// Join a meeting by its code.
+    Join(crate::meet::Join),
     /// Run a relay: where workers that cannot be dialled from outside meet the others. It sees ciphertext only.
     Relay(Relay),
     /// Show versions.
@@ -67,6 +71,8 @@ impl Args {
             Command::Logs(a) | Command::Watch(a) | Command::Cancel(a) => a.json,
             Command::Worker(a) => a.json,
             Command::Relay(_) => false,
+            Command::Invite(a) => a.json(),
+            Command::Join(a) => a.json(),
             Command::Version { json } => *json,
         }
     }

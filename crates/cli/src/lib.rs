@@ -15,6 +15,7 @@ mod bench;
 mod explain;
 mod jobs;
 mod keygen;
+mod meet;
 mod present;
 mod progress;
 mod relay;
@@ -70,6 +71,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Logs(a) => jobs::logs(&a, false),
         Command::Watch(a) => jobs::logs(&a, true),
         Command::Cancel(a) => jobs::cancel(&a),
+        Command::Invite(a) => meet::invite(a),
+        Command::Join(a) => meet::join(a),
         Command::Relay(a) => relay::relay(&a),
         Command::Version { json } => {
             version(json);
@@ -112,6 +115,12 @@ impl Failure {
             help: Some(help.into()),
             exit: 1,
         }
+    }
+
+    /// The same, with a peer or the network at fault.
+    pub(crate) fn of_a_peer(mut self) -> Failure {
+        self.exit = 3;
+        self
     }
 
     /// The failure of a program, which keeps all diagnostics as data.

@@ -22,6 +22,7 @@ use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
 use rustls::crypto::{CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs};
+use rustls::pki_types::UnixTime;
 use rustls::{NamedGroup, SignatureScheme};
 use tokio::io::BufReader;
 use tokio::net::TcpStream;
@@ -48,6 +49,8 @@ pub enum Alpn {
     Control,
     /// `privity/1`: the framed data plane.
     Data,
+    /// `privity-meeting/1`: parties that do not know each other's keys yet.
+    Meeting,
 }
 
 impl Alpn {
@@ -56,11 +59,12 @@ impl Alpn {
         match self {
             Alpn::Control => b"h2",
             Alpn::Data => b"privity/1",
+            Alpn::Meeting => b"privity-meeting/1",
         }
     }
 
     fn from_wire(wire: Option<&[u8]>) -> Option<Alpn> {
-        [Alpn::Control, Alpn::Data].into_iter().find(|alpn| Some(alpn.wire()) == wire)
+        [Alpn::Control, Alpn::Data, Alpn::Meeting].into_iter().find(|alpn| Some(alpn.wire()) == wire)
     }
 }
 
@@ -83,7 +87,12 @@ pub struct Secured {
 }
 
 impl Secured {
-    fn new(identity: Identity, stream: Stream) -> Result<Secured, NetError> {
+    /// What a handshake led to: the other end is whose certificate it showed.
+    fn of(stream: Stream) -> Result<Secured, NetError> {
+        let failed = |reason: String| NetError::Handshake { player: None, reason };
+        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
+        let certificate = certificate.ok_or_else(|| failed("it showed no certificate".into()))?;
+        let identity = verify::inspect(certificate, UnixTime::now()).map_err(|fault| failed(fault.to_string()))?;
         let alpn = Alpn::from_wire(stream.get_ref().1.alpn_protocol()).ok_or_else(|| NetError::Handshake {
             player: None,
             reason: "it asked for no protocol that we speak".into(),

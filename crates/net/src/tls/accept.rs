@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 
 use rustls::ServerConfig;
-use rustls::pki_types::UnixTime;
 use rustls::server::{ClientHello, NoServerSessionStorage, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 use rustls::version::TLS13;
@@ -13,7 +12,7 @@ use tokio::net::TcpStream;
 use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
-use super::verify::{Allowed, Pinned, inspect};
+use super::verify::{Allowed, Pinned};
 use super::{Alpn, Credentials, HANDSHAKE_TIME, READ, Secured, provider, reason};
 use crate::error::NetError;
 use crate::identity::Identity;
@@ -32,14 +31,22 @@ impl Acceptor {
         credentials: Credentials,
         allowed: impl Fn(&Identity) -> bool + Send + Sync + 'static,
     ) -> Result<Acceptor, NetError> {
+        Acceptor::speaking(credentials, Arc::new(allowed), &[Alpn::Data, Alpn::Control])
+    }
+
+    /// Answers anybody, for [`Alpn::Meeting`] only: who meets for the first time cannot know the other's key.
+    pub fn for_meetings(credentials: Credentials) -> Result<Acceptor, NetError> {
+        Acceptor::speaking(credentials, Arc::new(|_| true), &[Alpn::Meeting])
+    }
+
+    fn speaking(credentials: Credentials, allowed: Allowed, alpns: &[Alpn]) -> Result<Acceptor, NetError> {
         let identity = credentials.identity();
-        let allowed: Allowed = Arc::new(allowed);
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| NetError::Misuse { what: error.to_string() })?
             .with_client_cert_verifier(Arc::new(Pinned::Any(allowed)))
             .with_cert_resolver(Arc::new(Current(credentials)));
-        config.alpn_protocols = [Alpn::Data, Alpn::Control].map(|alpn| alpn.wire().to_vec()).to_vec();
+        config.alpn_protocols = alpns.iter().map(|alpn| alpn.wire().to_vec()).collect();
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
@@ -60,10 +67,7 @@ impl Acceptor {
             Ok(Err(error)) => return Err(reason::handshake(&error, None)),
             Err(_) => return Err(failed(format!("it did not finish within {HANDSHAKE_TIME:?}"))),
         };
-        let certificate = stream.get_ref().1.peer_certificates().and_then(|chain| chain.first());
-        let certificate = certificate.ok_or_else(|| failed("it showed no certificate".into()))?;
-        let identity = inspect(certificate, UnixTime::now()).map_err(|fault| failed(fault.to_string()))?;
-        Secured::new(identity, TlsStream::Server(stream))
+        Secured::of(TlsStream::Server(stream))
     }
 }
 

@@ -16,7 +16,7 @@ use super::verify::Pinned;
 use super::{Alpn, Credentials, HANDSHAKE_TIME, READ, Secured, provider, reason};
 use crate::error::NetError;
 use crate::identity::Identity;
-use crate::player::Player;
+use crate::player::{Player, PlayerId};
 use crate::relay;
 
 /// Dials with one worker's credentials.
@@ -48,21 +48,16 @@ impl Dialer {
         expected: Identity,
         alpn: Alpn,
     ) -> Result<Secured, NetError> {
-        let unreachable =
-            |reason: String| NetError::Unreachable { player: player.clone(), endpoint: endpoint.into(), reason };
-        let connecting = async {
-            match endpoint.strip_prefix(relay::SCHEME) {
-                Some(relay) => relay::call(relay, expected).await,
-                None => TcpStream::connect(endpoint).await.map_err(|error| error.to_string()),
-            }
-        };
-        let stream = match timeout(HANDSHAKE_TIME, connecting).await {
-            Ok(connected) => connected.map_err(unreachable)?,
-            Err(_) => return Err(unreachable(format!("no answer within {HANDSHAKE_TIME:?}"))),
-        };
-        // Rounds are small messages: waiting to fill a packet would double their time.
-        stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+        let stream = connect(player, endpoint, expected).await?;
         self.secure(stream, player, expected, alpn).await
+    }
+
+    /// Connects to whoever is at `endpoint`, for [`Alpn::Meeting`]. The identity in what is returned was proved, and is
+    /// all that is known.
+    pub async fn meet(&self, endpoint: &str) -> Result<Secured, NetError> {
+        let host = Player { id: PlayerId(0), name: "the host".into() };
+        let stream = connect(&host, endpoint, self.identity()).await?;
+        self.shake(stream, &host, Pinned::Any(Arc::new(|_| true)), Alpn::Meeting).await
     }
 
     /// The handshake, over a connection that exists.
@@ -73,11 +68,15 @@ impl Dialer {
         expected: Identity,
         alpn: Alpn,
     ) -> Result<Secured, NetError> {
-        let connector = TlsConnector::from(Arc::new(self.config(expected, alpn)?));
+        self.shake(stream, player, Pinned::One(expected), alpn).await
+    }
+
+    async fn shake(&self, stream: TcpStream, player: &Player, pinned: Pinned, alpn: Alpn) -> Result<Secured, NetError> {
+        let connector = TlsConnector::from(Arc::new(self.config(pinned, alpn)?));
         // Names mean nothing here and are not sent; the interface asks for one.
         let name = ServerName::try_from("privity").map_err(|error| NetError::Misuse { what: error.to_string() })?;
         match timeout(HANDSHAKE_TIME, connector.connect(name, BufReader::with_capacity(READ, stream))).await {
-            Ok(Ok(stream)) => Secured::new(expected, TlsStream::Client(stream)),
+            Ok(Ok(stream)) => Secured::of(TlsStream::Client(stream)),
             Ok(Err(error)) => Err(reason::handshake(&error, Some(player))),
             Err(_) => Err(NetError::Handshake {
                 player: Some(player.clone()),
@@ -86,13 +85,13 @@ impl Dialer {
         }
     }
 
-    fn config(&self, expected: Identity, alpn: Alpn) -> Result<ClientConfig, NetError> {
+    fn config(&self, pinned: Pinned, alpn: Alpn) -> Result<ClientConfig, NetError> {
         let certified = self.credentials.certified()?;
         let mut config = ClientConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
             .map_err(|error| NetError::Misuse { what: error.to_string() })?
             .dangerous()
-            .with_custom_certificate_verifier(Arc::new(Pinned::One(expected)))
+            .with_custom_certificate_verifier(Arc::new(pinned))
             .with_client_cert_resolver(Arc::new(Always(certified)));
         config.alpn_protocols = vec![alpn.wire().to_vec()];
         config.resumption = Resumption::disabled();
@@ -100,6 +99,25 @@ impl Dialer {
         config.enable_early_data = false;
         Ok(config)
     }
+}
+
+/// A connection to `endpoint`, directly or through a relay, which is asked for `whom`.
+async fn connect(player: &Player, endpoint: &str, whom: Identity) -> Result<TcpStream, NetError> {
+    let unreachable =
+        |reason: String| NetError::Unreachable { player: player.clone(), endpoint: endpoint.into(), reason };
+    let connecting = async {
+        match endpoint.strip_prefix(relay::SCHEME) {
+            Some(relay) => relay::call(relay, whom).await,
+            None => TcpStream::connect(endpoint).await.map_err(|error| error.to_string()),
+        }
+    };
+    let stream = match timeout(HANDSHAKE_TIME, connecting).await {
+        Ok(connected) => connected.map_err(unreachable)?,
+        Err(_) => return Err(unreachable(format!("no answer within {HANDSHAKE_TIME:?}"))),
+    };
+    // Rounds are small messages: waiting to fill a packet would double their time.
+    stream.set_nodelay(true).map_err(|error| unreachable(error.to_string()))?;
+    Ok(stream)
 }
 
 /// Shows the one certificate there is.
