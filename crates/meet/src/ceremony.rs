@@ -92,7 +92,9 @@ impl Table {
     }
 
     fn roster(&self) -> Result<Roster, MeetError> {
-        let member = |e: &Entry| (e.name.clone(), Member { identity: e.identity, endpoint: Some(e.endpoint.clone()) });
+        let member = |e: &Entry| {
+            (e.name.clone(), Member { identity: e.identity, endpoint: Some(e.endpoint.clone()), claims: Vec::new() })
+        };
         Ok(Roster::new(self.0.iter().map(member))?)
     }
 
