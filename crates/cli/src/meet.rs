@@ -1,6 +1,5 @@
 //! `invite` and `join`: how parties come to one roster.
 
-use std::fmt::Write as _;
 use std::io::{BufRead, IsTerminal, Write as _};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
@@ -190,13 +189,7 @@ fn table(roster: &Roster) -> String {
 }
 
 fn text(roster: &Roster) -> String {
-    let mut text = String::from("# Made by `privity invite` and `privity join`; confirmed by all players.\n");
-    for (name, member) in roster.iter() {
-        let endpoint = member.endpoint.as_ref().map(ToString::to_string).unwrap_or_default();
-        // Writing to a string cannot fail.
-        let _ = write!(text, "\n[players.{name}]\nidentity = \"{}\"\nendpoint = \"{endpoint}\"\n", member.identity);
-    }
-    text
+    format!("# Made by `privity invite` and `privity join`; confirmed by all players.\n{roster}")
 }
 
 fn random<const N: usize>() -> Result<[u8; N], Failure> {
