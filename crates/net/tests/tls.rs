@@ -276,7 +276,7 @@ async fn garbage_and_silence_leave_a_port_open_for_others() {
         let dialled = dialer(&alice.key).dial(&bob.player, &endpoint, bob.key.identity(), alpn).await.unwrap();
         let accepted = match alpn {
             Alpn::Data => incoming.data.next().await.unwrap(),
-            Alpn::Control => incoming.control.next().await.unwrap(),
+            _ => incoming.control.next().await.unwrap(),
         };
         assert_eq!((accepted.identity, accepted.alpn, dialled.alpn), (alice.key.identity(), alpn, alpn));
     }
@@ -293,4 +293,21 @@ async fn garbage_and_silence_leave_a_port_open_for_others() {
     }
     dialer(&alice.key).dial(&bob.player, &endpoint, bob.key.identity(), Alpn::Data).await.unwrap();
     assert!(incoming.data.next().await.is_some());
+}
+
+#[tokio::test]
+async fn those_who_meet_for_the_first_time_learn_each_others_keys_and_workers_do_not_meet() {
+    let (alice, bob) = (worker(0, "alice"), worker(1, "bob"));
+    let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+    let endpoint = listener.local_addr().unwrap().to_string();
+    let acceptor = Acceptor::for_meetings(Credentials::new(bob.key.clone()).unwrap()).unwrap();
+    let accepting = tokio::spawn(async move { acceptor.accept(listener.accept().await.unwrap().0).await });
+    let met = dialer(&alice.key).meet(&endpoint).await.unwrap();
+    let accepted = accepting.await.unwrap().unwrap();
+    assert_eq!((met.identity, accepted.identity), (bob.key.identity(), alice.key.identity()));
+    assert_eq!((met.alpn, accepted.alpn), (Alpn::Meeting, Alpn::Meeting));
+
+    let (endpoint, accepting) = port(Credentials::new(bob.key.clone()).unwrap(), vec![alice.key.identity()]).await;
+    assert!(dialer(&alice.key).meet(&endpoint).await.is_err(), "a worker's port invites nobody");
+    assert!(accepting.await.unwrap().is_err());
 }
