@@ -228,4 +228,20 @@ impl Attrs {
             None => (0..rank).collect(),
         }
     }
+
+    /// The axes that an operator in the operand's own shape works along: those given, else its default.
+    pub fn along(&self, op: crate::ops::Op, rank: usize) -> Vec<usize> {
+        let default = if op == crate::ops::Op::BatchNormTraining { 0 } else { rank.saturating_sub(1) };
+        match (self.ints("axis"), self.int("axis")) {
+            (Some(axes), _) => axes.iter().map(|a| *a as usize).collect(),
+            (None, Some(axis)) => vec![axis as usize],
+            (None, None) => vec![default],
+        }
+    }
+
+    /// The edges of a histogram's bins.
+    pub fn edges(&self) -> Vec<f64> {
+        let numbers = self.literal("edges").filter(|l| l.shape.len() == 1).map(|l| l.values.as_slice());
+        numbers.unwrap_or_default().iter().map(|n| n.to_f64()).collect()
+    }
 }

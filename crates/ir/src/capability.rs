@@ -24,6 +24,10 @@ pub enum Family {
     Logic,
     /// Functions of real numbers that are approximated.
     Real,
+    /// Rows in an order that depends on secrets: a permutation that nobody knows.
+    Rearrange,
+    /// A random order that not even those who compute know.
+    Shuffle,
 }
 
 impl Op {
@@ -45,7 +49,14 @@ impl Op {
             Op::Select | Op::Min | Op::Max | Op::ArgMin | Op::ArgMax | Op::Cast => Family::Compare,
             Op::And | Op::Or | Op::Xor | Op::Not | Op::Any | Op::All => Family::Logic,
             Op::Div | Op::Reciprocal | Op::Sqrt | Op::InverseSqrt | Op::Std => Family::Real,
-            Op::Exp | Op::Log | Op::Sigmoid | Op::Tanh => Family::Real,
+            Op::Exp | Op::Log | Op::Sigmoid | Op::Tanh | Op::Exp2 | Op::Log2 | Op::Pow | Op::Power => Family::Real,
+            Op::Erf | Op::Gelu | Op::Softplus | Op::Norm | Op::Softmax | Op::LogSoftmax => Family::Real,
+            Op::LayerNorm | Op::BatchNormTraining | Op::BatchNormInference | Op::GroupMean => Family::Real,
+            Op::Histogram | Op::Take | Op::Put | Op::GroupSum | Op::GroupCount => Family::Compare,
+            Op::SegmentSum | Op::SegmentLast => Family::Compare,
+            Op::Sort | Op::ArgSort | Op::SortBy => Family::Rearrange,
+            Op::TopK | Op::Quantile | Op::Median => Family::Rearrange,
+            Op::Shuffle => Family::Shuffle,
         }
     }
 }
@@ -64,7 +75,8 @@ impl Scheme {
     pub fn brings(self, family: Family) -> bool {
         use Family::{Linear, Local, Multiply};
         match self {
-            Scheme::Host | Scheme::Each => true,
+            // A player knows the order that it makes.
+            Scheme::Host | Scheme::Each => family != Family::Shuffle,
             // An enclave has no data of its own.
             Scheme::Enclave | Scheme::Replicated | Scheme::SecureNn | Scheme::Yao => family != Family::Source,
             Scheme::Pond => matches!(family, Local | Linear | Multiply),

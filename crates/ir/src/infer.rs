@@ -15,7 +15,8 @@ pub struct Problem {
     pub help: Option<String>,
 }
 
-fn problem(code: &'static str, message: String) -> Problem {
+/// A problem without a line of help.
+pub(crate) fn problem(code: &'static str, message: String) -> Problem {
     Problem { code, message, help: None }
 }
 
@@ -173,6 +174,9 @@ pub fn infer(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> {
         Rule::ArgReduce => arg_reduce(op, args[0], attrs),
         Rule::MatMul => matmul(args[0], args[1]),
         Rule::Dot => dot(args[0], args[1]),
+        Rule::Along => along(op, args[0], attrs),
+        Rule::Broadcast => broadcast_to_first(op, args),
+        Rule::Rows => crate::rows::infer(op, args, attrs),
         Rule::Structural => crate::shape::structural(op, args, attrs),
         Rule::Control => Err(problem("misuse", format!("`{}` is typed by its region", op.name()))),
     }
@@ -209,7 +213,8 @@ fn cast(op: Op, x: &Type, to: DType) -> Result<Type> {
     Err(problem("type.cast", format!("`{}` cannot make {to} of {}", op.name(), x.dtype)))
 }
 
-fn accept(op: Op, x: &Type, accepts: impl Fn(DType) -> bool, wanted: &str) -> Result<()> {
+/// That an operand has elements of some kind.
+pub(crate) fn accept(op: Op, x: &Type, accepts: impl Fn(DType) -> bool, wanted: &str) -> Result<()> {
     if accepts(x.dtype) {
         return Ok(());
     }
@@ -356,6 +361,38 @@ fn dot(x: &Type, y: &Type) -> Result<Type> {
     Ok(Type::scalar(x.dtype))
 }
 
+/// Changed along axes, in its own shape.
+fn along(op: Op, x: &Type, attrs: &Attrs) -> Result<Type> {
+    accept(op, x, DType::is_real, "real numbers (float or fixed point)")?;
+    epsilon(op, attrs)?;
+    if x.rank() == 0 {
+        return Err(problem("shape.rank", format!("`{}` needs an axis, and {x} has none", op.name())));
+    }
+    if attrs.along(op, x.rank()).iter().any(|a| x.shape[*a].as_constant() == Some(0)) {
+        return Err(problem("shape.empty", format!("`{}` over an axis of length 0", op.name())));
+    }
+    Ok(x.clone())
+}
+
+fn broadcast_to_first(op: Op, args: &[&Type]) -> Result<Type> {
+    let x = args[0];
+    accept(op, x, DType::is_real, "real numbers (float or fixed point)")?;
+    for other in &args[1..] {
+        same_dtype(op, x, other)?;
+        if broadcast(op, &[&x.shape, &other.shape])? != x.shape {
+            return Err(problem("shape.broadcast", format!("`{}`: {other} does not go into {x}", op.name())));
+        }
+    }
+    Ok(x.clone())
+}
+
+fn epsilon(op: Op, attrs: &Attrs) -> Result<()> {
+    match attrs.real("epsilon") {
+        Some(e) if e < 0.0 => Err(problem("attribute.value", format!("`epsilon` of `{}` is at least 0", op.name()))),
+        _ => Ok(()),
+    }
+}
+
 /// The number of positions that a range takes of an axis, and its first position; `None` if it does not fit.
 pub(crate) fn range_length(item: &IndexItem, dim: &Dim) -> Option<Dim> {
     match item {
@@ -376,8 +413,4 @@ pub(crate) fn range_length(item: &IndexItem, dim: &Dim) -> Option<Dim> {
             Some(Dim::constant(((e - s).max(0) as u64).div_ceil(*step)))
         }
     }
-}
-
-pub(crate) fn shape_problem(code: &'static str, message: String) -> Problem {
-    problem(code, message)
 }

@@ -13,6 +13,7 @@ mod graph;
 mod infer;
 mod ops;
 mod place;
+mod rows;
 mod shape;
 pub mod text;
 mod types;

@@ -89,6 +89,12 @@ pub enum Rule {
     MatMul,
     /// Sum of products of two vectors.
     Dot,
+    /// A real operand, changed along axes, in its own shape.
+    Along,
+    /// Real operands of one type that are broadcast to the first one's shape.
+    Broadcast,
+    /// Rows that are ordered, picked or gathered; each has its own rule.
+    Rows,
     /// A change of shape only; each has its own rule.
     Structural,
     /// Control flow; the builder types its regions.
@@ -140,8 +146,20 @@ const fn attr(name: &'static str, kind: AttrKind, required: bool, doc: &'static 
 const AXIS: AttrSpec = attr("axis", AttrKind::Ints, false, "the axis or axes to reduce; all if absent");
 const KEEPDIMS: AttrSpec = attr("keepdims", AttrKind::Bool, false, "keep reduced axes with length 1");
 const ONE_AXIS: AttrSpec = attr("axis", AttrKind::Int, false, "the axis; 0 if absent");
+const LAST_AXIS: AttrSpec = attr("axis", AttrKind::Int, false, "the axis; the last if absent");
 const NEW_AXIS: AttrSpec = attr("axis", AttrKind::Int, true, "the position of the axis");
 const DDOF: AttrSpec = attr("ddof", AttrKind::Int, false, "what is taken off the count in the divisor; 0 if absent");
+const FAST: AttrSpec = attr(
+    "fast",
+    AttrKind::Bool,
+    false,
+    "the fast form, with the larger error that is stated for it; precise if absent",
+);
+const EPSILON: AttrSpec =
+    attr("epsilon", AttrKind::Real, false, "what is added to the variance, at least 0; 0.00001 if absent");
+const DESCENDING: AttrSpec = attr("descending", AttrKind::Bool, false, "the greatest first");
+const GROUPS: AttrSpec =
+    attr("groups", AttrKind::Int, true, "how many groups there are: keys are 0, 1, … less than that");
 const TYPE: AttrSpec = attr("type", AttrKind::DType, true, "the element type");
 const SHAPE: AttrSpec = attr("shape", AttrKind::Shape, true, "the new shape");
 const TO: AttrSpec = attr("to", AttrKind::Players, true, "the players");
@@ -216,13 +234,22 @@ operators! {
     Square "square" (x) [] Unary Join "The square, elementwise.";
     Abs "abs" (x) [] Unary Join "The absolute value, elementwise.";
     Sign "sign" (x) [] Unary Join "-1, 0 or 1 by the sign, elementwise.";
-    Reciprocal "reciprocal" (x) [] UnaryReal Join "One over x, elementwise.";
+    Reciprocal "reciprocal" (x) [FAST] UnaryReal Join "One over x, elementwise.";
     Sqrt "sqrt" (x) [] UnaryReal Join "The square root, elementwise, for x ≥ 0.";
     InverseSqrt "inverse_sqrt" (x) [] UnaryReal Join "One over the square root, elementwise, for x > 0.";
-    Exp "exp" (x) [] UnaryReal Join "The exponential, elementwise.";
+    Exp "exp" (x) [FAST] UnaryReal Join "The exponential, elementwise.";
     Log "log" (x) [] UnaryReal Join "The natural logarithm, elementwise, for x > 0.";
-    Sigmoid "sigmoid" (x) [] UnaryReal Join "1 / (1 + exp(-x)), elementwise.";
-    Tanh "tanh" (x) [] UnaryReal Join "The hyperbolic tangent, elementwise.";
+    Sigmoid "sigmoid" (x) [FAST] UnaryReal Join "1 / (1 + exp(-x)), elementwise.";
+    Tanh "tanh" (x) [FAST] UnaryReal Join "The hyperbolic tangent, elementwise.";
+    Exp2 "exp2" (x) [] UnaryReal Join "Two to the power of x, elementwise.";
+    Log2 "log2" (x) [] UnaryReal Join "The logarithm to base 2, elementwise, for x > 0.";
+    Pow "pow" (x) [attr("exponent", AttrKind::Real, true, "the exponent")] UnaryReal Join
+        "x to the power of a public number, elementwise; x > 0 unless that number is whole.";
+    Power "power" (x y) [] BinaryReal Join "x to the power of y, elementwise with broadcasting, for x > 0.";
+    Erf "erf" (x) [FAST] UnaryReal Join "The error function, elementwise.";
+    Gelu "gelu" (x) [attr("approximate", AttrKind::Bool, false, "by the hyperbolic tangent instead of the error function"), FAST] UnaryReal Join
+        "x times the normal distribution's function at x (the Gaussian error linear unit), elementwise.";
+    Softplus "softplus" (x) [FAST] UnaryReal Join "log(1 + exp(x)), elementwise.";
     Relu "relu" (x) [] Unary Join "The greater of x and 0, elementwise.";
     Clip "clip" (x) [attr("low", AttrKind::Real, true, "the least value"), attr("high", AttrKind::Real, true, "the greatest value")] Unary Join
         "x limited to the range from `low` to `high`, elementwise.";
@@ -247,12 +274,23 @@ operators! {
     Mean "mean" (x) [AXIS, KEEPDIMS] ReduceReal Join "The mean over axes.";
     Variance "variance" (x) [AXIS, KEEPDIMS, DDOF] ReduceReal Join "The variance over axes.";
     Std "std" (x) [AXIS, KEEPDIMS, DDOF] ReduceReal Join "The standard deviation over axes.";
+    Norm "norm" (x) [AXIS, KEEPDIMS] ReduceReal Join "The Euclidean norm over axes: the root of the sum of squares.";
     Min "min" (x) [AXIS, KEEPDIMS] Reduce Join "The least value over axes.";
     Max "max" (x) [AXIS, KEEPDIMS] Reduce Join "The greatest value over axes.";
     ArgMin "argmin" (x) [ONE_AXIS] ArgReduce Join "The position of the (first) least value along an axis, as i64.";
     ArgMax "argmax" (x) [ONE_AXIS] ArgReduce Join "The position of the (first) greatest value along an axis, as i64.";
     Any "any" (x) [AXIS, KEEPDIMS] ReduceBool Join "Whether any value over axes holds.";
     All "all" (x) [AXIS, KEEPDIMS] ReduceBool Join "Whether every value over axes holds.";
+
+    // Normalisation.
+    Softmax "softmax" (x) [LAST_AXIS] Along Join "exp(x) divided by its sum along an axis.";
+    LogSoftmax "log_softmax" (x) [LAST_AXIS] Along Join "The logarithm of softmax along an axis.";
+    LayerNorm "layer_norm" (x) [attr("axis", AttrKind::Ints, false, "the axis or axes; the last if absent"), EPSILON] Along Join
+        "(x - mean) / sqrt(variance + epsilon), with the mean and variance over the given axes.";
+    BatchNormTraining "batch_norm_training" (x) [attr("axis", AttrKind::Ints, false, "the axis or axes of the batch; the first if absent"), EPSILON] Along Join
+        "(x - mean) / sqrt(variance + epsilon), with the mean and variance of the batch.";
+    BatchNormInference "batch_norm_inference" (x mean variance) [EPSILON] Broadcast Join
+        "(x - mean) / sqrt(variance + epsilon), with a mean and a variance that are given, broadcast to the shape of x.";
 
     // Products.
     MatMul "matmul" (x y) [] MatMul Join "The matrix product, as in numpy. Infix `@`.";
@@ -271,6 +309,27 @@ operators! {
     Squeeze "squeeze" (x) [NEW_AXIS] Structural Join "Without an axis of length 1.";
     Diagonal "diagonal" (x) [] Structural Join "The diagonal of a square matrix.";
     CumSum "cumsum" (x) [ONE_AXIS] Structural Join "The running sum along an axis.";
+
+    // Rows of data.
+    Sort "sort" (x) [DESCENDING] Rows Join "The numbers of a vector in order.";
+    ArgSort "argsort" (x) [DESCENDING] Rows Join "The positions that would sort a vector, as i64; equal numbers keep their order.";
+    SortBy "sort_by" (x key) [DESCENDING] Rows Join "The rows of x in the order of a key, one number for each row; rows of equal keys keep their order.";
+    Shuffle "shuffle" (x) [] Rows Join "The rows of x in a random order that nobody knows.";
+    TopK "top_k" (x) [attr("k", AttrKind::Int, true, "how many")] Rows Join "The k greatest numbers of a vector, the greatest first.";
+    Quantile "quantile" (x) [attr("q", AttrKind::Real, true, "from 0, the least, to 1, the greatest")] Rows Join
+        "A quantile of a vector, linear between neighbours, as in numpy.";
+    Median "median" (x) [] Rows Join "The middle number of a vector in order; the mean of the middle two if there is no single one.";
+    Histogram "histogram" (x) [attr("edges", AttrKind::Literal, true, "the edges of the bins, increasing: one more than there are bins")] Rows Join
+        "How many numbers of a vector are in each bin, as i64. A bin holds its lower edge; the last one also its upper, as in numpy.";
+    Take "take" (x index) [] Rows Join "The rows of x at secret positions; zeros for a position that does not exist.";
+    Put "put" (x index values) [] Rows Join
+        "x, with the rows at secret positions replaced by those of values; by their sum where several go to one position. A position that does not exist is left out.";
+    GroupSum "group_sum" (x key) [GROUPS] Rows Join "The sum of the rows of x of each group; rows with other keys are left out.";
+    GroupCount "group_count" (key) [GROUPS] Rows Join "The number of rows of each group, as i64.";
+    GroupMean "group_mean" (x key) [GROUPS] Rows Join "The mean of the rows of x of each group; 0 for a group without rows.";
+    SegmentSum "segment_sum" (x key) [] Rows Join
+        "For every row of x the sum of its run up to it, where a run is of neighbours with equal keys. After `sort_by`, a run's last row has the group's total.";
+    SegmentLast "segment_last" (key) [] Rows Join "Whether a row is the last of a run of neighbours with equal keys.";
 }
 
 impl Op {

@@ -2,7 +2,7 @@
 
 use crate::attrs::Attrs;
 use crate::attrs::IndexItem;
-use crate::infer::{Problem, broadcast, range_length, shape_problem};
+use crate::infer::{Problem, broadcast, problem, range_length};
 use crate::ops::Op;
 use crate::types::{DType, Dim, Shape, Type};
 
@@ -13,7 +13,7 @@ pub(crate) fn structural(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> 
     let x = args[0];
     for other in &args[1..] {
         if other.dtype != x.dtype {
-            return Err(shape_problem(
+            return Err(problem(
                 "type.mismatch",
                 format!("`{}` of {x} and {other}: the element types differ", op.name()),
             ));
@@ -26,7 +26,7 @@ pub(crate) fn structural(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> 
             let to = attrs.shape("shape").expect("required");
             let joined = broadcast(op, &[&x.shape, to])?;
             if joined != *to {
-                return Err(shape_problem("shape.broadcast", format!("`broadcast`: {x} does not fill the shape")));
+                return Err(problem("shape.broadcast", format!("`broadcast`: {x} does not fill the shape")));
             }
             joined
         }
@@ -35,17 +35,14 @@ pub(crate) fn structural(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> 
         Op::Concat => concat(args, axis)?,
         Op::Stack => {
             if let Some(other) = args.iter().find(|t| t.shape != x.shape) {
-                return Err(shape_problem("shape.stack", format!("`stack` needs one shape, not {x} and {other}")));
+                return Err(problem("shape.stack", format!("`stack` needs one shape, not {x} and {other}")));
             }
             with_axis(x, axis, Dim::constant(args.len() as u64))
         }
         Op::ExpandDims => with_axis(x, axis, Dim::constant(1)),
         Op::Squeeze => {
             if !x.shape[axis].is_one() {
-                return Err(shape_problem(
-                    "shape.squeeze",
-                    format!("`squeeze`: axis {axis} of {x} is not of length 1"),
-                ));
+                return Err(problem("shape.squeeze", format!("`squeeze`: axis {axis} of {x} is not of length 1")));
             }
             let mut shape = x.shape.clone();
             shape.remove(axis);
@@ -53,15 +50,15 @@ pub(crate) fn structural(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> 
         }
         Op::Diagonal => match x.shape.as_slice() {
             [a, b] if a == b => vec![a.clone()],
-            _ => return Err(shape_problem("shape.diagonal", format!("`diagonal` needs a square matrix, not {x}"))),
+            _ => return Err(problem("shape.diagonal", format!("`diagonal` needs a square matrix, not {x}"))),
         },
         Op::CumSum => {
             if x.rank() == 0 || !x.dtype.is_numeric() {
-                return Err(shape_problem("type.operand", format!("`cumsum` needs numbers along an axis, not {x}")));
+                return Err(problem("type.operand", format!("`cumsum` needs numbers along an axis, not {x}")));
             }
             x.shape.clone()
         }
-        other => return Err(shape_problem("misuse", format!("`{}` is not structural", other.name()))),
+        other => return Err(problem("misuse", format!("`{}` is not structural", other.name()))),
     };
     Ok(Type::new(x.dtype, shape))
 }
@@ -87,7 +84,7 @@ fn reshape(x: &Type, to: &Shape) -> Result<Shape> {
         return Ok(to.clone());
     }
     let to = Type::new(DType::Bool, to.clone()).to_string();
-    Err(shape_problem(
+    Err(problem(
         "shape.reshape",
         format!("`reshape` of {x} to {}: not the same number of elements", to.trim_start_matches("bool")),
     ))
@@ -99,17 +96,17 @@ fn transpose(x: &Type, attrs: &Attrs) -> Result<Shape> {
         None => (0..x.rank()).rev().collect(),
     };
     if axes.len() != x.rank() {
-        return Err(shape_problem("shape.axis", format!("`transpose` of {x} needs {} axes", x.rank())));
+        return Err(problem("shape.axis", format!("`transpose` of {x} needs {} axes", x.rank())));
     }
     Ok(axes.iter().map(|a| x.shape[*a].clone()).collect())
 }
 
 fn index(x: &Type, at: &[IndexItem]) -> Result<Shape> {
     if at.iter().any(|item| matches!(item, IndexItem::Range { step: 0, .. })) {
-        return Err(shape_problem("shape.index", "a range goes on by at least 1".to_owned()));
+        return Err(problem("shape.index", "a range goes on by at least 1".to_owned()));
     }
     if at.len() > x.rank() {
-        return Err(shape_problem("shape.index", format!("{} positions for {x}", at.len())));
+        return Err(problem("shape.index", format!("{} positions for {x}", at.len())));
     }
     let mut shape = Vec::new();
     for (i, dim) in x.shape.iter().enumerate() {
@@ -117,16 +114,13 @@ fn index(x: &Type, at: &[IndexItem]) -> Result<Shape> {
             None => shape.push(dim.clone()),
             Some(item) => match range_length(item, dim) {
                 None if dim.as_constant().is_none() => {
-                    return Err(shape_problem(
+                    return Err(problem(
                         "shape.index",
                         format!("a range of the named axis {dim} must be all of it (`:`)"),
                     ));
                 }
                 None => {
-                    return Err(shape_problem(
-                        "shape.index",
-                        format!("there is no position {item} along {dim} in {x}"),
-                    ));
+                    return Err(problem("shape.index", format!("there is no position {item} along {dim} in {x}")));
                 }
                 Some(n) => {
                     if let IndexItem::Range { .. } = item {
@@ -142,7 +136,7 @@ fn index(x: &Type, at: &[IndexItem]) -> Result<Shape> {
 fn concat(args: &[&Type], axis: usize) -> Result<Shape> {
     let x = args[0];
     if x.rank() == 0 {
-        return Err(shape_problem("shape.rank", "`concat` needs an axis; use `stack` for scalars".to_owned()));
+        return Err(problem("shape.rank", "`concat` needs an axis; use `stack` for scalars".to_owned()));
     }
     let mut shape = x.shape.clone();
     for other in &args[1..] {
@@ -150,7 +144,7 @@ fn concat(args: &[&Type], axis: usize) -> Result<Shape> {
         let sum = shape[axis].checked_add(other.shape.get(axis).unwrap_or(&Dim::default()));
         match sum {
             Some(sum) if fits => shape[axis] = sum,
-            _ => return Err(shape_problem("shape.concat", format!("`concat` along axis {axis} of {x} and {other}"))),
+            _ => return Err(problem("shape.concat", format!("`concat` along axis {axis} of {x} and {other}"))),
         }
     }
     Ok(shape)

@@ -165,3 +165,39 @@ pub trait Scheme: Send + Sync + Sized + 'static {
         async move { Self::mul_bit(party, condition, &x.minus(y)?).await?.plus(y) }
     }
 }
+
+/// A scheme whose players can put rows in an order that none of them knows.
+pub trait Rearrange: Scheme {
+    /// A secret permutation of rows.
+    type Permutation: Send + Sync;
+
+    /// A new random permutation of so many rows.
+    fn permutation(party: &Party, rows: usize) -> Result<Self::Permutation>;
+
+    /// The rows of `x` in that order; `back` undoes it.
+    fn shuffle<R: Ring>(
+        party: &Party,
+        order: &Self::Permutation,
+        x: &Self::Num<R>,
+        back: bool,
+    ) -> impl Future<Output = Result<Self::Num<R>>> + Send;
+
+    /// The rows of bits in that order; `back` undoes it.
+    fn shuffle_bits(
+        party: &Party,
+        order: &Self::Permutation,
+        x: &Self::Bit,
+        back: bool,
+    ) -> impl Future<Output = Result<Self::Bit>> + Send;
+
+    /// Opens a tensor to all players of the placement: only for what is distributed alike whatever the secrets are, such
+    /// as the places of rows that were shuffled.
+    fn open<R: Ring>(party: &Party, x: &Self::Num<R>) -> impl Future<Output = Result<Tensor<R>>> + Send;
+
+    /// The matrix product in the ring, with numpy's rules for ranks and batches.
+    fn matmul<R: Ring>(
+        party: &Party,
+        x: &Self::Num<R>,
+        y: &Self::Num<R>,
+    ) -> impl Future<Output = Result<Self::Num<R>>> + Send;
+}

@@ -139,12 +139,13 @@ fn reference() -> String {
 fn operands_in_words(rule: Rule) -> Option<&'static str> {
     Some(match rule {
         Rule::Unary | Rule::Reduce | Rule::ArgReduce => "numbers",
-        Rule::UnaryReal | Rule::ReduceReal => "real numbers (float or fixed point)",
+        Rule::UnaryReal | Rule::ReduceReal | Rule::Along => "real numbers (float or fixed point)",
         Rule::Binary | Rule::Order | Rule::MatMul | Rule::Dot => "numbers of one type",
-        Rule::BinaryReal => "real numbers of one type",
+        Rule::BinaryReal | Rule::Broadcast => "real numbers of one type",
         Rule::Compare => "numbers or truth values of one type",
         Rule::Logic | Rule::ReduceBool => "truth values",
         Rule::Select => "truth values, then two of one type",
+        Rule::Rows => "rows; keys and positions are whole numbers",
         Rule::Declared | Rule::Same | Rule::Cast | Rule::Structural | Rule::Control => return None,
     })
 }

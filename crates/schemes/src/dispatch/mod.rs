@@ -6,6 +6,7 @@ mod order;
 mod real;
 mod reduce;
 mod replicated;
+mod rows;
 mod transfer;
 
 use ir::{Attrs, Op, Scheme};

@@ -22,7 +22,7 @@ pub(super) async fn position<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Resul
     functions::argument::<Replicated, R>(call.party, x, axis, which, order_of(call.dtype)).await
 }
 
-/// Mean, variance, standard deviation.
+/// Mean, variance, standard deviation, norm.
 pub(super) async fn moment<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
     let frac = call.frac().ok_or_else(|| Error::misuse("a mean of what is not fixed point"))?;
     let (party, axes, keep) = (call.party, call.axes(x.shape().len()), call.keep_dims());
@@ -30,6 +30,7 @@ pub(super) async fn moment<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<
     match call.op {
         Op::Mean => functions::mean::<Replicated, R>(party, x, &axes, keep).await,
         Op::Variance => functions::variance::<Replicated, R>(party, x, &axes, keep, ddof, frac).await,
+        Op::Norm => functions::norm::<Replicated, R>(party, x, &axes, keep, frac).await,
         _ => functions::std::<Replicated, R>(party, x, &axes, keep, ddof, frac).await,
     }
 }

@@ -1,10 +1,10 @@
 //! Operators on replicated shares.
 
 use algebra::Tensor;
-use ir::{Attrs, DType, Op, Scheme};
+use ir::{Attrs, DType, Family, Op, Rule, Scheme};
 
 use super::transfer::words;
-use super::{convert, logic, order, real, reduce, unsupported};
+use super::{convert, logic, order, real, reduce, rows, unsupported};
 use crate::error::{Error, Result};
 use crate::functions::Width;
 use crate::party::Party;
@@ -76,6 +76,9 @@ pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value],
     if op == Op::Cast {
         return convert::cast(&call, args[0]).await;
     }
+    if op.spec().rule == Rule::Rows {
+        return rows::apply(&call, args).await;
+    }
     match args {
         [Value::RepBits(c), x, y] if op == Op::Select => choose(&call, c, x, y).await,
         [Value::Rep64(_), ..] => ring::<u64>(&call, args).await,
@@ -128,10 +131,10 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Minimum | Op::Maximum, [x, y]) => order::extreme(call, op == Op::Minimum, x, y).await?,
         (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => order::unary(call, x).await?,
         (Op::Min | Op::Max, [x]) => reduce::extreme(call, x).await?,
-        (Op::Mean | Op::Variance | Op::Std, [x]) => reduce::moment(call, x).await?,
-        (Op::Div | Op::Reciprocal | Op::Sqrt | Op::InverseSqrt | Op::Exp | Op::Log | Op::Sigmoid | Op::Tanh, _) => {
+        (Op::Mean | Op::Variance | Op::Std | Op::Norm, [x]) => reduce::moment(call, x).await?,
+        (_, operands) if op.family() == Family::Real => {
             let frac = call.frac().ok_or_else(|| unsupported(op, args, Scheme::Replicated))?;
-            real::real(call.party, op, &shares, frac).await?
+            real::real(call, operands, frac).await?
         }
         _ if is_structural(op) => Share::join(&shares, |parts| structural(op, call.attrs, parts, env.shape))?,
         _ => return Err(unsupported(op, args, Scheme::Replicated)),

@@ -55,13 +55,13 @@ pub async fn divide_public<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, n:
 
 /// `1 / y = w·c·2^-62`: w has 62 fraction bits and lies in [1, 2], c is a power of two with the sign of y. Where y was
 /// [large](Window), this is the inverse of what it was shifted to.
-struct Inverse<S: Scheme> {
+pub(super) struct Inverse<S: Scheme> {
     w: S::Num<u128>,
     c: S::Num<u128>,
     large: Option<S::Bit>,
 }
 
-async fn inverse<S: Scheme, R: Width>(party: &Party, y: &S::Num<R>) -> Result<Inverse<S>> {
+pub(super) async fn inverse<S: Scheme, R: Width>(party: &Party, y: &S::Num<R>) -> Result<Inverse<S>> {
     let Window { x: y, large } = Window::<S, R>::of(party, y).await?;
     let y = R::narrow::<S>(&y);
     let bits = exponent_bits::<S>(party, &y).await?;
@@ -90,6 +90,17 @@ pub(super) async fn near_one<S: Scheme>(party: &Party, y: &S::Num<u128>) -> Resu
     Ok(w)
 }
 
+/// `x·w·c·2^(frac-62)` where x, for which |x| < 2^62, has the fraction bits of a divisor that is not large.
+pub(super) async fn scaled_quotient<S: Scheme, R: Width>(
+    party: &Party,
+    x: &S::Num<u128>,
+    inverse: &Inverse<S>,
+    frac: u32,
+) -> Result<S::Num<R>> {
+    let scaled = S::mul_fixed(party, x, &inverse.w, Q - frac).await?;
+    undo::<S, R>(party, &scaled, inverse).await
+}
+
 /// x·w·c·2^(frac-62): first x·w with `frac` spare bits, then the power of two.
 async fn quotient<S: Scheme, R: Width>(
     party: &Party,
@@ -97,11 +108,10 @@ async fn quotient<S: Scheme, R: Width>(
     inverse: &Inverse<S>,
     frac: u32,
 ) -> Result<S::Num<R>> {
-    let scaled = if R::BITS <= 64 {
-        S::mul_fixed(party, x, &inverse.w, Q - frac).await?
-    } else {
-        mul_split::<S>(party, x, &inverse.w, Q - frac).await?
-    };
+    if R::BITS <= 64 {
+        return scaled_quotient::<S, R>(party, x, inverse, frac).await;
+    }
+    let scaled = mul_split::<S>(party, x, &inverse.w, Q - frac).await?;
     undo::<S, R>(party, &scaled, inverse).await
 }
 

@@ -1,9 +1,7 @@
-//! Reductions over axes: means, variances, extremes.
+//! Reductions over axes that compare: extremes, and truth values joined.
 
 use algebra::{Ring, Tensor};
 
-use super::divide::divide_public;
-use super::wide::Width;
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::primitives::{Linear, Logic, Scheme};
@@ -19,44 +17,12 @@ pub enum Extreme {
 }
 
 /// The number of elements that a reduction over these axes joins to one.
-fn joined(shape: &[usize], axes: &[usize]) -> Result<u64> {
+pub(super) fn joined(shape: &[usize], axes: &[usize]) -> Result<u64> {
     let count: usize = axes.iter().map(|&a| shape.get(a).copied().unwrap_or(0)).product();
     if count == 0 {
         return Err(Error::misuse("a reduction over no elements"));
     }
     Ok(count as u64)
-}
-
-/// The mean over axes; the sum must be within the domain of [`divide_public`], whose error and cost (on the result) it has.
-pub async fn mean<S: Scheme, R: Width>(
-    party: &Party,
-    x: &S::Num<R>,
-    axes: &[usize],
-    keep_dims: bool,
-) -> Result<S::Num<R>> {
-    let n = joined(x.shape(), axes)?;
-    let sum = S::Num::<R>::join(&[x], |t| t[0].sum_axes(axes, keep_dims))?;
-    divide_public::<S, R>(party, &sum, n).await
-}
-
-/// The variance over axes, with the count less `ddof` as divisor: the mean of the squared distances from the mean.
-///
-/// As real numbers with f fraction bits, in Z_2^128: distances below 2^(63-f), and the sum of their squares below 2^(125-f).
-pub async fn variance<S: Scheme, R: Width>(
-    party: &Party,
-    x: &S::Num<R>,
-    axes: &[usize],
-    keep_dims: bool,
-    ddof: u64,
-    frac: u32,
-) -> Result<S::Num<R>> {
-    let n = joined(x.shape(), axes)?;
-    let divisor =
-        n.checked_sub(ddof).filter(|&d| d > 0).ok_or_else(|| Error::misuse("a variance of too few values"))?;
-    let distance = x.minus(&mean::<S, R>(party, x, axes, true).await?)?;
-    let squares = S::mul_fixed(party, &distance, &distance, frac).await?;
-    let sum = S::Num::<R>::join(&[&squares], |t| t[0].sum_axes(axes, keep_dims))?;
-    divide_public::<S, R>(party, &sum, divisor).await
 }
 
 /// The axes of a permutation that brings those to be reduced to the front.

@@ -32,25 +32,18 @@ pub async fn sqrt<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) 
 
 /// `1/√x` with `frac` fraction bits.
 pub async fn inverse_sqrt<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
+    // 2^frac/√(x/2^frac).
+    inverse_root::<S, R>(party, x, 1.5 * f64::from(frac)).await
+}
+
+/// `2^shift/√x` for x as an integer.
+pub(super) async fn inverse_root<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, shift: f64) -> Result<S::Num<R>> {
     let Window { x, large } = Window::<S, R>::of(party, x).await?;
     let normal = Normal::of::<S, R>(party, &x).await?;
     let (_, half) = iterate::<S>(party, &normal.y).await?;
-    // 2^frac/√x = 1/√y·2^(3·frac/2 - 31 + d/2).
-    let inverse = scale::<S, R>(party, &half.times(2)?, &normal.d, 1.5 * f64::from(frac) - 31.0).await?;
+    // 2^shift/√x = 1/√y·2^(shift - 31 + d/2).
+    let inverse = scale::<S, R>(party, &half.times(2)?, &normal.d, shift - 31.0).await?;
     lowered::<S, R>(party, large.as_ref(), inverse, SHIFT / 2).await
-}
-
-/// The standard deviation: the root of the [`variance`](super::variance), which must be in the domain of both.
-pub async fn std<S: Scheme, R: Width>(
-    party: &Party,
-    x: &S::Num<R>,
-    axes: &[usize],
-    keep_dims: bool,
-    ddof: u64,
-    frac: u32,
-) -> Result<S::Num<R>> {
-    let variance = super::variance::<S, R>(party, x, axes, keep_dims, ddof, frac).await?;
-    sqrt::<S, R>(party, &variance, frac).await
 }
 
 /// `y = x·2^d` in [2^61, 2^62), and the bits of d along a new first axis.

@@ -3,6 +3,7 @@
 
 use algebra::{Ring, Tensor};
 
+use super::fold::bit_row;
 use super::wide::Width;
 use crate::error::Result;
 use crate::party::Party;
@@ -56,6 +57,5 @@ async fn is_large<S: Scheme, R: Ring>(party: &Party, x: &S::Num<R>) -> Result<S:
     let room = S::Num::<R>::stack(&[&x.plus_public(party, limit)?, &x.public_minus(party, limit)?])?;
     let zero = S::Num::<R>::public(party, &Tensor::scalar(R::ZERO))?;
     let beyond = S::less(party, &room, &zero, Order::Slack).await?;
-    let side = |i| <S::Bit as Logic>::join(&[&beyond], |t| t[0].index(0, i));
-    side(0)?.xor(&side(1)?)
+    bit_row(&beyond, 0)?.xor(&bit_row(&beyond, 1)?)
 }

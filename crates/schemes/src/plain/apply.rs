@@ -1,10 +1,10 @@
 //! From operators to the kernels of their domain.
 
 use algebra::Tensor;
-use ir::{Attrs, DType, Literal, Number as PublicNumber, Op};
+use ir::{Attrs, DType, Literal, Number as PublicNumber, Op, Rule};
 
 use super::structure::{is_structural, structural};
-use super::{Plain, cast, exact, real};
+use super::{Plain, cast, exact, normal, real, rows};
 use crate::error::{Error, Result};
 use crate::value::Env;
 
@@ -20,6 +20,7 @@ pub fn apply(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result<Pl
         Op::Select => select(args),
         Op::And | Op::Or | Op::Xor | Op::Not | Op::Any | Op::All => logic(op, attrs, args, env),
         _ if is_structural(op) => structure(op, attrs, args, env),
+        _ if op.spec().rule == Rule::Rows => rows::apply(op, attrs, args, env),
         _ => numeric(op, attrs, args, env),
     }
 }
@@ -173,11 +174,11 @@ fn real_numbers(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result
     let values: Vec<Tensor<f64>> = args.iter().map(|a| a.to_f64()).collect();
     let result = match op {
         Op::Div => real::div(&values[0], &values[1])?,
+        Op::Power => values[0].zip_with(&values[1], |x, y| x.powf(*y))?,
         Op::MatMul | Op::Dot => algebra::matmul(&values[0], &values[1])?.into_shape(env.shape)?,
-        Op::Reciprocal | Op::Sqrt | Op::InverseSqrt | Op::Exp | Op::Log | Op::Sigmoid | Op::Tanh | Op::Clip => {
-            real::unary(op, attrs, &values[0])
-        }
-        Op::Mean | Op::Variance | Op::Std => {
+        _ if matches!(op.spec().rule, Rule::Along | Rule::Broadcast) => normal::apply(op, attrs, &values)?,
+        _ if op == Op::Clip || op.spec().rule == Rule::UnaryReal => real::unary(op, attrs, &values[0]),
+        Op::Mean | Op::Variance | Op::Std | Op::Norm => {
             exact::reduce(&values[0], &attrs.axes(values[0].rank()), env.shape, |g| real::moment(op, attrs, g))?
         }
         _ => match generic(op, attrs, &values, env)? {

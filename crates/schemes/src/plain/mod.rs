@@ -9,8 +9,10 @@
 mod apply;
 mod cast;
 mod exact;
+mod normal;
 mod number;
 mod real;
+mod rows;
 mod structure;
 mod wire;
 
@@ -24,6 +26,8 @@ pub use apply::apply;
 pub(crate) use apply::public;
 pub use cast::cast;
 pub(crate) use exact::running;
+pub(crate) use normal::DEFAULT_EPSILON;
+pub(crate) use rows::{neighbours, thresholds};
 pub(crate) use structure::{index, is_structural, structural};
 
 /// A tensor in the clear. Wiped when dropped.

@@ -6,6 +6,8 @@ pub(super) trait Number: Copy + PartialOrd + Default {
     fn plus(self, other: Self) -> Option<Self>;
     fn minus(self, other: Self) -> Option<Self>;
     fn times(self, other: Self) -> Option<Self>;
+    /// Divided by a count, if the quotient is such a number too.
+    fn per(self, count: usize) -> Option<Self>;
 }
 
 impl Number for f64 {
@@ -22,6 +24,10 @@ impl Number for f64 {
     fn times(self, other: f64) -> Option<f64> {
         Some(self * other)
     }
+
+    fn per(self, count: usize) -> Option<f64> {
+        Some(self / count as f64)
+    }
 }
 
 impl Number for i128 {
@@ -37,5 +43,10 @@ impl Number for i128 {
 
     fn times(self, other: i128) -> Option<i128> {
         self.checked_mul(other)
+    }
+
+    fn per(self, count: usize) -> Option<i128> {
+        let count = i128::try_from(count).ok().filter(|n| *n > 0)?;
+        (self % count == 0).then(|| self / count)
     }
 }

@@ -24,6 +24,7 @@ mod reveal;
 mod scheme;
 mod share;
 mod shares;
+mod shuffle;
 mod truncate;
 
 #[cfg(test)]
@@ -41,6 +42,7 @@ pub use reveal::{reveal, reveal_bits};
 pub use scheme::Replicated;
 pub use share::{share, share_bits};
 pub use shares::{BitShare, Share};
+pub use shuffle::{Permutation, permutation, shuffle, shuffle_bits};
 pub use truncate::truncate;
 
 use algebra::Ring;

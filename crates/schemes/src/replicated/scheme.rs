@@ -5,7 +5,7 @@ use algebra::{Ring, ShapeError, Tensor};
 use super::{BitShare, Order, Planes, Seat, Share};
 use crate::error::Result;
 use crate::party::Party;
-use crate::primitives::{Exponent, Linear, Logic, Scheme};
+use crate::primitives::{Exponent, Linear, Logic, Rearrange, Scheme};
 
 /// Replicated sharing among three players.
 pub struct Replicated;
@@ -93,6 +93,31 @@ impl Scheme for Replicated {
 
     fn lower(x: &Share<u128>) -> Share<u64> {
         super::lower(x)
+    }
+}
+
+impl Rearrange for Replicated {
+    type Permutation = super::Permutation;
+
+    fn permutation(party: &Party, rows: usize) -> Result<super::Permutation> {
+        super::permutation(party, rows)
+    }
+
+    async fn shuffle<R: Ring>(party: &Party, order: &super::Permutation, x: &Share<R>, back: bool) -> Result<Share<R>> {
+        super::shuffle(party, order, x, back).await
+    }
+
+    async fn shuffle_bits(party: &Party, order: &super::Permutation, x: &BitShare, back: bool) -> Result<BitShare> {
+        super::shuffle_bits(party, order, x, back).await
+    }
+
+    async fn open<R: Ring>(party: &Party, x: &Share<R>) -> Result<Tensor<R>> {
+        let value = super::reveal(party, Some(x), party.roles(), x.shape()).await?;
+        value.ok_or_else(|| crate::error::Error::misuse("all three read what is opened to all"))
+    }
+
+    async fn matmul<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
+        super::matmul(party, x, y).await
     }
 }
 

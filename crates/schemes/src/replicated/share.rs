@@ -13,7 +13,7 @@ use crate::party::Party;
 use crate::wire::Wire;
 
 /// What can be split into three components.
-trait Split: Wire<Form: Clone + Send + Sync> + Clone + Send + Sync {
+pub(super) trait Split: Wire<Form: Clone + Send + Sync> + Clone + Send + Sync {
     fn zero(form: &Self::Form) -> Self;
     fn uniform(form: &Self::Form, prg: &mut Prg) -> Self;
     fn minus(&self, other: &Self) -> Self;
