@@ -165,7 +165,58 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("logarithm", "log(p)"),
     ("logistic", "sigmoid(x)"),
     ("tangent", "tanh(x)"),
+    ("doubling", "exp2(y)"),
+    ("bits_of", "log2(p)"),
+    ("cubed", "pow(x, exponent=3)"),
+    ("falling_power", "pow(p, exponent=-2)"),
+    ("odd_power", "pow(p, exponent=1.37)"),
+    ("secret_power", "power(p, y)"),
+    ("gaussian", "erf(x)"),
+    ("gated", "gelu(x)"),
+    ("gated_by_tangent", "gelu(x, approximate=true)"),
+    ("softened", "softplus(x)"),
+    ("length", "norm(x, axis=1)"),
+    ("shares_of_one", "softmax(x)"),
+    ("log_shares", "log_softmax(x, axis=0)"),
+    ("layer", "layer_norm(x)"),
+    ("batch", "batch_norm_training(x)"),
+    ("given", "batch_norm_inference(x, y[0], p[1])"),
 ];
+
+/// Rows in order, picked, counted and summed: exact.
+const ROWS: &[(&str, &str)] = &[
+    ("in_order", "sort(v)"),
+    ("falling", "sort(v, descending=true)"),
+    ("ordering", "argsort(v)"),
+    ("by_key", "sort_by(transpose(x), v[0:3])"),
+    ("by_key_falling", "sort_by(v, cast(v, type=i64), descending=true)"),
+    ("flags_by_key", "cast(sort_by(v > 2, v), type=T)"),
+    ("mixed_up", "sum(shuffle(v))"),
+    ("best", "top_k(v, k=3)"),
+    ("bins", "histogram(v, edges=[-2, 0, 2, 9])"),
+    ("picked", "take(m, cast(v, type=i64))"),
+    ("picked_flag", "cast(take(v > 2, cast(v[2], type=i64)), type=T)"),
+    ("placed", "put(m, cast(v[1:3], type=i64), x)"),
+    ("totals", "group_sum(v, cast(v, type=i64), groups=4)"),
+    ("sizes", "group_count(cast(v, type=i64), groups=4)"),
+    ("runs", "segment_sum(v, cast(v, type=i64))"),
+    ("ends", "cast(segment_last(cast(v, type=i64)), type=T)"),
+];
+
+/// The same with a quotient.
+const SHARES_OF_ROWS: &[(&str, &str)] = &[
+    ("quartile", "quantile(v, q=0.3)"),
+    ("middle", "median(v)"),
+    ("means", "group_mean(v, cast(v, type=i64), groups=4)"),
+];
+
+#[test]
+fn rows_are_exact() {
+    for dtype in ["fixed<64, 16>", "fixed<128, 40>"] {
+        hold_typed(dtype, 0.0, ROWS);
+        hold(dtype, 2f64.powi(-14), SHARES_OF_ROWS);
+    }
+}
 
 #[test]
 fn functions_of_real_numbers() {
@@ -213,7 +264,7 @@ fn no_operator_that_the_scheme_claims_is_left_untested() {
         Op::Index => "[1, 0:2]",
         _ => "",
     };
-    let all: Vec<&str> = [LINEAR, PRODUCTS, ORDERS, FUNCTIONS].concat().iter().map(|(_, e)| *e).collect();
+    let all: Vec<&str> = [LINEAR, PRODUCTS, ORDERS, FUNCTIONS, ROWS, SHARES_OF_ROWS].concat().iter().map(|(_, e)| *e).collect();
     let fixed = DType::Fixed { ring: RingBits::B64, frac: 16 };
     for spec in OPS.iter().filter(|s| Scheme::Replicated.can(s.op, fixed) && !apart.contains(&s.op)) {
         let (call, sign) = (format!("{}(", spec.name), infix(spec.op));
@@ -232,6 +283,7 @@ fn integers_are_exact() {
     ];
     let mut lines: Vec<(&str, String)> = typed(ORDERS, "i64");
     let exact = ["with_constant", "scaled", "averaged", "rows_averaged", "spread_of", "sample_spread"];
+    lines.extend(typed(ROWS, "i64"));
     for (name, expression) in LINEAR.iter().chain(PRODUCTS).filter(|(n, _)| !exact.contains(n)) {
         lines.push((name, (*expression).to_owned()));
     }
