@@ -101,9 +101,12 @@ def sign(x: Operand) -> Tensor:
     return result
 
 
-def reciprocal(x: Operand) -> Tensor:
-    """One over x, elementwise."""
-    result: Tensor = _trace.apply("reciprocal", [x], {})
+def reciprocal(x: Operand, *, fast: bool = False) -> Tensor:
+    """One over x, elementwise.
+
+    ``fast``: the fast form, with the larger error that is stated for it; precise if absent.
+    """
+    result: Tensor = _trace.apply("reciprocal", [x], {"fast": fast})
     return result
 
 
@@ -119,9 +122,12 @@ def inverse_sqrt(x: Operand) -> Tensor:
     return result
 
 
-def exp(x: Operand) -> Tensor:
-    """The exponential, elementwise."""
-    result: Tensor = _trace.apply("exp", [x], {})
+def exp(x: Operand, *, fast: bool = False) -> Tensor:
+    """The exponential, elementwise.
+
+    ``fast``: the fast form, with the larger error that is stated for it; precise if absent.
+    """
+    result: Tensor = _trace.apply("exp", [x], {"fast": fast})
     return result
 
 
@@ -131,15 +137,76 @@ def log(x: Operand) -> Tensor:
     return result
 
 
-def sigmoid(x: Operand) -> Tensor:
-    """1 / (1 + exp(-x)), elementwise."""
-    result: Tensor = _trace.apply("sigmoid", [x], {})
+def sigmoid(x: Operand, *, fast: bool = False) -> Tensor:
+    """1 / (1 + exp(-x)), elementwise.
+
+    ``fast``: the fast form, with the larger error that is stated for it; precise if absent.
+    """
+    result: Tensor = _trace.apply("sigmoid", [x], {"fast": fast})
     return result
 
 
-def tanh(x: Operand) -> Tensor:
-    """The hyperbolic tangent, elementwise."""
-    result: Tensor = _trace.apply("tanh", [x], {})
+def tanh(x: Operand, *, fast: bool = False) -> Tensor:
+    """The hyperbolic tangent, elementwise.
+
+    ``fast``: the fast form, with the larger error that is stated for it; precise if absent.
+    """
+    result: Tensor = _trace.apply("tanh", [x], {"fast": fast})
+    return result
+
+
+def exp2(x: Operand) -> Tensor:
+    """Two to the power of x, elementwise."""
+    result: Tensor = _trace.apply("exp2", [x], {})
+    return result
+
+
+def log2(x: Operand) -> Tensor:
+    """The logarithm to base 2, elementwise, for x > 0."""
+    result: Tensor = _trace.apply("log2", [x], {})
+    return result
+
+
+def pow(x: Operand, *, exponent: float) -> Tensor:
+    """x to the power of a public number, elementwise; x > 0 unless that number is whole.
+
+    ``exponent``: the exponent.
+    """
+    result: Tensor = _trace.apply("pow", [x], {"exponent": exponent})
+    return result
+
+
+def power(x: Operand, y: Operand) -> Tensor:
+    """x to the power of y, elementwise with broadcasting, for x > 0."""
+    result: Tensor = _trace.apply("power", [x, y], {})
+    return result
+
+
+def erf(x: Operand, *, fast: bool = False) -> Tensor:
+    """The error function, elementwise.
+
+    ``fast``: the fast form, with the larger error that is stated for it; precise if absent.
+    """
+    result: Tensor = _trace.apply("erf", [x], {"fast": fast})
+    return result
+
+
+def gelu(x: Operand, *, approximate: bool = False, fast: bool = False) -> Tensor:
+    """x times the normal distribution's function at x (the Gaussian error linear unit), elementwise.
+
+    ``approximate``: by the hyperbolic tangent instead of the error function.
+    ``fast``: the fast form, with the larger error that is stated for it; precise if absent.
+    """
+    result: Tensor = _trace.apply("gelu", [x], {"approximate": approximate, "fast": fast})
+    return result
+
+
+def softplus(x: Operand, *, fast: bool = False) -> Tensor:
+    """log(1 + exp(x)), elementwise.
+
+    ``fast``: the fast form, with the larger error that is stated for it; precise if absent.
+    """
+    result: Tensor = _trace.apply("softplus", [x], {"fast": fast})
     return result
 
 
@@ -279,6 +346,16 @@ def std(x: Operand, *, axis: int | Sequence[int] | None = None, keepdims: bool =
     return result
 
 
+def norm(x: Operand, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
+    """The Euclidean norm over axes: the root of the sum of squares.
+
+    ``axis``: the axis or axes to reduce; all if absent.
+    ``keepdims``: keep reduced axes with length 1.
+    """
+    result: Tensor = _trace.apply("norm", [x], {"axis": axis, "keepdims": keepdims})
+    return result
+
+
 def min(x: Operand, *, axis: int | Sequence[int] | None = None, keepdims: bool = False) -> Tensor:
     """The least value over axes.
 
@@ -334,6 +411,53 @@ def all(x: Operand, *, axis: int | Sequence[int] | None = None, keepdims: bool =
     ``keepdims``: keep reduced axes with length 1.
     """
     result: Tensor = _trace.apply("all", [x], {"axis": axis, "keepdims": keepdims})
+    return result
+
+
+def softmax(x: Operand, *, axis: int | None = None) -> Tensor:
+    """exp(x) divided by its sum along an axis.
+
+    ``axis``: the axis; the last if absent.
+    """
+    result: Tensor = _trace.apply("softmax", [x], {"axis": axis})
+    return result
+
+
+def log_softmax(x: Operand, *, axis: int | None = None) -> Tensor:
+    """The logarithm of softmax along an axis.
+
+    ``axis``: the axis; the last if absent.
+    """
+    result: Tensor = _trace.apply("log_softmax", [x], {"axis": axis})
+    return result
+
+
+def layer_norm(x: Operand, *, axis: int | Sequence[int] | None = None, epsilon: float | None = None) -> Tensor:
+    """(x - mean) / sqrt(variance + epsilon), with the mean and variance over the given axes.
+
+    ``axis``: the axis or axes; the last if absent.
+    ``epsilon``: what is added to the variance, at least 0; 0.00001 if absent.
+    """
+    result: Tensor = _trace.apply("layer_norm", [x], {"axis": axis, "epsilon": epsilon})
+    return result
+
+
+def batch_norm_training(x: Operand, *, axis: int | Sequence[int] | None = None, epsilon: float | None = None) -> Tensor:
+    """(x - mean) / sqrt(variance + epsilon), with the mean and variance of the batch.
+
+    ``axis``: the axis or axes of the batch; the first if absent.
+    ``epsilon``: what is added to the variance, at least 0; 0.00001 if absent.
+    """
+    result: Tensor = _trace.apply("batch_norm_training", [x], {"axis": axis, "epsilon": epsilon})
+    return result
+
+
+def batch_norm_inference(x: Operand, mean: Operand, variance: Operand, *, epsilon: float | None = None) -> Tensor:
+    """(x - mean) / sqrt(variance + epsilon), with a mean and a variance that are given, broadcast to the shape of x.
+
+    ``epsilon``: what is added to the variance, at least 0; 0.00001 if absent.
+    """
+    result: Tensor = _trace.apply("batch_norm_inference", [x, mean, variance], {"epsilon": epsilon})
     return result
 
 
@@ -427,6 +551,123 @@ def cumsum(x: Operand, *, axis: int | None = None) -> Tensor:
     return result
 
 
+def sort(x: Operand, *, descending: bool = False) -> Tensor:
+    """The numbers of a vector in order.
+
+    ``descending``: the greatest first.
+    """
+    result: Tensor = _trace.apply("sort", [x], {"descending": descending})
+    return result
+
+
+def argsort(x: Operand, *, descending: bool = False) -> Tensor:
+    """The positions that would sort a vector, as i64; equal numbers keep their order.
+
+    ``descending``: the greatest first.
+    """
+    result: Tensor = _trace.apply("argsort", [x], {"descending": descending})
+    return result
+
+
+def sort_by(x: Operand, key: Operand, *, descending: bool = False) -> Tensor:
+    """The rows of x in the order of a key, one number for each row; rows of equal keys keep their order.
+
+    ``descending``: the greatest first.
+    """
+    result: Tensor = _trace.apply("sort_by", [x, key], {"descending": descending})
+    return result
+
+
+def shuffle(x: Operand) -> Tensor:
+    """The rows of x in a random order that nobody knows."""
+    result: Tensor = _trace.apply("shuffle", [x], {})
+    return result
+
+
+def top_k(x: Operand, *, k: int) -> Tensor:
+    """The k greatest numbers of a vector, the greatest first.
+
+    ``k``: how many.
+    """
+    result: Tensor = _trace.apply("top_k", [x], {"k": k})
+    return result
+
+
+def quantile(x: Operand, *, q: float) -> Tensor:
+    """A quantile of a vector, linear between neighbours, as in numpy.
+
+    ``q``: from 0, the least, to 1, the greatest.
+    """
+    result: Tensor = _trace.apply("quantile", [x], {"q": q})
+    return result
+
+
+def median(x: Operand) -> Tensor:
+    """The middle number of a vector in order; the mean of the middle two if there is no single one."""
+    result: Tensor = _trace.apply("median", [x], {})
+    return result
+
+
+def histogram(x: Operand, *, edges: Operand) -> Tensor:
+    """How many numbers of a vector are in each bin, as i64. A bin holds its lower edge; the last one also its upper, as in numpy.
+
+    ``edges``: the edges of the bins, increasing: one more than there are bins.
+    """
+    result: Tensor = _trace.apply("histogram", [x], {"edges": edges})
+    return result
+
+
+def take(x: Operand, index: Operand) -> Tensor:
+    """The rows of x at secret positions; zeros for a position that does not exist."""
+    result: Tensor = _trace.apply("take", [x, index], {})
+    return result
+
+
+def put(x: Operand, index: Operand, values: Operand) -> Tensor:
+    """x, with the rows at secret positions replaced by those of values; by their sum where several go to one position. A position that does not exist is left out."""
+    result: Tensor = _trace.apply("put", [x, index, values], {})
+    return result
+
+
+def group_sum(x: Operand, key: Operand, *, groups: int) -> Tensor:
+    """The sum of the rows of x of each group; rows with other keys are left out.
+
+    ``groups``: how many groups there are: keys are 0, 1, … less than that.
+    """
+    result: Tensor = _trace.apply("group_sum", [x, key], {"groups": groups})
+    return result
+
+
+def group_count(key: Operand, *, groups: int) -> Tensor:
+    """The number of rows of each group, as i64.
+
+    ``groups``: how many groups there are: keys are 0, 1, … less than that.
+    """
+    result: Tensor = _trace.apply("group_count", [key], {"groups": groups})
+    return result
+
+
+def group_mean(x: Operand, key: Operand, *, groups: int) -> Tensor:
+    """The mean of the rows of x of each group; 0 for a group without rows.
+
+    ``groups``: how many groups there are: keys are 0, 1, … less than that.
+    """
+    result: Tensor = _trace.apply("group_mean", [x, key], {"groups": groups})
+    return result
+
+
+def segment_sum(x: Operand, key: Operand) -> Tensor:
+    """For every row of x the sum of its run up to it, where a run is of neighbours with equal keys. After `sort_by`, a run's last row has the group's total."""
+    result: Tensor = _trace.apply("segment_sum", [x, key], {})
+    return result
+
+
+def segment_last(key: Operand) -> Tensor:
+    """Whether a row is the last of a run of neighbours with equal keys."""
+    result: Tensor = _trace.apply("segment_last", [key], {})
+    return result
+
+
 __all__ = [
     "fill",
     "eye",
@@ -447,6 +688,13 @@ __all__ = [
     "log",
     "sigmoid",
     "tanh",
+    "exp2",
+    "log2",
+    "pow",
+    "power",
+    "erf",
+    "gelu",
+    "softplus",
     "relu",
     "clip",
     "minimum",
@@ -466,12 +714,18 @@ __all__ = [
     "mean",
     "variance",
     "std",
+    "norm",
     "min",
     "max",
     "argmin",
     "argmax",
     "any",
     "all",
+    "softmax",
+    "log_softmax",
+    "layer_norm",
+    "batch_norm_training",
+    "batch_norm_inference",
     "matmul",
     "dot",
     "reshape",
@@ -483,4 +737,19 @@ __all__ = [
     "squeeze",
     "diagonal",
     "cumsum",
+    "sort",
+    "argsort",
+    "sort_by",
+    "shuffle",
+    "top_k",
+    "quantile",
+    "median",
+    "histogram",
+    "take",
+    "put",
+    "group_sum",
+    "group_count",
+    "group_mean",
+    "segment_sum",
+    "segment_last",
 ]
