@@ -229,7 +229,7 @@ impl Marker {
 
     /// After so many iterations: writes a checkpoint if one is due.
     pub(crate) async fn done(&mut self, keeper: &Keeper, stage: &Stage, done: usize, state: &State) -> Result<()> {
-        if done % self.every != 0 && done != self.times {
+        if !done.is_multiple_of(self.every) && done != self.times {
             return Ok(());
         }
         if let Some((mark, true)) = self.last {
@@ -330,7 +330,7 @@ fn encode(begun: bool, marks: &Marks) -> Vec<u8> {
 
 fn decode(bytes: &[u8]) -> Option<(bool, Marks)> {
     let (begun, rest) = bytes.split_first()?;
-    if *begun > 1 || rest.len() % MARK != 0 {
+    if *begun > 1 || !rest.len().is_multiple_of(MARK) {
         return None;
     }
     let mut marks = Marks::new();
