@@ -32,7 +32,10 @@ impl fmt::Display for Disclosure {
                 event.amount
             )?;
         }
-        for stored in self.stored.iter().filter(|s| s.from.is_empty()) {
+        for (i, stored) in self.stored.iter().filter(|s| s.from.is_empty()).enumerate() {
+            if i == 0 && !self.owners.is_empty() {
+                writeln!(f)?;
+            }
             writeln!(f, "{}, which no input has a part in", keeps(stored))?;
         }
         if self.owners.is_empty() {

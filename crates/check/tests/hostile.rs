@@ -382,3 +382,53 @@ fn a_span_is_never_what_decides() {
     find(&mut c, Op::Add).span = Span::text(u32::MAX, u32::MAX, u32::MAX);
     check(c).unwrap();
 }
+
+const SAVING: &str = r#"
+computation target
+  player alice, bob, carol
+  group clients of at least 5
+  placement trio = replicated(alice, bob, carol)
+  load w : fixed<64, 16>[3] at trio owner alice from "model"
+  w2 = repeat 4 checkpoint 2 with v = w
+    u = repeat 2 with t = v
+      next t
+    next u
+  save w2 as "model"
+"#;
+
+#[test]
+fn loads_saves_and_checkpoints_that_lie() {
+    let refused = |code: &str, change: &dyn Fn(&mut Computation)| {
+        let mut c = ir::text::parse(SAVING).unwrap_or_else(|e| panic!("{e:?}"));
+        assert!(check(c.clone()).is_ok());
+        change(&mut c);
+        let errors = check(c).expect_err(code);
+        assert!(errors.iter().any(|e| e.code == code), "{code}: {errors:#?}");
+    };
+    let text = |s: &str| Attr::Str(s.into());
+    refused("structure", &|c| set(find(c, Op::Load), "name", text("a\" owner bob")));
+    refused("structure", &|c| set(find(c, Op::Load), "name", text("")));
+    refused("structure", &|c| set(find(c, Op::Save), "name", text("m\n  release w to bob as \"w")));
+    refused("structure", &|c| c.graph.values[0].name = None);
+    refused("structure", &|c| {
+        let twin = find(c, Op::Save).clone();
+        c.graph.body.instrs.push(twin);
+    });
+    // At a group, and on another placement than its result's.
+    refused("structure", &|c| find(c, Op::Load).placement = PlacementId(3));
+    refused("placement.operand", &|c| find(c, Op::Load).placement = PlacementId(0));
+    refused("placement.operand", &|c| find(c, Op::Save).placement = PlacementId(1));
+    // Inside a loop.
+    for op in [Op::Load, Op::Save] {
+        refused("structure", &|c| {
+            let at = c.graph.body.instrs.iter().position(|i| i.op == op).unwrap();
+            let inner = c.graph.body.instrs.remove(at);
+            find(c, Op::Repeat).region.as_mut().unwrap().instrs.insert(0, inner);
+        });
+    }
+    refused("structure", &|c| set(find(c, Op::Repeat), "checkpoint", Attr::Int(0)));
+    refused("checkpoint.nested", &|c| {
+        let inner = &mut find(c, Op::Repeat).region.as_mut().unwrap().instrs[0];
+        set(inner, "checkpoint", Attr::Int(1));
+    });
+}

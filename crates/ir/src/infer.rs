@@ -1,5 +1,7 @@
 //! The rules of the operator table: which operands an operator takes, and the type of its result.
 
+use std::collections::BTreeMap;
+
 use crate::attrs::{Attr, Attrs, IndexItem};
 use crate::ops::{Arity, AttrKind, Op, OpSpec, Rule};
 use crate::types::{DType, Dim, Shape, Type, show_shape};
@@ -301,12 +303,28 @@ fn reduce(op: Op, x: &Type, attrs: &Attrs, accepts: impl Fn(DType) -> bool, want
     if op != Op::Sum && axes.iter().any(|a| x.shape[*a].as_constant() == Some(0)) {
         return Err(problem("shape.empty", format!("`{}` over an axis of length 0", op.name())));
     }
+    if let Some(few) = too_few(op, x, attrs, &BTreeMap::new()) {
+        return Err(problem("shape.ddof", few));
+    }
     let shape = x.shape.iter().enumerate().filter_map(|(i, d)| match (axes.contains(&i), keep) {
         (true, true) => Some(Dim::constant(1)),
         (true, false) => None,
         (false, _) => Some(d.clone()),
     });
     Ok(Type::new(x.dtype, shape.collect()))
+}
+
+/// Why the axes of a variance or standard deviation have too few values for its divisor, as far as `dims` tells their
+/// lengths.
+pub fn too_few(op: Op, x: &Type, attrs: &Attrs, dims: &BTreeMap<String, u64>) -> Option<String> {
+    let ddof = u64::try_from(attrs.int("ddof").unwrap_or(0)).unwrap_or(0);
+    if !matches!(op, Op::Variance | Op::Std) {
+        return None;
+    }
+    let axes = attrs.axes(x.rank());
+    let lengths = axes.iter().map(|a| x.shape.get(*a)?.eval(dims)).collect::<Option<Vec<u64>>>()?;
+    let values = lengths.iter().fold(1u64, |n, length| n.saturating_mul(*length));
+    (values <= ddof).then(|| format!("`{}` over {values} row(s) with ddof={ddof} has no divisor", op.name()))
 }
 
 fn arg_reduce(op: Op, x: &Type, attrs: &Attrs) -> Result<Type> {

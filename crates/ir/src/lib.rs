@@ -23,7 +23,7 @@ pub use builder::{Builder, Operand};
 pub use capability::Family;
 pub use diag::{Diagnostic, Span};
 pub use graph::{Block, Computation, Function, Graph, Instr, MatchedDim, ValueId, ValueInfo};
-pub use infer::{Problem, canonical_attrs, infer};
+pub use infer::{Problem, canonical_attrs, infer, too_few};
 pub use ops::{Arity, AttrKind, AttrSpec, LabelRule, OPS, Op, OpSpec, Rule};
 pub use place::{Placement, PlacementId, Player, PlayerId, SCHEMES, Scheme, SchemeSpec};
 pub use types::{DType, Dim, RingBits, Shape, Type, show_shape};

@@ -319,3 +319,57 @@ fn what_is_no_number_never_looks_exact() {
     }
     assert_eq!(Comparison::of(&plain(2.0), plain(2.0)).relative, 0.0);
 }
+
+#[test]
+fn the_least_integer_is_negative() {
+    let inputs: &[(&'static str, &'static [usize], Vec<f64>)] = &[("x", &[4], vec![i64::MIN as f64, -1.0, 0.0, 5.0])];
+    let found = errors("i64", &[("s", "sign(x)"), ("below", "x < 0")], inputs);
+    assert!(found.values().all(|(absolute, _)| *absolute == 0.0), "{found:?}");
+}
+
+#[test]
+fn a_variance_of_too_few_values_is_told_with_rows_and_ddof() {
+    let text = |shape: &str| {
+        format!(
+            "computation c\n  player a, b, c\n  placement trio = replicated(a, b, c)\n  input x : f64{shape} at a\n  \
+             on trio as fixed<64, 16>\n    s = variance(x, axis=0, ddof=1)\n  release s to a as \"s\"\n"
+        )
+    };
+    let problems = Program::parse("c.pv", &text("[1, 3]")).unwrap_err();
+    assert_eq!(problems.diagnostics[0].code, "shape.ddof");
+    assert!(problems.diagnostics[0].message.contains("1 row(s) with ddof=1"));
+    let program = Program::parse("c.pv", &text("[n]")).unwrap();
+    let one = Plain::F64(Tensor::from_vec(vec![1.0]));
+    let data = LocalData::of(&program, BTreeMap::from([("x".to_owned(), one)]), &BTreeMap::new(), &BTreeMap::new());
+    let error = run_local(&program, data.unwrap(), &LocalOptions::default()).unwrap_err();
+    assert_eq!(error.code(), "session.dim-misfit");
+    assert!(error.to_string().contains("1 row(s) with ddof=1"), "{error}");
+}
+
+#[test]
+fn what_one_run_saves_the_next_one_loads() {
+    let head = "computation c\n  player a, b, c\n  placement trio = replicated(a, b, c)\n";
+    let save =
+        format!("{head}  input x : f64[3] at a\n  on trio as fixed<64, 16>\n    w = x * 2.0\n  save w as \"model\"\n");
+    let load = format!(
+        "{head}  load model : fixed<64, 16>[n] at trio owner a\n  on trio\n    s = sum(model)\n  release s to b as \"s\"\n"
+    );
+    let (save, load) = (Program::parse("save.pv", &save).unwrap(), Program::parse("load.pv", &load).unwrap());
+    let options = LocalOptions::default();
+    let none = BTreeMap::new();
+    let inputs = BTreeMap::from([("x".to_owned(), Plain::F64(Tensor::from_vec(vec![1.0, 2.0, 4.5])))]);
+    run_local(&save, LocalData::of(&save, inputs, &none, &BTreeMap::new()).unwrap(), &options).unwrap();
+    assert_eq!(options.vaults.stored()["b"]["model"], "3 × fixed<64, 16>, replicated");
+    // The length comes from what is stored.
+    let report = run_local(&load, LocalData::default(), &options).unwrap();
+    assert!((report.outputs["b"]["s"].to_f64().data()[0] - 15.0).abs() < 1e-3);
+    let error = run_local(
+        &load,
+        LocalData { dims: BTreeMap::from([("n".to_owned(), 3)]), ..LocalData::default() },
+        &LocalOptions::default(),
+    );
+    assert_eq!(error.unwrap_err().code(), "store.missing");
+    // What it will cost is known without what is stored.
+    let predicted = load.predict(&BTreeMap::from([("n".to_owned(), 3)])).unwrap();
+    assert_eq!(predicted.rounds, report.cost.rounds);
+}

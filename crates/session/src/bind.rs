@@ -31,6 +31,11 @@ pub(crate) fn check_dims(c: &Computation, dims: &Dims) -> Result<(), SessionErro
             {
                 problem.get_or_insert(e);
             }
+            if let Some(what) =
+                instr.args.first().and_then(|x| ir::too_few(instr.op, &graph.value(*x).ty, &instr.attrs, dims))
+            {
+                problem.get_or_insert(SessionError::DimMisfit { what });
+            }
         });
         if let Some(e) = problem {
             return Err(e);

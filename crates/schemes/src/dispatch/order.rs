@@ -53,18 +53,19 @@ pub(super) async fn unary<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<S
     }
 }
 
-/// -1, 0 or 1: whether 0 < x, less whether x < 0.
+/// -1, 0 or 1: whether 0 < x, less whether x < 0. The least integer is its own negative, so a negative number is
+/// never counted as positive.
 async fn sign<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
     let (above, below) = (call.party.narrow("above"), call.party.narrow("below"));
     let negated = x.neg();
-    let positive = async {
-        let bit = replicated::msb(&above, &negated).await?;
-        replicated::to_ring::<R>(&above, &bit).await
+    let (positive, negative) = futures::try_join!(replicated::msb(&above, &negated), replicated::msb(&below, x))?;
+    // Fixed point keeps a bit of slack, so that its numbers all have a negative.
+    let positive = match call.dtype {
+        DType::I64 => replicated::and_bits(&above, &positive, &negative.not(call.role)).await?,
+        _ => positive,
     };
-    let negative = async {
-        let bit = replicated::msb(&below, x).await?;
-        replicated::to_ring::<R>(&below, &bit).await
-    };
+    let positive = replicated::to_ring::<R>(&above, &positive);
+    let negative = replicated::to_ring::<R>(&below, &negative);
     let (positive, negative) = futures::try_join!(positive, negative)?;
     Ok(positive.sub(&negative)?.scale(R::ONE.wshl(call.frac().unwrap_or(0))))
 }
