@@ -9,7 +9,7 @@ const ROWS: &[&[&str]] = &[
     &["ir", "attest"],
     &["check"],
     &["agreement", "schemes", "data", "store", "audit"],
-    &["session", "policy", "secagg"],
+    &["session", "policy", "secagg", "meet"],
     &["privity"],
     &["worker", "bench"],
     &["cli"],
