@@ -48,6 +48,8 @@ pub(crate) enum Command {
     Invite(crate::meet::Invite),
     /// Join a meeting by its code.
     Join(crate::meet::Join),
+    /// Examine the ways between all workers of a roster, pair by pair in both directions, and say what to mend.
+    Doctor(crate::doctor::Doctor),
     /// Run a relay: where workers that cannot be dialled from outside meet the others. It sees ciphertext only.
     Relay(Relay),
     /// Show versions.
@@ -73,6 +75,7 @@ impl Args {
             Command::Relay(_) => false,
             Command::Invite(a) => a.json(),
             Command::Join(a) => a.json(),
+            Command::Doctor(a) => a.json,
             Command::Version { json } => *json,
         }
     }

@@ -12,6 +12,7 @@ macro_rules! say {
 
 mod args;
 mod bench;
+mod doctor;
 mod explain;
 mod jobs;
 mod keygen;
@@ -73,6 +74,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Cancel(a) => jobs::cancel(&a),
         Command::Invite(a) => meet::invite(a),
         Command::Join(a) => meet::join(a),
+        Command::Doctor(a) => doctor::doctor(&a),
         Command::Relay(a) => relay::relay(&a),
         Command::Version { json } => {
             version(json);
@@ -96,6 +98,8 @@ pub(crate) struct Failure {
     diagnostics: Option<Box<serde_json::Value>>,
     /// Whether these are printed in place of the usual error.
     in_full: bool,
+    /// Whether all was said already, and only the exit code is left.
+    said: bool,
     code: String,
     message: String,
     player: Option<String>,
@@ -109,6 +113,7 @@ impl Failure {
         Failure {
             diagnostics: None,
             in_full: false,
+            said: false,
             code: code.into(),
             message: message.into(),
             player: None,
@@ -129,6 +134,12 @@ impl Failure {
         self
     }
 
+    /// Nothing more is to be printed.
+    pub(crate) fn said(mut self) -> Failure {
+        self.said = true;
+        self
+    }
+
     /// To print the diagnostics in place of the usual error, as `check --json` does.
     pub(crate) fn in_full_json(mut self) -> Failure {
         self.in_full = true;
@@ -136,6 +147,9 @@ impl Failure {
     }
 
     fn show(&self, json: bool) {
+        if self.said {
+            return;
+        }
         if let (true, true, Some(all)) = (json, self.in_full, &self.diagnostics) {
             say!("{all}");
             return;
@@ -166,6 +180,7 @@ impl From<Error> for Failure {
         Failure {
             diagnostics: None,
             in_full: false,
+            said: false,
             code: e.code(),
             player: e.player(),
             help: e.help(),
@@ -181,6 +196,7 @@ impl From<worker::ClientError> for Failure {
         Failure {
             diagnostics: None,
             in_full: false,
+            said: false,
             code: e.code(),
             player: e.player(),
             help: e.help(),

@@ -2,9 +2,12 @@
 
 mod console;
 mod contact;
+mod doctor;
 mod run;
 
 pub use console::{Console, Job, Reach};
+pub(crate) use contact::Contact;
+pub use doctor::examine_roster;
 pub use run::run_on_workers;
 
 use crate::error::ClientError;

@@ -11,6 +11,7 @@ mod client;
 mod clock;
 mod config;
 mod error;
+mod examine;
 mod http;
 mod io;
 mod jobs;
@@ -29,9 +30,10 @@ pub(crate) mod proto {
     tonic::include_proto!("privity.v1");
 }
 
-pub use client::{Console, Job, Reach, run_on_workers};
+pub use client::{Console, Job, Reach, examine_roster, run_on_workers};
 pub use config::{Config, ConfigError, JobLimits, Limits};
 pub use error::{ClientError, WorkerError};
+pub use examine::Finding;
 pub use fuzzed::read_messages;
 pub use serve::{Worker, serve};
 

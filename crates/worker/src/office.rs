@@ -14,6 +14,7 @@ use session::Plan;
 use crate::clock::now_ms;
 use crate::config::Config;
 use crate::error::WorkerError;
+use crate::examine::{Finding, examine};
 use crate::jobs::{About, Jobs};
 use crate::memory;
 use crate::metrics::Metrics;
@@ -29,6 +30,8 @@ pub(crate) struct Office {
     pub(crate) counts: Arc<Counts>,
     /// Sessions that were begun since this worker was started.
     begun: Mutex<HashSet<SessionId>>,
+    /// Examinations of the ways to others, one at a time: each takes bandwidth.
+    examining: tokio::sync::Mutex<()>,
     /// Counts connections that were refused; the port brings it.
     refused: OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>,
 }
@@ -60,6 +63,7 @@ impl Office {
             metrics: Metrics::new(),
             counts: Arc::default(),
             begun: Mutex::default(),
+            examining: tokio::sync::Mutex::default(),
             refused: OnceLock::new(),
         }
     }
@@ -71,6 +75,20 @@ impl Office {
 
     pub(crate) fn refused_connections(&self) -> u64 {
         self.refused.get().map_or(0, |count| count())
+    }
+
+    /// How this worker reaches all others of its roster.
+    ///
+    /// # Errors
+    /// [`WorkerError::Busy`] if it is being examined already.
+    pub(crate) async fn examine(&self) -> Result<Vec<Finding>, WorkerError> {
+        let _alone = self.examining.try_lock().map_err(|_| WorkerError::Busy { waiting: 1 })?;
+        let me = self.config.key.identity();
+        let mut findings = Vec::new();
+        for (player, member) in self.config.roster.iter().filter(|(_, m)| m.identity != me) {
+            findings.extend(examine(&self.dialer, "", player, member).await);
+        }
+        Ok(findings)
     }
 
     /// Whether an identity may ask once more just now, and may submit.

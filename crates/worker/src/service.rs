@@ -13,6 +13,7 @@ use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
+use crate::clock::now_ms;
 use crate::error::WorkerError;
 use crate::io::Caller;
 use crate::jobs::{Entry, Why};
@@ -105,7 +106,18 @@ impl Worker for Service {
     async fn hello(&self, request: Request<proto::HelloRequest>) -> Result<Response<proto::HelloReply>, Status> {
         self.hear(&request)?;
         let version = env!("CARGO_PKG_VERSION").to_owned();
-        Ok(Response::new(proto::HelloReply { version, protocol: u32::from(net::frame::VERSIONS.1) }))
+        Ok(Response::new(proto::HelloReply { version, protocol: u32::from(net::frame::VERSIONS.1), time_ms: now_ms() }))
+    }
+
+    async fn echo(&self, request: Request<proto::EchoRequest>) -> Result<Response<proto::EchoReply>, Status> {
+        self.hear(&request)?;
+        Ok(Response::new(proto::EchoReply { payload: request.into_inner().payload }))
+    }
+
+    async fn examine(&self, request: Request<proto::ExamineRequest>) -> Result<Response<proto::ExamineReply>, Status> {
+        let caller = self.hear(&request)?;
+        let findings = self.office.examine().await.map_err(|e| self.refused(caller, &e))?;
+        Ok(Response::new(proto::ExamineReply { findings: findings.into_iter().map(Into::into).collect() }))
     }
 
     async fn describe(

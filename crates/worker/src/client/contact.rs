@@ -6,7 +6,9 @@ use prost::Message as _;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::clock::now_ms;
 use crate::error::ClientError;
+use crate::examine::ahead;
 use crate::proto;
 use crate::proto::worker_client::WorkerClient;
 use crate::service::MAX_ANSWER;
@@ -18,6 +20,10 @@ pub(crate) struct Contact {
     pub(crate) player: String,
     /// Its identity.
     pub(crate) identity: Identity,
+    /// Its version.
+    pub(crate) version: String,
+    /// By how many milliseconds its clock is ahead of ours.
+    pub(crate) ahead_ms: Option<i64>,
     /// What to ask.
     pub(crate) worker: WorkerClient<Channel>,
 }
@@ -42,7 +48,8 @@ impl Contact {
         let channel = channel.map_err(|e| broke_off(player, &e))?;
         let worker =
             WorkerClient::new(channel).max_decoding_message_size(MAX_ANSWER).max_encoding_message_size(MAX_ANSWER);
-        let mut contact = Contact { player: player.to_owned(), identity, worker };
+        let mut contact =
+            Contact { player: player.to_owned(), identity, version: String::new(), ahead_ms: None, worker };
         contact.greet(dialer.identity()).await?;
         Ok(contact)
     }
@@ -50,6 +57,7 @@ impl Contact {
     async fn greet(&mut self, us: Identity) -> Result<(), ClientError> {
         let ours = env!("CARGO_PKG_VERSION");
         let request = proto::HelloRequest { version: ours.to_owned() };
+        let before = now_ms();
         let reply = match self.worker.hello(request).await {
             Ok(reply) => reply.into_inner(),
             Err(status) if !status.details().is_empty() => return Err(self.failed(&status)),
@@ -60,6 +68,8 @@ impl Contact {
         };
         let (lowest, highest) = net::frame::VERSIONS;
         if (u32::from(lowest)..=u32::from(highest)).contains(&reply.protocol) {
+            self.ahead_ms = Some(ahead(before, reply.time_ms));
+            self.version = reply.version.chars().take(40).collect();
             return Ok(());
         }
         Err(ClientError::Version { player: self.player.clone(), theirs: reply.version, ours: ours.to_owned() })
