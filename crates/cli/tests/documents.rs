@@ -26,6 +26,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("cargo test", "is what runs this"),
     ("privity worker", "runs until it is stopped; `workers.md` starts four"),
     ("privity run FILE", "names no real file"),
+    ("privity invite", "waits for guests; `tests/meet.rs` runs meetings"),
+    ("privity join", "needs a host; `tests/meet.rs` runs meetings"),
+    ("privity doctor", "needs workers; `tests/doctor.rs` starts four"),
+    ("privity relay", "runs until it is stopped; `tests/relay.rs` runs one"),
     ("privity keygen", "writes a key; `workers.md` makes four"),
 ];
 

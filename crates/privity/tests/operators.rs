@@ -264,7 +264,8 @@ fn no_operator_that_the_scheme_claims_is_left_untested() {
         Op::Index => "[1, 0:2]",
         _ => "",
     };
-    let all: Vec<&str> = [LINEAR, PRODUCTS, ORDERS, FUNCTIONS, ROWS, SHARES_OF_ROWS].concat().iter().map(|(_, e)| *e).collect();
+    let all: Vec<&str> =
+        [LINEAR, PRODUCTS, ORDERS, FUNCTIONS, ROWS, SHARES_OF_ROWS].concat().iter().map(|(_, e)| *e).collect();
     let fixed = DType::Fixed { ring: RingBits::B64, frac: 16 };
     for spec in OPS.iter().filter(|s| Scheme::Replicated.can(s.op, fixed) && !apart.contains(&s.op)) {
         let (call, sign) = (format!("{}(", spec.name), infix(spec.op));
