@@ -473,6 +473,48 @@ def dot(x: Operand, y: Operand) -> Tensor:
     return result
 
 
+def conv1d(x: Operand, kernel: Operand, *, stride: int | Sequence[int] | None = None, padding: int | Sequence[int] | None = None, groups: int | None = None) -> Tensor:
+    """The convolution of signals `[n, c, l]` with kernels `[o, c/groups, k]`, as in PyTorch and ONNX: `[n, o, positions]`.
+
+    ``stride``: distance between positions, for both axes or one for each; 1 if absent.
+    ``padding``: zeros added on both sides, for both axes or one for each; 0 if absent.
+    ``groups``: groups of channels, each for itself; 1 if absent.
+    """
+    result: Tensor = _trace.apply("conv1d", [x, kernel], {"stride": stride, "padding": padding, "groups": groups})
+    return result
+
+
+def conv2d(x: Operand, kernel: Operand, *, stride: int | Sequence[int] | None = None, padding: int | Sequence[int] | None = None, groups: int | None = None) -> Tensor:
+    """The convolution of images `[n, c, h, w]` with kernels `[o, c/groups, kh, kw]`, as in PyTorch and ONNX: `[n, o, rows, columns]`.
+
+    ``stride``: distance between positions, for both axes or one for each; 1 if absent.
+    ``padding``: zeros added on both sides, for both axes or one for each; 0 if absent.
+    ``groups``: groups of channels, each for itself; 1 if absent.
+    """
+    result: Tensor = _trace.apply("conv2d", [x, kernel], {"stride": stride, "padding": padding, "groups": groups})
+    return result
+
+
+def max_pool2d(x: Operand, *, size: int | Sequence[int], stride: int | Sequence[int] | None = None) -> Tensor:
+    """The greatest value in each window of images `[n, c, h, w]`. Rows and columns that fill no window are left out.
+
+    ``size``: rows and columns of the window; one number if equal.
+    ``stride``: distance between positions, for both axes or one for each; the size if absent.
+    """
+    result: Tensor = _trace.apply("max_pool2d", [x], {"size": size, "stride": stride})
+    return result
+
+
+def avg_pool2d(x: Operand, *, size: int | Sequence[int], stride: int | Sequence[int] | None = None) -> Tensor:
+    """The mean of each window of images `[n, c, h, w]`. Rows and columns that fill no window are left out.
+
+    ``size``: rows and columns of the window; one number if equal.
+    ``stride``: distance between positions, for both axes or one for each; the size if absent.
+    """
+    result: Tensor = _trace.apply("avg_pool2d", [x], {"size": size, "stride": stride})
+    return result
+
+
 def reshape(x: Operand, *, shape: Sequence[int | str]) -> Tensor:
     """The same elements in another shape, row-major.
 
@@ -728,6 +770,10 @@ __all__ = [
     "batch_norm_inference",
     "matmul",
     "dot",
+    "conv1d",
+    "conv2d",
+    "max_pool2d",
+    "avg_pool2d",
     "reshape",
     "transpose",
     "concat",

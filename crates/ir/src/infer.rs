@@ -57,7 +57,7 @@ pub fn canonical_attrs(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Attrs> {
         }
     }
     normalise_axes(op, args, &mut out)?;
-    Ok(out)
+    if crate::window::has_window(op) { crate::window::canonical(op, out) } else { Ok(out) }
 }
 
 fn convert(spec: &OpSpec, name: &str, kind: AttrKind, value: &Attr) -> Result<Attr> {
@@ -179,6 +179,18 @@ pub fn infer(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> {
         Rule::Along => along(op, args[0], attrs),
         Rule::Broadcast => broadcast_to_first(op, args),
         Rule::Rows => crate::rows::infer(op, args, attrs),
+        Rule::Convolve => {
+            same_dtype(op, args[0], args[1])?;
+            accept(op, args[0], DType::is_numeric, "numbers")?;
+            Ok(Type::new(args[0].dtype, crate::window::convolve(op, args[0], args[1], attrs)?))
+        }
+        Rule::Pool | Rule::PoolReal => {
+            match spec.rule {
+                Rule::Pool => accept(op, args[0], DType::is_numeric, "numbers")?,
+                _ => accept(op, args[0], DType::is_real, "real numbers (float or fixed point)")?,
+            }
+            Ok(Type::new(args[0].dtype, crate::window::pool(op, args[0], attrs)?))
+        }
         Rule::Structural => crate::shape::structural(op, args, attrs),
         Rule::Control => Err(problem("misuse", format!("`{}` is typed by its region", op.name()))),
     }

@@ -17,6 +17,7 @@ mod rows;
 mod shape;
 pub mod text;
 mod types;
+mod window;
 
 pub use attrs::{Attr, Attrs, IndexItem, Literal, Number, OwnerPolicy};
 pub use builder::{Builder, Operand};
@@ -27,3 +28,4 @@ pub use infer::{Problem, canonical_attrs, infer, too_few};
 pub use ops::{Arity, AttrKind, AttrSpec, LabelRule, OPS, Op, OpSpec, Rule};
 pub use place::{Placement, PlacementId, Player, PlayerId, SCHEMES, Scheme, SchemeSpec};
 pub use types::{DType, Dim, RingBits, Shape, Type, show_shape};
+pub use window::{WindowAttrs, window};

@@ -95,6 +95,12 @@ pub enum Rule {
     Broadcast,
     /// Rows that are ordered, picked or gathered; each has its own rule.
     Rows,
+    /// A convolution of numbers.
+    Convolve,
+    /// A reduction over windows of numbers.
+    Pool,
+    /// A reduction over windows of real numbers.
+    PoolReal,
     /// A change of shape only; each has its own rule.
     Structural,
     /// Control flow; the builder types its regions.
@@ -165,6 +171,19 @@ const SHAPE: AttrSpec = attr("shape", AttrKind::Shape, true, "the new shape");
 const TO: AttrSpec = attr("to", AttrKind::Players, true, "the players");
 const CHECKPOINT: AttrSpec =
     attr("checkpoint", AttrKind::Int, false, "iterations between two checkpoints; no checkpoints if absent");
+const STRIDE: AttrSpec =
+    attr("stride", AttrKind::Ints, false, "distance between positions, for both axes or one for each; 1 if absent");
+const PADDING: AttrSpec =
+    attr("padding", AttrKind::Ints, false, "zeros added on both sides, for both axes or one for each; 0 if absent");
+const CHANNEL_GROUPS: AttrSpec =
+    attr("groups", AttrKind::Int, false, "groups of channels, each for itself; 1 if absent");
+const SIZE: AttrSpec = attr("size", AttrKind::Ints, true, "rows and columns of the window; one number if equal");
+const STEP: AttrSpec = attr(
+    "stride",
+    AttrKind::Ints,
+    false,
+    "distance between positions, for both axes or one for each; the size if absent",
+);
 const NAME: AttrSpec = attr("name", AttrKind::Str, true, "the name");
 
 macro_rules! operators {
@@ -295,6 +314,14 @@ operators! {
     // Products.
     MatMul "matmul" (x y) [] MatMul Join "The matrix product, as in numpy. Infix `@`.";
     Dot "dot" (x y) [] Dot Join "The sum of products of two vectors.";
+    Conv1d "conv1d" (x kernel) [STRIDE, PADDING, CHANNEL_GROUPS] Convolve Join
+        "The convolution of signals `[n, c, l]` with kernels `[o, c/groups, k]`, as in PyTorch and ONNX: `[n, o, positions]`.";
+    Conv2d "conv2d" (x kernel) [STRIDE, PADDING, CHANNEL_GROUPS] Convolve Join
+        "The convolution of images `[n, c, h, w]` with kernels `[o, c/groups, kh, kw]`, as in PyTorch and ONNX: `[n, o, rows, columns]`.";
+    MaxPool2d "max_pool2d" (x) [SIZE, STEP] Pool Join
+        "The greatest value in each window of images `[n, c, h, w]`. Rows and columns that fill no window are left out.";
+    AvgPool2d "avg_pool2d" (x) [SIZE, STEP] PoolReal Join
+        "The mean of each window of images `[n, c, h, w]`. Rows and columns that fill no window are left out.";
 
     // Shape.
     Reshape "reshape" (x) [SHAPE] Structural Join "The same elements in another shape, row-major.";

@@ -86,8 +86,20 @@ const PRODUCTS: &[(&str, &str)] = &[
     ("matrices", "x @ m"),
     ("vector", "m @ v[0:3]"),
     ("inner", "dot(v, v)"),
+    (
+        "images",
+        "conv2d(reshape(x @ transpose(y), shape=[1, 1, 2, 2]), reshape(y[:, 0:2], shape=[1, 1, 2, 2]), padding=1)",
+    ),
+    (
+        "strided",
+        "conv2d(reshape(m, shape=[1, 1, 3, 3]), reshape(y, shape=[2, 1, 1, 3]), stride=[2, 1], padding=[0, 2])",
+    ),
+    ("grouped", "conv2d(reshape(x, shape=[1, 2, 1, 3]), reshape(y[:, 0:2], shape=[2, 1, 1, 2]), groups=2)"),
+    ("signals", "conv1d(reshape(v, shape=[1, 2, 3]), reshape(x[:, 0:2], shape=[1, 2, 2]), stride=2, padding=1)"),
     ("averaged", "mean(x)"),
     ("rows_averaged", "mean(x, axis=1)"),
+    ("pooled", "avg_pool2d(reshape(m, shape=[1, 1, 3, 3]), size=2, stride=1)"),
+    ("pooled_apart", "avg_pool2d(reshape(x, shape=[1, 1, 2, 3]), size=[1, 3])"),
     ("spread_of", "variance(x, axis=0)"),
     ("sample_spread", "variance(v, ddof=1)"),
 ];
@@ -105,6 +117,8 @@ const ORDERS: &[(&str, &str)] = &[
     ("least_of", "min(x)"),
     ("columns_least", "min(x, axis=0)"),
     ("greatest", "max(x, axis=1, keepdims=true)"),
+    ("windows_greatest", "max_pool2d(reshape(m, shape=[1, 1, 3, 3]), size=2, stride=1)"),
+    ("windows_apart", "max_pool2d(reshape(stack(x, y), shape=[1, 2, 2, 3]), size=[2, 1])"),
     ("magnitude", "abs(x)"),
     ("sign_of", "sign(x)"),
     ("rectified", "relu(x)"),
@@ -143,6 +157,37 @@ fn products_err_by_a_few_units() {
         [("fixed<64, 16>", 2f64.powi(-16)), ("fixed<64, 20>", 2f64.powi(-20)), ("fixed<128, 40>", 2f64.powi(-40))]
     {
         hold(dtype, 16.0 * unit, PRODUCTS);
+    }
+}
+
+const PUBLIC: &[(&str, &str)] = &[
+    ("thousandth", "x * 0.001"),
+    ("by_list", "x * [0.001, -3.0, 0.3]"),
+    ("turned_round", "0.7 * y"),
+    ("third", "x / 3"),
+    ("shares_of", "x / [3.0, -7.0, 0.1]"),
+    ("computed", "x * (0.001 + 0.002 / 3)"),
+    ("public_matrix", "x @ [[0.5, 1.0], [0.25, -3.0], [2.0, 0.0]]"),
+    ("public_rows", "[[0.5, 1.0], [0.25, -3.0]] @ x"),
+    ("public_vector", "dot(v, [1.0, 2.0, 3.0, 4.0, 5.0, 6.0])"),
+    ("from_public", "0.25 - x"),
+    ("constants_only", "[1.0, 2.0] * 0.001"),
+    ("choice_of_constants", "select(x < y, 0.3, -0.1)"),
+    ("choice_by_constant", "select([1.0, -1.0, 1.0] > 0.0, x, y)"),
+    ("masked_off", "select((x < y) and ([1.0, -1.0, 1.0] > 0.0), x, 0.0)"),
+    ("masked_on", "select((x < y) or ([1.0, -1.0, 1.0] > 0.0), x, 0.0)"),
+    ("compared", "select(x < 0.3, 1.0, 0.0)"),
+    ("joined_to", "concat(x, [[0.1, 0.2, 0.3]])"),
+    ("exponential_of", "exp(0.5 + 0.25)"),
+    ("least_of_both", "minimum(x, 0.4)"),
+    ("identity", "eye(3, type=T) @ m"),
+];
+
+/// Constants are not rounded to the fixed point of what they are multiplied with.
+#[test]
+fn public_operands_err_by_two_units() {
+    for (dtype, unit) in [("fixed<64, 16>", 2f64.powi(-16)), ("fixed<128, 40>", 2f64.powi(-40))] {
+        hold_typed(dtype, 2.5 * unit, PUBLIC);
     }
 }
 
@@ -283,7 +328,16 @@ fn integers_are_exact() {
         ("m", &[3, 3][..], vec![2.0, 1.0, 0.0, 1.0, 3.0, 1.0, 0.0, 1.0, 4.0]),
     ];
     let mut lines: Vec<(&str, String)> = typed(ORDERS, "i64");
-    let exact = ["with_constant", "scaled", "averaged", "rows_averaged", "spread_of", "sample_spread"];
+    let exact = [
+        "with_constant",
+        "scaled",
+        "pooled",
+        "pooled_apart",
+        "averaged",
+        "rows_averaged",
+        "spread_of",
+        "sample_spread",
+    ];
     lines.extend(typed(ROWS, "i64"));
     for (name, expression) in LINEAR.iter().chain(PRODUCTS).filter(|(n, _)| !exact.contains(n)) {
         lines.push((name, (*expression).to_owned()));

@@ -42,6 +42,11 @@ pub enum Kernel {
         /// Bits that are cut off.
         by: u32,
     },
+    /// A product with public real numbers of so many fraction bits, at most; at least one.
+    Scale {
+        /// Bits after the binary point of the most precise of them.
+        bits: u32,
+    },
     /// The sign.
     Msb,
     /// Equality with zero.
@@ -82,6 +87,10 @@ impl Kernel {
             }
             Self::Truncate { by: 0 } => Cost::default(),
             Self::Truncate { by } => Cost { rounds: 2, bytes: [dense + narrow(by), dense, narrow(by)] },
+            Self::Scale { bits: fraction } => {
+                let carry = narrow(fraction.min(bits));
+                Cost { rounds: 2, bytes: [dense + carry, dense, carry] }
+            }
             Self::And { width } => each(1, planes(width)),
             Self::ToRing => each(2, dense),
             Self::MultiplyBit => Cost { rounds: 2, bytes: [2 * dense, dense, dense] },

@@ -146,7 +146,7 @@ impl Party {
 
     /// Queues a message to a player; never blocks.
     pub fn send<T: Wire>(&self, to: PlayerId, message: &T) {
-        let mut payload = Vec::new();
+        let mut payload = Vec::with_capacity(message.room());
         message.write(&mut payload);
         let step = self.scope.step(self.count(to, 0));
         self.context.channel.post(to, step, self.depth() + 1, Bytes::from(payload));

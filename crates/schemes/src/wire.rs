@@ -10,6 +10,11 @@ pub trait Wire: Sized {
     /// Appends the encoding.
     fn write(&self, out: &mut Vec<u8>);
 
+    /// The number of bytes of the encoding, if that is cheap to say: room for so many is made at once.
+    fn room(&self) -> usize {
+        0
+    }
+
     /// The number of bytes of a message of this form; saturates where no message could be so long.
     fn size(form: &Self::Form) -> usize;
 
@@ -22,6 +27,10 @@ impl<R: Ring> Wire for Vec<R> {
 
     fn write(&self, out: &mut Vec<u8>) {
         R::write_le(self, out);
+    }
+
+    fn room(&self) -> usize {
+        R::BYTES * self.len()
     }
 
     fn size(count: &usize) -> usize {
@@ -38,6 +47,10 @@ impl<R: Ring> Wire for Tensor<R> {
 
     fn write(&self, out: &mut Vec<u8>) {
         R::write_le(self.data(), out);
+    }
+
+    fn room(&self) -> usize {
+        R::BYTES * self.len()
     }
 
     fn size(shape: &Vec<usize>) -> usize {
@@ -89,6 +102,10 @@ impl<A: Wire, B: Wire> Wire for (A, B) {
         self.1.write(out);
     }
 
+    fn room(&self) -> usize {
+        self.0.room() + self.1.room()
+    }
+
     fn size((a, b): &Self::Form) -> usize {
         A::size(a).saturating_add(B::size(b))
     }
@@ -114,12 +131,12 @@ impl<R: Ring> Wire for Narrow<R> {
     type Form = (usize, usize);
 
     fn write(&self, out: &mut Vec<u8>) {
-        out.reserve(self.width * self.elements.len());
-        for element in &self.elements {
-            let low = element.low_u64().to_le_bytes();
-            let high = element.high_u64().to_le_bytes();
-            out.extend(low.iter().chain(&high).take(self.width));
-        }
+        R::write_low_le(&self.elements, self.width, out);
+    }
+
+    fn room(&self) -> usize {
+        // And one element more, which is written and taken back.
+        self.width * self.elements.len() + R::BYTES
     }
 
     fn size((width, count): &Self::Form) -> usize {
@@ -127,19 +144,6 @@ impl<R: Ring> Wire for Narrow<R> {
     }
 
     fn read(bytes: &[u8], (width, count): &Self::Form) -> Option<Self> {
-        if bytes.len() != Self::size(&(*width, *count)) || *width > R::BYTES {
-            return None;
-        }
-        let element = |chunk: &[u8]| {
-            let mut whole = [0u8; 16];
-            whole[..chunk.len()].copy_from_slice(chunk);
-            let whole = u128::from_le_bytes(whole);
-            R::from_halves(whole as u64, (whole >> 64) as u64)
-        };
-        let elements = match *width {
-            0 => vec![R::ZERO; *count],
-            width => bytes.chunks_exact(width).map(element).collect(),
-        };
-        Some(Self { width: *width, elements })
+        R::read_low_le(bytes, *width, *count).map(|elements| Self { width: *width, elements })
     }
 }

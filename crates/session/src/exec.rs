@@ -98,6 +98,7 @@ impl<'a> Run<'a> {
             }
             Act::Save => {
                 let Some((_, held)) = taken.first() else { return Err(internal("nothing to save")) };
+                let held = self.settled(frame.graph, instr, instr.args[0], Arc::clone(held))?;
                 self.keeper.save(self.plan, instr, &held.value)?;
                 Vec::new()
             }
@@ -237,7 +238,11 @@ impl<'a> Run<'a> {
         for (i, arg) in instr.args.iter().enumerate() {
             if self.holds(graph, *arg) {
                 let Some(value) = operands.next() else { return Err(internal("an operand is missing")) };
-                if i < batches { tensors.push((block.params[i], value)) } else { state.push((block.params[i], value)) }
+                if i < batches {
+                    tensors.push((block.params[i], value));
+                } else {
+                    state.push((block.params[i], self.settled(graph, instr, *arg, value)?));
+                }
             }
         }
         let captured: Values = captured.to_vec();
@@ -258,7 +263,9 @@ impl<'a> Run<'a> {
             let results = self.block(frame, given).await?;
             let next = block.params[batches..].iter().zip(&block.results);
             let next = next.filter(|(param, _)| self.holds(graph, **param));
-            state = next.zip(results).map(|((param, _), (_, value))| (*param, value)).collect();
+            for ((param, id), (_, value)) in next.zip(results) {
+                state.push((*param, self.settled(graph, instr, *id, value)?));
+            }
             if let Some(marker) = &mut marker {
                 marker.done(self.keeper, self.stage, i + 1, &state).await?;
             }
@@ -288,6 +295,17 @@ impl<'a> Run<'a> {
         let results = self.block(Frame { graph: callee, block: &callee.body, part, scope }, given).await?;
         let held = instr.results.iter().filter(|v| self.holds(graph, **v));
         Ok(held.copied().zip(results.into_iter().map(|(_, v)| v)).collect())
+    }
+
+    /// A value in the form in which it is carried from one iteration to the next, or saved: a public value at a placement
+    /// of shares becomes a trivial sharing.
+    fn settled(&self, graph: &Graph, instr: &Instr, id: ValueId, held: Arc<Held>) -> Result<Arc<Held>> {
+        let info = graph.value(id);
+        let placement = self.plan.computation().placement(info.placement);
+        let Some(role) = placement.role(self.plan.player) else { return Ok(held) };
+        let settled = schemes::settled(&held.value, placement.scheme, role, info.ty.dtype);
+        let settled = settled.map_err(|e| self.error(instr, e))?;
+        Ok(settled.map_or(Arc::clone(&held), |value| Arc::new(Held { value, depth: held.depth })))
     }
 
     fn players(&self, placement: PlacementId) -> Vec<net::PlayerId> {

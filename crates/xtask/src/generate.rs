@@ -138,9 +138,9 @@ fn reference() -> String {
 
 fn operands_in_words(rule: Rule) -> Option<&'static str> {
     Some(match rule {
-        Rule::Unary | Rule::Reduce | Rule::ArgReduce => "numbers",
-        Rule::UnaryReal | Rule::ReduceReal | Rule::Along => "real numbers (float or fixed point)",
-        Rule::Binary | Rule::Order | Rule::MatMul | Rule::Dot => "numbers of one type",
+        Rule::Unary | Rule::Reduce | Rule::ArgReduce | Rule::Pool => "numbers",
+        Rule::UnaryReal | Rule::ReduceReal | Rule::PoolReal | Rule::Along => "real numbers (float or fixed point)",
+        Rule::Binary | Rule::Order | Rule::MatMul | Rule::Dot | Rule::Convolve => "numbers of one type",
         Rule::BinaryReal | Rule::Broadcast => "real numbers of one type",
         Rule::Compare => "numbers or truth values of one type",
         Rule::Logic | Rule::ReduceBool => "truth values",

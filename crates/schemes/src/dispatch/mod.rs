@@ -3,6 +3,7 @@
 mod convert;
 mod logic;
 mod order;
+mod public;
 mod real;
 mod reduce;
 mod replicated;
@@ -16,6 +17,7 @@ use crate::party::Party;
 use crate::plain::{self, Plain};
 use crate::value::{Env, Value};
 
+pub use public::settled;
 pub use transfer::{Route, transfer};
 
 /// Runs our side of an operator at a placement of a scheme. All operands are there.

@@ -6,6 +6,7 @@ use super::order::order_of;
 use super::replicated::{Call, Carried};
 use crate::error::{Error, Result};
 use crate::functions::{self, Extreme};
+use crate::plain::windows;
 use crate::replicated::{Replicated, Share};
 
 /// The least or greatest over axes.
@@ -38,4 +39,14 @@ pub(super) async fn moment<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<
 /// The running sum along an axis. Free.
 pub(super) fn running<R: Carried>(x: &Share<R>, axis: usize) -> Result<Share<R>> {
     x.try_map(|t| crate::plain::running(t, axis, |a, b| Some(a.wadd(b))))
+}
+
+/// The greatest or the mean of each window of images.
+pub(super) async fn pool<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
+    let windows = x.try_map(|t| windows(call.op, call.attrs, t))?;
+    if call.op == Op::AvgPool2d {
+        return functions::mean::<Replicated, R>(call.party, &windows, &[0], false).await;
+    }
+    let order = order_of(call.dtype);
+    functions::extreme::<Replicated, R>(call.party, &windows, &[0], false, Extreme::Greatest, order).await
 }

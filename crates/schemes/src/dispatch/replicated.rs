@@ -3,12 +3,11 @@
 use algebra::Tensor;
 use ir::{Attrs, DType, Family, Op, Rule, Scheme};
 
-use super::transfer::words;
-use super::{convert, logic, order, real, reduce, rows, unsupported};
+use super::{convert, logic, order, public, real, reduce, rows, unsupported};
 use crate::error::{Error, Result};
 use crate::functions::Width;
 use crate::party::Party;
-use crate::plain::{Plain, is_structural, public, structural};
+use crate::plain::{as_images, is_structural, moving, structural};
 use crate::replicated::{self, BitShare, Share};
 use crate::value::{Env, Value};
 
@@ -69,31 +68,43 @@ impl Carried for u128 {
 /// Our side of one operator.
 pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value], env: &Env<'_>) -> Result<Value> {
     let role = party.role().ok_or_else(|| Error::misuse("an operator was run by a player outside its placement"))?;
-    if matches!(op, Op::Const | Op::Fill | Op::Eye | Op::Size) {
-        return constant(role, &public(op, attrs, env)?);
+    if let Some(value) = public::apply(op, attrs, args, env)? {
+        return Ok(value);
     }
     let call = Call { party, role, op, attrs, env, dtype: env.operand };
-    if op == Op::Cast {
-        return convert::cast(&call, args[0]).await;
+    if args.iter().any(|a| matches!(a, Value::Plain(_))) {
+        if let Some(value) = public::mixed(&call, args).await? {
+            return Ok(value);
+        }
+        let share = |a: &&Value| match a {
+            // Real numbers take the fixed point of the operands or, beside positions and keys, of the result.
+            Value::Plain(public) if public.dtype().is_float() => {
+                public::shared(role, public, if call.dtype.is_fixed() { call.dtype } else { env.dtype })
+            }
+            Value::Plain(public) => public::shared(role, public, public.dtype()),
+            shared => Ok((*shared).clone()),
+        };
+        let shares = args.iter().map(share).collect::<Result<Vec<Value>>>()?;
+        return on_shares(&call, &shares.iter().collect::<Vec<_>>()).await;
     }
-    if op.spec().rule == Rule::Rows {
-        return rows::apply(&call, args).await;
-    }
-    match args {
-        [Value::RepBits(c), x, y] if op == Op::Select => choose(&call, c, x, y).await,
-        [Value::Rep64(_), ..] => ring::<u64>(&call, args).await,
-        [Value::Rep128(_), ..] => ring::<u128>(&call, args).await,
-        [Value::RepBits(_), ..] => bits(&call, args).await,
-        _ => Err(unsupported(op, args, Scheme::Replicated)),
-    }
+    on_shares(&call, args).await
 }
 
-fn constant(role: usize, value: &Plain) -> Result<Value> {
-    Ok(match value {
-        Plain::Bool(t) => Value::RepBits(BitShare::public(role, t.shape(), &algebra::Bits::from_bools(t.data()))),
-        Plain::Fixed128(t, _) => Value::Rep128(Share::public(role, t)),
-        other => Value::Rep64(Share::public(role, &words(other)?)),
-    })
+async fn on_shares(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
+    let op = call.op;
+    if op == Op::Cast {
+        return convert::cast(call, args[0]).await;
+    }
+    if op.spec().rule == Rule::Rows {
+        return rows::apply(call, args).await;
+    }
+    match args {
+        [Value::RepBits(c), x, y] if op == Op::Select => choose(call, c, x, y).await,
+        [Value::Rep64(_), ..] => ring::<u64>(call, args).await,
+        [Value::Rep128(_), ..] => ring::<u128>(call, args).await,
+        [Value::RepBits(_), ..] => bits(call, args).await,
+        _ => Err(unsupported(op, args, Scheme::Replicated)),
+    }
 }
 
 async fn choose(call: &Call<'_>, c: &BitShare, x: &Value, y: &Value) -> Result<Value> {
@@ -126,6 +137,8 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Sub, [x, y]) => x.sub(y)?,
         (Op::Neg, [x]) => x.neg(),
         (Op::Mul | Op::Square | Op::MatMul | Op::Dot, _) => product(call, &shares).await?,
+        (Op::Conv1d | Op::Conv2d, [x, kernel]) => convolution(call, x, kernel).await?,
+        (Op::MaxPool2d | Op::AvgPool2d, [x]) => reduce::pool(call, x).await?,
         (Op::Sum, [x]) => x.sum_axes(&call.axes(x.shape().len()), call.keep_dims())?,
         (Op::CumSum, [x]) => reduce::running(x, call.attrs.int("axis").unwrap_or(0) as usize)?,
         (Op::Minimum | Op::Maximum, [x, y]) => order::extreme(call, op == Op::Minimum, x, y).await?,
@@ -156,6 +169,18 @@ async fn product<R: Carried>(call: &Call<'_>, args: &[&Share<R>]) -> Result<Shar
         (_, [x, y], None) => replicated::dot(party, x, y).await,
         _ => Err(Error::misuse("a product without its operands")),
     }
+}
+
+/// A convolution, truncated where the elements are fixed point.
+async fn convolution<R: Carried>(call: &Call<'_>, x: &Share<R>, kernel: &Share<R>) -> Result<Share<R>> {
+    let (window, groups) = moving(call.op, call.attrs);
+    let images = |s: &Share<R>| s.try_map(|t| as_images(call.op, t));
+    let (x, kernel) = (images(x)?, images(kernel)?);
+    let result = match call.frac() {
+        Some(f) => replicated::conv2d_fixed(call.party, &x, &kernel, window, groups, f).await?,
+        None => replicated::conv2d(call.party, &x, &kernel, window, groups).await?,
+    };
+    result.reshape(call.env.shape)
 }
 
 /// Operators on truth values.

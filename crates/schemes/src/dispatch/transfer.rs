@@ -4,6 +4,7 @@ use algebra::{Ring, Tensor};
 use ir::{DType, RingBits, Scheme};
 use net::PlayerId;
 
+use super::public::shared;
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::plain::{Plain, cast};
@@ -115,6 +116,11 @@ pub(super) fn words(value: &Plain) -> Result<Tensor<u64>> {
 
 async fn reveal(party: &Party, route: &Route<'_>, value: Option<&Value>) -> Result<Option<Value>> {
     let to = route.to.1;
+    let trivial = match (value, party.role()) {
+        (Some(Value::Plain(public)), Some(role)) => Some(shared(role, public, route.dtype.0)?),
+        _ => None,
+    };
+    let value = trivial.as_ref().or(value);
     let held = match (route.dtype.0, value) {
         (DType::Bool, value) => {
             let bits = match value {

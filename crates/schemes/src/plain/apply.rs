@@ -4,7 +4,7 @@ use algebra::Tensor;
 use ir::{Attrs, DType, Literal, Number as PublicNumber, Op, Rule};
 
 use super::structure::{is_structural, structural};
-use super::{Plain, cast, exact, normal, real, rows};
+use super::{Plain, cast, exact, normal, real, rows, window};
 use crate::error::{Error, Result};
 use crate::value::Env;
 
@@ -31,7 +31,7 @@ fn unsupported(op: Op, args: &[&Plain]) -> Error {
 }
 
 /// Constants of the program.
-pub(crate) fn public(op: Op, attrs: &Attrs, env: &Env<'_>) -> Result<Plain> {
+fn public(op: Op, attrs: &Attrs, env: &Env<'_>) -> Result<Plain> {
     let shape = env.shape;
     let literal = |l: &Literal, i: usize| l.values.get(i).copied().unwrap_or(PublicNumber::Int(0));
     let number: Box<dyn Fn(usize) -> PublicNumber> = match op {
@@ -115,13 +115,18 @@ fn numeric(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result<Plai
     if args.iter().any(|a| a.dtype() != dtype) {
         return Err(unsupported(op, args));
     }
-    let products = matches!(op, Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Sign);
+    let products = matches!(op, Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Conv1d | Op::Conv2d | Op::Sign);
     match dtype {
         DType::Bool => match op {
             Op::Equal | Op::NotEqual => whole_numbers(op, attrs, args, env),
             _ => Err(unsupported(op, args)),
         },
-        DType::U64 if matches!(op, Op::Add | Op::Sub | Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Sum) => {
+        DType::U64
+            if matches!(
+                op,
+                Op::Add | Op::Sub | Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Conv1d | Op::Conv2d | Op::Sum
+            ) =>
+        {
             modular(op, attrs, args, env)
         }
         DType::I64 | DType::U64 => whole_numbers(op, attrs, args, env),
@@ -145,6 +150,7 @@ fn is_ordered(op: Op) -> bool {
             | Op::Min
             | Op::Max
             | Op::CumSum
+            | Op::MaxPool2d
     ) || gives_other_type(op)
 }
 
@@ -176,6 +182,11 @@ fn real_numbers(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result
         Op::Div => real::div(&values[0], &values[1])?,
         Op::Power => values[0].zip_with(&values[1], |x, y| x.powf(*y))?,
         Op::MatMul | Op::Dot => algebra::matmul(&values[0], &values[1])?.into_shape(env.shape)?,
+        Op::Conv1d | Op::Conv2d => window::convolve_fast(op, attrs, &values[0], &values[1], env.shape)?,
+        Op::AvgPool2d => {
+            let windows = window::windows(op, attrs, &values[0])?;
+            exact::reduce(&windows, &[0], env.shape, |g| real::moment(Op::Mean, attrs, g))?
+        }
         _ if matches!(op.spec().rule, Rule::Along | Rule::Broadcast) => normal::apply(op, attrs, &values)?,
         _ if op == Op::Clip || op.spec().rule == Rule::UnaryReal => real::unary(op, attrs, &values[0]),
         Op::Mean | Op::Variance | Op::Std | Op::Norm => {
@@ -209,6 +220,8 @@ fn generic<T: super::number::Number>(op: Op, attrs: &Attrs, args: &[Tensor<T>], 
         Op::Sum | Op::Min | Op::Max => exact::reduce(x, &axes(), env.shape, |g| exact::fold(op, g))?,
         Op::CumSum => exact::running(x, attrs.int("axis").unwrap_or(0) as usize, T::plus)?,
         Op::MatMul | Op::Dot => exact::matmul(x, &args[1], env.shape)?,
+        Op::Conv1d | Op::Conv2d => window::convolve(op, attrs, x, &args[1], env.shape)?,
+        Op::MaxPool2d => exact::reduce(&window::windows(op, attrs, x)?, &[0], env.shape, |g| exact::fold(Op::Max, g))?,
         _ => return Err(Error::misuse(format!("`{}` is no operator of single values", op.name()))),
     }))
 }
@@ -224,6 +237,7 @@ fn modular(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result<Plai
         (Op::Mul, [x, y]) => x.mul(y)?,
         (Op::Square, [x]) => x.mul(x)?,
         (Op::Sum, [x]) => x.sum_axes(&attrs.axes(x.rank()), attrs.bool("keepdims").unwrap_or(false))?,
+        (Op::Conv1d | Op::Conv2d, [x, y]) => window::convolve_fast(op, attrs, x, y, env.shape)?,
         (_, [x, y]) => algebra::matmul(x, y)?.into_shape(env.shape)?,
         _ => return Err(unsupported(op, args)),
     }))

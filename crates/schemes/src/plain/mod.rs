@@ -14,6 +14,7 @@ mod number;
 mod real;
 mod rows;
 mod structure;
+mod window;
 mod wire;
 
 use std::fmt;
@@ -23,12 +24,12 @@ use ir::{DType, RingBits};
 use zeroize::Zeroize;
 
 pub use apply::apply;
-pub(crate) use apply::public;
 pub use cast::cast;
 pub(crate) use exact::running;
 pub(crate) use normal::DEFAULT_EPSILON;
 pub(crate) use rows::{neighbours, thresholds};
 pub(crate) use structure::{index, is_structural, structural};
+pub(crate) use window::{as_images, moving, windows};
 
 /// A tensor in the clear. Wiped when dropped.
 #[derive(Clone, PartialEq)]

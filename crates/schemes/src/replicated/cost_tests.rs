@@ -28,6 +28,10 @@ fn stated<R: Ring>() {
             assert_eq!(truncated, cost(Kernel::MultiplyTruncate { by }));
             assert_eq!(measured::<R, _>(count, async |p, x| truncate(p, x, by).await), cost(Kernel::Truncate { by }));
         }
+        for (c, bits) in [(0.5, 1), (-3.25, 2), (1.0 / 1024.0, 10), (0.3, 54), (1e-30, 152)] {
+            let factor = Tensor::scalar(Factor::of(c).unwrap());
+            assert_eq!(measured::<R, _>(count, async |p, x| scale(p, x, &factor).await), cost(Kernel::Scale { bits }));
+        }
         assert_eq!(measured::<R, _>(count, async |p, x| msb(p, x).await), cost(Kernel::Msb));
         assert_eq!(measured::<R, _>(count, async |p, x| is_zero(p, x).await), cost(Kernel::IsZero));
         // One kernel's last message need not lie on the next one's critical path.
@@ -64,6 +68,7 @@ fn messages_look_uniform_whatever_the_secret() {
             let s = Share::public(p.role().unwrap(), &x);
             let (a, b, c, d) = (p.narrow("a"), p.narrow("b"), p.narrow("c"), p.narrow("d"));
             mul_fixed(&a, &s, &s, 16).await.unwrap();
+            scale(&a, &s, &Tensor::scalar(Factor::of(0.3).unwrap())).await.unwrap();
             let sign = relu(&b, &s).await.unwrap();
             decompose(&c, &sign, 64).await.unwrap();
             widen(&d, &s).await.unwrap();

@@ -1,4 +1,4 @@
-//! Products: elementwise, of matrices, of vectors.
+//! Products: elementwise, of matrices, of vectors, of images with kernels.
 //!
 //! Source: Araki et al. 2016, section 2; the truncated form is described in [`truncate`](super::truncate()). Player `i`
 //! computes `z_i = x_i·(y_i + y_{i+1}) + x_{i+1}·y_i`, of which the three sum to the product: two multiplications per
@@ -9,11 +9,11 @@
 //! k/8 + frac/8 (P0), 2·k/8 (P1) and k/8 + frac/8 (P2) bytes; for |x·y| < 2^(k-2) as integers, the error is below one
 //! unit in the last place, and zero if no bit is lost.
 
-use algebra::{Ring, ShapeError, Tensor, matmul_add2};
+use algebra::{Ring, ShapeError, Tensor, Window, conv2d_add2, matmul_add2};
 
-use super::truncate::{carry_and_shift, offset};
+use super::truncate::{carry_and_shift, check, offset};
 use super::{Seat, Share, add_mask, sub_mask};
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::party::Party;
 
 /// What is multiplied with what.
@@ -21,6 +21,8 @@ use crate::party::Party;
 enum Product {
     Elementwise,
     Matrix,
+    /// Images with kernels, by groups.
+    Convolution(Window, usize),
 }
 
 impl Product {
@@ -30,6 +32,7 @@ impl Product {
         match self {
             Self::Elementwise => Tensor::mul_add2(x.own(), &both, x.next(), y.own()),
             Self::Matrix => matmul_add2(x.own(), &both, x.next(), y.own()),
+            Self::Convolution(window, groups) => conv2d_add2(x.own(), &both, x.next(), y.own(), window, groups),
         }
     }
 
@@ -38,6 +41,10 @@ impl Product {
         match self {
             Self::Elementwise => 2 * x.len().max(y.len()),
             Self::Matrix => 2 * x.len().saturating_mul(y.shape().last().copied().unwrap_or(1)),
+            // As if every element met every kernel: strides and groups make it less.
+            Self::Convolution(..) => {
+                2 * x.len().saturating_mul(y.len()) / y.shape().get(1).copied().unwrap_or(1).max(1)
+            }
         }
     }
 }
@@ -55,6 +62,29 @@ pub async fn square<R: Ring>(party: &Party, x: &Share<R>) -> Result<Share<R>> {
 /// The matrix product, with numpy's rules for ranks and batches.
 pub async fn matmul<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
     product(party, x, y, Product::Matrix).await
+}
+
+/// The convolution of images `[n, c, h, w]` with kernels `[o, c/groups, kh, kw]`.
+pub async fn conv2d<R: Ring>(
+    party: &Party,
+    x: &Share<R>,
+    kernel: &Share<R>,
+    window: Window,
+    groups: usize,
+) -> Result<Share<R>> {
+    product(party, x, kernel, Product::Convolution(window, groups)).await
+}
+
+/// The convolution, divided by 2^frac once, after summation.
+pub async fn conv2d_fixed<R: Ring>(
+    party: &Party,
+    x: &Share<R>,
+    kernel: &Share<R>,
+    window: Window,
+    groups: usize,
+    frac: u32,
+) -> Result<Share<R>> {
+    truncated(party, x, kernel, Product::Convolution(window, groups), frac).await
 }
 
 /// The sum of products of two vectors.
@@ -116,9 +146,7 @@ async fn truncated<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, kind: Pro
     if frac == 0 {
         return product(party, x, y, kind).await;
     }
-    if frac > R::BITS - 2 {
-        return Err(Error::misuse("a truncation by more bits than the ring has"));
-    }
+    check(frac, R::BITS)?;
     let party = party.enter("multiply-truncate");
     let seat = Seat::of(&party)?;
     let with_p0 = if seat.role == 0 { vec![seat.next, seat.prev] } else { vec![party.roles()[0]] };

@@ -5,7 +5,7 @@
 
 use std::ops::Range;
 
-use algebra::{BitPlanes, Bits, Prg};
+use algebra::{BitPlanes, Bits, Prg, Ring};
 use zeroize::Zeroize;
 
 use super::{BitShare, Seat};
@@ -84,13 +84,19 @@ impl Wire for Words {
     type Form = (usize, usize);
 
     fn write(&self, out: &mut Vec<u8>) {
+        if self.lanes.is_multiple_of(64) {
+            return u64::write_le(&self.words, out);
+        }
         let bytes = self.lanes.div_ceil(8);
-        out.reserve(Self::size(&(self.lanes, self.words.len().checked_div(self.stride()).unwrap_or(0))) + 8);
         for plane in self.words.chunks(self.stride().max(1)) {
             let end = out.len() + bytes;
-            plane.iter().for_each(|w| out.extend_from_slice(&w.to_le_bytes()));
+            u64::write_le(plane, out);
             out.truncate(end);
         }
+    }
+
+    fn room(&self) -> usize {
+        8 * self.words.len()
     }
 
     fn size((lanes, width): &Self::Form) -> usize {
@@ -101,14 +107,18 @@ impl Wire for Words {
         if bytes.len() != Self::size(form) {
             return None;
         }
+        if form.0.is_multiple_of(64) {
+            return u64::read_le(bytes).map(|words| Self { lanes: form.0, words });
+        }
         let mut out = Self { lanes: form.0, words: Vec::with_capacity(form.0.div_ceil(64) * form.1) };
         for plane in bytes.chunks(form.0.div_ceil(8).max(1)) {
-            let word = |chunk: &[u8]| {
-                let mut whole = [0; 8];
-                whole[..chunk.len()].copy_from_slice(chunk);
-                u64::from_le_bytes(whole)
-            };
-            out.words.extend(plane.chunks(8).map(word));
+            let (whole, last) = plane.as_chunks::<8>();
+            out.words.extend(whole.iter().map(|word| u64::from_le_bytes(*word)));
+            if !last.is_empty() {
+                let mut word = [0; 8];
+                word[..last.len()].copy_from_slice(last);
+                out.words.push(u64::from_le_bytes(word));
+            }
         }
         Some(out)
     }

@@ -90,6 +90,35 @@ fn truncation_errs_by_less_than_a_unit() {
     }
 }
 
+fn scaling<R: Ring>() {
+    let mut world = World::with_seed(5);
+    let limit = (1i128 << (R::BITS.min(64) - 2)) - 1;
+    let values: Vec<i128> = (0..2100).map(|i| (limit >> (i % 61)) * [1, -1][i % 2] + (i as i128 % 3)).collect();
+    let values: Vec<i128> = values.into_iter().map(|v| v.clamp(-limit, limit)).collect();
+    let x = tensor::<R>(&[values.len()], &values);
+    for c in [0.0, 1.0, -2.0, 0.5, 0.001, -0.3, 1.0 / 3.0, 1e-9, 1e-25, 1.5, 40.25, -7.125e-3] {
+        let factor = Tensor::scalar(Factor::of(c).unwrap());
+        let z = through(&mut world, std::slice::from_ref(&x), async |p, s| scale(p, &s[0], &factor).await);
+        for (x, z) in x.data().iter().zip(z.data()).filter(|(x, _)| (x.to_i128() as f64 * c).abs() < limit as f64) {
+            let (exact, z) = (x.to_i128() as f64 * c, z.to_i128() as f64);
+            // Doubles themselves are off by 2^-53.
+            assert!((exact - z).abs() < 2.0 + exact.abs() * 2f64.powi(-50), "{x:?} by {c} gave {z} for {exact}");
+        }
+    }
+    let rows = tensor::<R>(&[2, 3], &[60_000, -60_001, 7, 0, 1, 123_456]);
+    let factors = Tensor::from_vec([0.5, -2.0, 1e-3].map(|c| Factor::of(c).unwrap()).to_vec());
+    let z = through(&mut world, &[rows], async |p, s| scale(p, &s[0], &factors).await);
+    for (z, exact) in z.data().iter().zip([30_000.0, 120_002.0, 0.007, 0.0, -2.0, 123.456]) {
+        assert!((z.to_i128() as f64 - exact).abs() < 1.0);
+    }
+}
+
+#[test]
+fn products_with_public_numbers_err_by_less_than_two_units() {
+    scaling::<u64>();
+    scaling::<u128>();
+}
+
 #[test]
 fn fixed_products_take_two_rounds_and_sixteen_bytes() {
     let mut world = World::with_seed(3);

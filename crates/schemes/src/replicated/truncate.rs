@@ -21,26 +21,86 @@
 //!    `t = m'·mv - s mod 2^f`, where `s` comes from `K_02`.
 //! 3. The result is `x_0 = r + 2^(k-f)·s` (P0, P2), `x_1` (P0, P1), `x_2 = d + 2^(k-f)·t` (P1, P2).
 //!
+//! Nothing in this needs a power of two: a [product with a public real number](super::scale()) is the same protocol, with
+//! `⌈u·c⌉`, `⌊v·c⌋` and `2^k·c` in place of the shifts. [`Rescale`] is what the two have in common.
+//!
 //! P1 sees q, m and t, masked by r, m' and s from K_02; P2 sees d, masked by x_1 from K_01; P0 sees nothing.
 //! 2 rounds; k/8 + ⌈f/8⌉, k/8, ⌈f/8⌉ bytes.
 
 use algebra::{Prg, Ring, Tensor};
+use zeroize::Zeroizing;
 
 use super::{Seat, Share};
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::wire::Narrow;
 
+/// What every element is multiplied by, 2^-f for a truncation, as those do who know a part of it.
+pub(super) trait Rescale<R: Ring>: Clone + Send + 'static {
+    /// How many of its lowest bits matter of what is multiplied by [`wrap`](Self::wrap).
+    fn bits(&self) -> u32;
+    /// `⌈u·c⌉`, for element `i`.
+    fn up(&self, i: usize, u: R) -> R;
+    /// `⌊v·c⌋`.
+    fn down(&self, i: usize, v: R) -> R;
+    /// `w·2^k·c`.
+    fn wrap(&self, i: usize, w: R) -> R;
+    /// `2^(k-2)·c`.
+    fn offset(&self, i: usize) -> R;
+}
+
+/// Division by 2^f.
+#[derive(Clone, Copy)]
+struct Shift(u32);
+
+impl<R: Ring> Rescale<R> for Shift {
+    fn bits(&self) -> u32 {
+        self.0
+    }
+
+    #[inline(always)]
+    fn up(&self, _: usize, u: R) -> R {
+        // Without overflow: u - ⌊u / 2^f⌋·2^f are the low bits.
+        let (floor, low) = (u.lshr(self.0), R::ONE.wshl(self.0).wsub(R::ONE));
+        floor.wadd(u.wsub(floor.wshl(self.0)).wadd(low).lshr(self.0))
+    }
+
+    #[inline(always)]
+    fn down(&self, _: usize, v: R) -> R {
+        v.lshr(self.0)
+    }
+
+    #[inline(always)]
+    fn wrap(&self, _: usize, w: R) -> R {
+        w.wshl(R::BITS - self.0)
+    }
+
+    #[inline(always)]
+    fn offset(&self, _: usize) -> R {
+        R::ONE.wshl(R::BITS - 2 - self.0)
+    }
+}
+
 /// `x / 2^by` for |x| < 2^(k-2) as integers; the error is below one unit, and zero if 2^by divides x.
 pub async fn truncate<R: Ring>(party: &Party, x: &Share<R>, by: u32) -> Result<Share<R>> {
     if by == 0 {
         return Ok(x.clone());
     }
-    if by > R::BITS - 2 {
+    check(by, R::BITS)?;
+    rescale(&party.enter("truncate"), x, Shift(by)).await
+}
+
+/// Whether so many bits can be cut off.
+pub(super) fn check(by: u32, bits: u32) -> Result<()> {
+    if by > bits - 2 {
         return Err(Error::misuse("a truncation by more bits than the ring has"));
     }
-    let party = party.enter("truncate");
-    let seat = Seat::of(&party)?;
+    Ok(())
+}
+
+/// `x·c` for |x|, |x·c| < 2^(k-2) as integers.
+pub(super) async fn rescale<R: Ring>(party: &Party, x: &Share<R>, c: impl Rescale<R>) -> Result<Share<R>> {
+    let seat = Seat::of(party)?;
     let part = match seat.role {
         0 => {
             let mut u = x.own().add(x.next())?;
@@ -50,7 +110,7 @@ pub async fn truncate<R: Ring>(party: &Party, x: &Share<R>, by: u32) -> Result<S
         1 => x.next().clone(),
         _ => x.own().clone(),
     };
-    carry_and_shift(&party, seat, part, by).await
+    carry_and_scale(party, seat, part, c).await
 }
 
 /// Moves a value into the half of the ring in which the top bit is zero.
@@ -59,125 +119,152 @@ pub(super) fn offset<R: Ring>(u: &mut Tensor<R>) {
     u.data_mut().iter_mut().for_each(|u| *u = u.wadd(shift));
 }
 
-/// The protocol above, from where P0 has u (offset) and P1 and P2 have v.
+/// The protocol above by 2^-f, from where P0 has u (offset) and P1 and P2 have v.
 pub(super) async fn carry_and_shift<R: Ring>(party: &Party, seat: Seat, part: Tensor<R>, f: u32) -> Result<Share<R>> {
+    carry_and_scale(party, seat, part, Shift(f)).await
+}
+
+async fn carry_and_scale<R: Ring>(party: &Party, seat: Seat, part: Tensor<R>, c: impl Rescale<R>) -> Result<Share<R>> {
     let (shape, part) = part.into_parts();
     let (own, next) = match seat.role {
-        0 => first(party, seat, part, f).await?,
-        1 => second(party, seat, part, f).await?,
-        _ => third(party, seat, part, f).await?,
+        0 => first(party, seat, part, c).await?,
+        1 => second(party, seat, part, c).await?,
+        _ => third(party, seat, part, c).await?,
     };
     Ok(Share::new(Tensor::new(shape.clone(), own)?, Tensor::new(shape, next)?))
 }
 
-/// The masks m' and s, of which f bits each matter: halves of one element if they fit into it, else of two.
-struct CarryMasks<R>(Vec<R>, Option<Vec<R>>);
+/// The masks m' and s, as many at a time as stay in the nearest cache. Of each, some lowest bits matter: halves of one
+/// element if they fit into it, else of two.
+struct CarryMasks<R: Ring> {
+    stream: Prg,
+    first: Zeroizing<Vec<R>>,
+    second: Option<Zeroizing<Vec<R>>>,
+}
+
+/// Elements worked on at a time. Of whole blocks of a stream, so that all draw alike.
+const AT_ONCE: usize = 1024;
 
 impl<R: Ring> CarryMasks<R> {
-    fn draw(prg: &mut Prg, count: usize, f: u32) -> Self {
-        let first = prg.elements(count);
-        Self(first, (f > R::BITS / 2).then(|| prg.elements(count)))
+    fn new(stream: Prg, bits: u32) -> Self {
+        // On the heap: a kernel's future, in which this lies, is part of the futures of all that wait for it.
+        let masks = || Zeroizing::new(vec![R::ZERO; AT_ONCE]);
+        Self { stream, first: masks(), second: (bits > R::BITS / 2).then(masks) }
     }
 
+    /// Draws for the next elements.
+    fn draw(&mut self, count: usize) {
+        self.stream.fill(&mut self.first[..count]);
+        if let Some(second) = &mut self.second {
+            self.stream.fill(&mut second[..count]);
+        }
+    }
+
+    #[inline(always)]
     fn get(&self, i: usize) -> (R, R) {
-        match &self.1 {
-            None => (self.0[i], self.0[i].lshr(R::BITS / 2)),
-            Some(second) => (self.0[i], second[i]),
+        match &self.second {
+            None => (self.first[i], self.first[i].lshr(R::BITS / 2)),
+            Some(second) => (self.first[i], second[i]),
         }
     }
 }
 
-/// Bytes that hold f bits.
-fn width(f: u32) -> usize {
-    f.div_ceil(8) as usize
+/// Bytes that hold so many bits.
+fn width(bits: u32) -> usize {
+    bits.div_ceil(8) as usize
 }
 
 /// `x_i` and `x_{i+1}`.
 type Components<R> = (Vec<R>, Vec<R>);
 
 /// P0 knows u.
-async fn first<R: Ring>(party: &Party, seat: Seat, u: Vec<R>, f: u32) -> Result<Components<R>> {
+async fn first<R: Ring>(party: &Party, seat: Seat, u: Vec<R>, c: impl Rescale<R>) -> Result<Components<R>> {
     let (p1, p2) = (seat.next, seat.prev);
-    let count = u.len();
+    let (count, width) = (u.len(), width(c.bits()));
     let mut r_stream = party.shared(p2, "r")?;
-    let mut carry_stream = party.shared(p2, "carry")?;
+    let mut masks = CarryMasks::<R>::new(party.shared(p2, "carry")?, c.bits());
     let mut x_1_stream = party.shared(p1, "x_1")?;
     let work = move || {
-        let k = R::BITS;
-        let low = R::ONE.wshl(f).wsub(R::ONE);
-        let offset = R::ONE.wshl(k - 2 - f);
-        let masks = CarryMasks::<R>::draw(&mut carry_stream, count, f);
-        let (mut q, mut m, mut x_0) = (u, Vec::with_capacity(count), r_stream.elements::<R>(count));
-        for (i, (q, x_0)) in q.iter_mut().zip(&mut x_0).enumerate() {
-            let (u, r, (m_prime, s)) = (*q, *x_0, masks.get(i));
-            let top = u.lshr(k - 1);
-            // ⌈u / 2^f⌉ without overflow: u - ⌊u / 2^f⌋·2^f are the low bits.
-            let floor = u.lshr(f);
-            let ceiling = floor.wadd(u.wsub(floor.wshl(f)).wadd(low).lshr(f));
-            m.push(top.wsub(m_prime));
-            *q = ceiling.wsub(offset).wsub(top.wshl(k - f)).wsub(r);
-            *x_0 = r.wadd(s.wshl(k - f));
+        let (mut q, mut m, mut x_0) = (u, vec![R::ZERO; count], vec![R::ZERO; count]);
+        let pieces = q.chunks_mut(AT_ONCE).zip(m.chunks_mut(AT_ONCE)).zip(x_0.chunks_mut(AT_ONCE));
+        for (at, ((q, m), x_0)) in pieces.enumerate() {
+            r_stream.fill(x_0);
+            masks.draw(q.len());
+            for i in 0..q.len() {
+                let (at, u, r, (m_prime, s)) = (at * AT_ONCE + i, q[i], x_0[i], masks.get(i));
+                let top = u.lshr(R::BITS - 1);
+                m[i] = top.wsub(m_prime);
+                q[i] = c.up(at, u).wsub(c.offset(at)).wsub(c.wrap(at, top)).wsub(r);
+                x_0[i] = r.wadd(c.wrap(at, s));
+            }
         }
         (q, m, x_0, x_1_stream.elements(count))
     };
     let (q, elements, x_0, x_1) = party.compute(WORK * count, work).await;
-    party.send(p1, &(q, Narrow { width: width(f), elements }));
+    party.send(p1, &(q, Narrow { width, elements }));
     Ok((x_0, x_1))
 }
 
 /// P1 knows v.
-async fn second<R: Ring>(party: &Party, seat: Seat, v: Vec<R>, f: u32) -> Result<Components<R>> {
+async fn second<R: Ring>(party: &Party, seat: Seat, v: Vec<R>, c: impl Rescale<R>) -> Result<Components<R>> {
     let (p0, p2) = (seat.prev, seat.next);
-    let count = v.len();
+    let (count, width) = (v.len(), width(c.bits()));
     let mut x_1_stream = party.shared(p0, "x_1")?;
-    let (q, m): (Vec<R>, Narrow<R>) = party.recv(p0, (count, (width(f), count))).await?;
+    let (q, m): (Vec<R>, Narrow<R>) = party.recv(p0, (count, (width, count))).await?;
+    let own = c.clone();
     let work = move || {
-        let k = R::BITS;
-        let x_1 = x_1_stream.elements::<R>(count);
-        let mut d = q;
-        for (((d, &v), &m), &x_1) in d.iter_mut().zip(&v).zip(&m.elements).zip(&x_1) {
-            let top = v.lshr(k - 1);
-            // mv - m·mv, as mv is 0 or 1.
-            let wrapped = top.wmul(R::ONE.wsub(m));
-            *d = d.wadd(v.lshr(f)).wsub(wrapped.wshl(k - f)).wsub(x_1);
+        let (mut d, mut x_1) = (q, vec![R::ZERO; count]);
+        for (at, (d, x_1)) in d.chunks_mut(AT_ONCE).zip(x_1.chunks_mut(AT_ONCE)).enumerate() {
+            x_1_stream.fill(x_1);
+            let at = at * AT_ONCE;
+            let (v, m) = (&v[at..][..d.len()], &m.elements[at..][..d.len()]);
+            for i in 0..d.len() {
+                let top = v[i].lshr(R::BITS - 1);
+                // mv - m·mv, as mv is 0 or 1.
+                let wrapped = top.wmul(R::ONE.wsub(m[i]));
+                d[i] = d[i].wadd(own.down(at + i, v[i])).wsub(own.wrap(at + i, wrapped)).wsub(x_1[i]);
+            }
         }
         (x_1, d)
     };
     let (x_1, d) = party.compute(WORK * count, work).await;
     party.send(p2, &d);
-    let t: Narrow<R> = party.recv(p2, (width(f), count)).await?;
-    Ok((x_1, add_carry(d, &t, f)))
+    let t: Narrow<R> = party.recv(p2, (width, count)).await?;
+    Ok((x_1, add_carry(d, &t.elements, &c)))
 }
 
 /// P2 knows v.
-async fn third<R: Ring>(party: &Party, seat: Seat, v: Vec<R>, f: u32) -> Result<Components<R>> {
+async fn third<R: Ring>(party: &Party, seat: Seat, v: Vec<R>, c: impl Rescale<R>) -> Result<Components<R>> {
     let (p0, p1) = (seat.next, seat.prev);
-    let count = v.len();
+    let (count, width) = (v.len(), width(c.bits()));
     let mut r_stream = party.shared(p0, "r")?;
-    let mut carry_stream = party.shared(p0, "carry")?;
+    let mut masks = CarryMasks::<R>::new(party.shared(p0, "carry")?, c.bits());
+    let own = c.clone();
     let work = move || {
-        let k = R::BITS;
-        let masks = CarryMasks::<R>::draw(&mut carry_stream, count, f);
-        let (mut t, mut x_0) = (v, r_stream.elements::<R>(count));
-        for (i, (t, x_0)) in t.iter_mut().zip(&mut x_0).enumerate() {
-            let (top, (m_prime, s)) = (t.lshr(k - 1), masks.get(i));
-            *t = m_prime.wmul(top).wsub(s);
-            *x_0 = x_0.wadd(s.wshl(k - f));
+        let (mut t, mut x_0) = (v, vec![R::ZERO; count]);
+        for (at, (t, x_0)) in t.chunks_mut(AT_ONCE).zip(x_0.chunks_mut(AT_ONCE)).enumerate() {
+            r_stream.fill(x_0);
+            masks.draw(t.len());
+            for i in 0..t.len() {
+                let (top, (m_prime, s)) = (t[i].lshr(R::BITS - 1), masks.get(i));
+                t[i] = m_prime.wmul(top).wsub(s);
+                x_0[i] = x_0[i].wadd(own.wrap(at * AT_ONCE + i, s));
+            }
         }
         (t, x_0)
     };
     let (elements, x_0) = party.compute(WORK * count, work).await;
-    let t = Narrow { width: width(f), elements };
+    let t = Narrow { width, elements };
     party.send(p1, &t);
     let d: Vec<R> = party.recv(p1, count).await?;
-    Ok((add_carry(d, &t, f), x_0))
+    Ok((add_carry(d, &t.elements, &c), x_0))
 }
 
 /// Elementary operations per element, roughly.
 const WORK: usize = 8;
 
-/// x_2 = d + 2^(k-f)·t.
-fn add_carry<R: Ring>(mut d: Vec<R>, t: &Narrow<R>, f: u32) -> Vec<R> {
-    d.iter_mut().zip(&t.elements).for_each(|(d, t)| *d = d.wadd(t.wshl(R::BITS - f)));
+/// x_2 = d + 2^k·c·t.
+fn add_carry<R: Ring>(mut d: Vec<R>, t: &[R], c: &impl Rescale<R>) -> Vec<R> {
+    d.iter_mut().zip(t).enumerate().for_each(|(i, (d, t))| *d = d.wadd(c.wrap(i, *t)));
     d
 }
