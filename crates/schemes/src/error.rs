@@ -23,6 +23,16 @@ pub enum Error {
         /// What was wrong.
         what: String,
     },
+    /// What players sent contradicts itself: one of them deviates from the protocol.
+    #[error("in `{kernel}`, {what}: one of {} deviates from the protocol", names(suspects))]
+    Deviation {
+        /// Those of whom one deviates.
+        suspects: Vec<Player>,
+        /// In which kernel.
+        kernel: &'static str,
+        /// What was wrong.
+        what: String,
+    },
     /// Operands whose shapes do not go together.
     #[error(transparent)]
     Shape(#[from] ShapeError),
@@ -57,6 +67,10 @@ pub enum Error {
     },
 }
 
+fn names(players: &[Player]) -> String {
+    players.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
 impl From<NetError> for Error {
     fn from(error: NetError) -> Self {
         Self::Net(Box::new(error))
@@ -75,6 +89,7 @@ impl Error {
         match self {
             Self::Net(error) => error.code(),
             Self::Misbehaved { .. } => "scheme.peer-misbehaved",
+            Self::Deviation { .. } => "scheme.deviation",
             Self::Shape(error) => error.code(),
             Self::Fixed(error) => error.code(),
             Self::Range { .. } => "value.range",
@@ -100,6 +115,9 @@ impl Error {
             Self::Net(error) => error.help(),
             Self::Misbehaved { player, .. } => {
                 format!("compare the versions of both workers; if they agree, ask the operator of {player}")
+            }
+            Self::Deviation { suspects, .. } => {
+                format!("nothing wrong was revealed; do not run with {} again before this is explained", names(suspects))
             }
             Self::Shape(error) => error.help().to_owned(),
             Self::Fixed(error) => error.help().to_owned(),

@@ -5,6 +5,7 @@
 //! | [`party`] | [`Party`]: one player's view of one operator instance; all that a kernel sees |
 //! | [`keys`] | [`SessionKeys`]: where all shared and private randomness comes from |
 //! | [`replicated`] | three players, honest majority, semi-honest |
+//! | [`malicious`] | the same sharing, where one player may deviate: everything is verified before it is revealed |
 //! | [`primitives`] | what a scheme brings, as traits |
 //! | [`functions`] | division, roots, reductions: written once over the primitives |
 //!
@@ -21,6 +22,7 @@ pub mod functions;
 #[cfg(any(test, feature = "testing"))]
 pub mod ideal;
 pub mod keys;
+pub mod malicious;
 pub mod party;
 pub mod plain;
 pub mod primitives;

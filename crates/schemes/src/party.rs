@@ -118,6 +118,21 @@ impl Party {
         self.depth.load(Ordering::Relaxed)
     }
 
+    /// What is computed from now on depends on a message of this depth.
+    pub(crate) fn deepen(&self, depth: u32) {
+        self.depth.fetch_max(depth, Ordering::Relaxed);
+    }
+
+    /// The kernel that runs.
+    pub(crate) fn kernel(&self) -> &'static str {
+        self.kernel
+    }
+
+    /// A player, as errors name it.
+    pub(crate) fn player(&self, id: PlayerId) -> net::Player {
+        self.context.channel.player(id)
+    }
+
     /// A party for a named part that runs concurrently with others. What it learns deepens this one when it ends.
     #[must_use]
     pub fn narrow<'a>(&self, label: impl Into<Label<'a>>) -> Self {

@@ -1,0 +1,114 @@
+//! Verified kernels against plaintext.
+
+use algebra::{Prg, Ring, Seed, Tensor, matmul as plain_matmul};
+use net::PlayerId;
+
+use super::*;
+use crate::conformance::{Opens, suite};
+use crate::party::Party;
+use crate::replicated;
+use crate::testing::World;
+
+/// A sharing of what all know, with no component that stands out.
+fn close<R: Ring>(role: usize, value: &Tensor<R>) -> Share<R> {
+    let random = |seed| Prg::new(Seed([seed; 16])).tensor::<R>(value.shape());
+    let component = |i: usize| match i % 3 {
+        0 => random(7),
+        1 => random(8),
+        _ => value.sub(&random(7)).unwrap().sub(&random(8)).unwrap(),
+    };
+    Share::new(replicated::Share::new(component(role), component(role + 1)), Past::default())
+}
+
+impl Opens for Malicious {
+    fn close<R: Ring>(party: &Party, value: &Tensor<R>) -> crate::Result<Share<R>> {
+        Ok(close(party.role().unwrap_or(0), value))
+    }
+
+    async fn open<R: Ring>(party: &Party, x: &Share<R>) -> crate::Result<Tensor<R>> {
+        Ok(reveal(party, Some(x), party.roles(), x.shape()).await?.expect("all read"))
+    }
+
+    async fn open_bits(party: &Party, x: &BitShare) -> crate::Result<Tensor<bool>> {
+        Ok(reveal_bits(party, Some(x), party.roles(), x.shape()).await?.expect("all read"))
+    }
+}
+
+#[test]
+fn the_verified_scheme_conforms() {
+    let mut world = World::with_seed(12);
+    for count in [6, 131] {
+        world.run(async |p| suite::<Malicious, u64>(&p, count).await.unwrap());
+        world.run(async |p| suite::<Malicious, u128>(&p, count).await.unwrap());
+    }
+}
+
+fn products<R: Ring>() {
+    let tensor = |shape: &[usize], seed| Prg::new(Seed([seed; 16])).tensor::<R>(shape);
+    let shapes: [(&[usize], &[usize]); 6] =
+        [(&[5, 7], &[7, 3]), (&[4], &[4]), (&[4], &[4, 3]), (&[2, 4], &[4]), (&[2, 5, 7], &[7, 3]), (&[3, 1, 2, 4], &[2, 4, 2])];
+    let mut world = World::with_seed(3);
+    for (left, right) in shapes {
+        let (x, y) = (tensor(left, 1), tensor(right, 2));
+        let opened = world.run(async |p| {
+            let role = p.role().unwrap();
+            let z = matmul(&p, &close(role, &x), &close(role, &y)).await.unwrap();
+            Malicious::open(&p, &z).await.unwrap()
+        });
+        assert!(opened.iter().all(|z| *z == plain_matmul(&x, &y).unwrap()), "{left:?} by {right:?}");
+    }
+    let x = tensor(&[3000], 1);
+    let opened = world.run(async |p| {
+        let s = close(p.role().unwrap(), &x);
+        Malicious::open(&p, &mul(&p, &s, &s).await.unwrap()).await.unwrap()
+    });
+    assert!(opened.iter().all(|z| *z == x.mul(&x).unwrap()));
+}
+
+#[test]
+fn products_of_all_shapes_are_verified() {
+    products::<u64>();
+    products::<u128>();
+}
+
+#[test]
+fn outsiders_share_and_read() {
+    let mut world = World::with_players(11, 5);
+    let x = Tensor::<u128>::from_fn([4, 2], |i| i as u128 * 77);
+    let bits = x.map(|x| x % 2 == 1);
+    let (dealer, reader) = (PlayerId(3), PlayerId(4));
+    let out = world.run(async |p| {
+        let (me, to) = (p.me(), [reader, PlayerId(1)]);
+        let (mut shared, mut shared_bits) = (None, None);
+        if me != reader {
+            shared = share(&p, dealer, (me == dealer).then_some(&x), &[4, 2]).await.unwrap();
+            shared_bits = share_bits(&p, dealer, (me == dealer).then_some(&bits), &[4, 2]).await.unwrap();
+        }
+        if me == dealer {
+            return (None, None);
+        }
+        let p = p.narrow("reveal");
+        let value = reveal(&p, shared.as_ref(), &to, &[4, 2]).await.unwrap();
+        (value, reveal_bits(&p, shared_bits.as_ref(), &to, &[4, 2]).await.unwrap())
+    });
+    for (i, (value, revealed)) in out.into_iter().enumerate() {
+        assert!(value == [1, 4].contains(&i).then(|| x.clone()));
+        assert!(revealed == [1, 4].contains(&i).then(|| bits.clone()));
+    }
+}
+
+#[test]
+fn what_is_verified_is_not_verified_again() {
+    let mut world = World::with_seed(4);
+    let x = Tensor::<u64>::from_fn([40], |i| i as u64);
+    let depths = world.run(async |p| {
+        let s = close(p.role().unwrap(), &x);
+        let z = mul(&p, &s, &s).await.unwrap();
+        z.past().settle(&p).await.unwrap();
+        let (before, again) = (p.depth(), mul(&p, &z, &z).await.unwrap());
+        assert_eq!(again.past().and(&z.past().clone()).is_empty(), false);
+        assert!(z.past().and(&Past::default()).and(s.past()).is_empty() || p.depth() >= before);
+        Malicious::open(&p, &again).await.unwrap()
+    });
+    assert_eq!(depths[0].data()[3], 81);
+}
