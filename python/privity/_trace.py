@@ -203,7 +203,7 @@ class Tracer:
         if p.name:
             return p.name
         variables = (name for name, value in self.scope.items() if same(value))
-        numbered = (f"{p.scheme}_{i}" for i in itertools.count(1))
+        numbered = (f"{p.scheme.replace('-', '_')}_{i}" for i in itertools.count(1))
         return next(n for n in itertools.chain(variables, visible(same), numbered) if self.builder.is_free(n))
 
     def on(self, place: Placement | Player, dtype: DType | None) -> None:

@@ -176,14 +176,24 @@ class Placement:
 
 
 def replicated(
-    first: Player, second: Player, third: Player, *, dtype: DType | None = None, name: str | None = None
+    first: Player,
+    second: Player,
+    third: Player,
+    *,
+    malicious: bool = False,
+    dtype: DType | None = None,
+    name: str | None = None,
 ) -> Placement:
     """Three-party replicated secret sharing: safe unless two of the three collude.
+
+    With ``malicious=True`` also if one of the three deviates from the protocol: everything is verified before it is
+    revealed, at a higher cost.
 
     Floats are encoded as ``dtype``, by default ``fixed<64, 16>``. The name in the program's text is that of the
     variable that holds the placement, unless one is given.
     """
-    return Placement("replicated", (first, second, third), dtype or fixed(64, 16), name)
+    scheme = "replicated-malicious" if malicious else "replicated"
+    return Placement(scheme, (first, second, third), dtype or fixed(64, 16), name)
 
 
 def enclave(machine: Player, *, name: str | None = None) -> Placement:

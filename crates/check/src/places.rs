@@ -88,7 +88,7 @@ fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
     let Some(decisive) = decisive.map(|v| &graph.value(*v).ty) else { return };
     let scheme = at.scheme.spec().name;
     let names = |schemes: Vec<Scheme>| schemes.iter().map(|s| s.spec().name).collect::<Vec<_>>().join(", ");
-    if !at.scheme.brings(instr.op.family()) {
+    if !at.scheme.runs_operator(instr.op) {
         let text = format!("`{}` of {decisive} cannot run on {at}, which is {scheme}", instr.op.name());
         let help = format!("these can: {}", names(Scheme::that_can(instr.op, decisive.dtype)));
         out.push(Diagnostic::new("placement.operator", instr.span.clone(), text).help(help));

@@ -68,7 +68,9 @@ impl Scheme {
     pub fn holds(self, dtype: DType) -> bool {
         match self {
             Scheme::Host | Scheme::Each | Scheme::Enclave => true,
-            Scheme::Replicated | Scheme::SecureNn | Scheme::Yao => !dtype.is_float() && dtype != DType::Bytes,
+            Scheme::Replicated | Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => {
+                !dtype.is_float() && dtype != DType::Bytes
+            }
             Scheme::Pond | Scheme::Paillier => dtype.is_integer() || dtype.is_fixed(),
         }
     }
@@ -80,21 +82,29 @@ impl Scheme {
             // A player knows the order that it makes.
             Scheme::Host | Scheme::Each => family != Family::Shuffle,
             // An enclave has no data of its own.
-            Scheme::Enclave | Scheme::Replicated | Scheme::SecureNn | Scheme::Yao => family != Family::Source,
+            Scheme::Enclave | Scheme::Replicated | Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => {
+                family != Family::Source
+            }
             Scheme::Pond => matches!(family, Local | Linear | Multiply),
             Scheme::Paillier => matches!(family, Local | Linear),
         }
     }
 
+    /// Whether it can run an operator, of whatever types.
+    pub fn runs_operator(self, op: Op) -> bool {
+        self.brings(op.family()) && (self != Scheme::Malicious || verified(op))
+    }
+
     /// Whether it can run an operator on an element type. (What types an operator takes at all is told by
     /// [`infer`](crate::infer()).)
     pub fn can(self, op: Op, dtype: DType) -> bool {
-        self.brings(op.family()) && self.holds(dtype)
+        self.runs_operator(op) && self.holds(dtype)
     }
 
     /// The schemes that can run an operator on an element type, protected ones first.
     pub fn that_can(op: Op, dtype: DType) -> Vec<Scheme> {
-        let mut found: Vec<_> = SCHEMES.iter().filter(|s| s.scheme.can(op, dtype)).collect();
+        let named = SCHEMES.iter().filter(|s| s.form_of.is_none());
+        let mut found: Vec<_> = named.filter(|s| s.scheme.can(op, dtype)).collect();
         found.sort_by_key(|s| !s.protected);
         found.iter().map(|s| s.scheme).collect()
     }
@@ -104,6 +114,18 @@ impl Scheme {
         // Between two protected placements a value is shared anew; that is not built yet.
         self.spec().runs && to.spec().runs && !(self.spec().protected && to.spec().protected)
     }
+}
+
+/// The operators that verified sharing has, of those that the semi-honest form has.
+fn verified(op: Op) -> bool {
+    let local = matches!(op.family(), Family::Source | Family::Local | Family::Linear | Family::Logic);
+    let product = matches!(op, Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Mean | Op::Variance);
+    let order = matches!(op, Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual)
+        || matches!(op, Op::Abs | Op::Sign | Op::Relu | Op::Clip | Op::Minimum | Op::Maximum)
+        || matches!(op, Op::Select | Op::Min | Op::Max | Op::ArgMin | Op::ArgMax | Op::Cast);
+    let real = matches!(op, Op::Div | Op::Reciprocal | Op::Sqrt | Op::InverseSqrt | Op::Std)
+        || matches!(op, Op::Exp | Op::Log | Op::Sigmoid | Op::Tanh);
+    local || product || order || real
 }
 
 #[cfg(test)]

@@ -29,6 +29,8 @@ pub enum Scheme {
     Host,
     /// Three-party replicated secret sharing with an honest majority.
     Replicated,
+    /// The same sharing, verified: one player that deviates from the protocol is noticed before anything is revealed.
+    Malicious,
     /// Two-party additive sharing with a dealer of correlated randomness.
     Pond,
     /// Two-party additive sharing with a helper.
@@ -47,8 +49,10 @@ pub enum Scheme {
 pub struct SchemeSpec {
     /// The scheme.
     pub scheme: Scheme,
-    /// Its name in programs.
+    /// Its name, in programs too unless it is a form of another.
     pub name: &'static str,
+    /// The scheme that it is a form of, and the option that asks for it: `replicated(a, b, c; malicious)`.
+    pub form_of: Option<(&'static str, &'static str)>,
     /// The roles its players take, in order.
     pub roles: &'static [&'static str],
     /// Whether no single player can read what it holds.
@@ -59,10 +63,19 @@ pub struct SchemeSpec {
 
 /// All schemes.
 pub const SCHEMES: &[SchemeSpec] = &[
-    SchemeSpec { scheme: Scheme::Host, name: "host", roles: &["player"], protected: false, runs: true },
+    SchemeSpec { scheme: Scheme::Host, name: "host", form_of: None, roles: &["player"], protected: false, runs: true },
     SchemeSpec {
         scheme: Scheme::Replicated,
         name: "replicated",
+        form_of: None,
+        roles: &["first", "second", "third"],
+        protected: true,
+        runs: true,
+    },
+    SchemeSpec {
+        scheme: Scheme::Malicious,
+        name: "replicated-malicious",
+        form_of: Some(("replicated", "malicious")),
         roles: &["first", "second", "third"],
         protected: true,
         runs: true,
@@ -70,6 +83,7 @@ pub const SCHEMES: &[SchemeSpec] = &[
     SchemeSpec {
         scheme: Scheme::Pond,
         name: "pond",
+        form_of: None,
         roles: &["first", "second", "dealer"],
         protected: true,
         runs: false,
@@ -77,20 +91,36 @@ pub const SCHEMES: &[SchemeSpec] = &[
     SchemeSpec {
         scheme: Scheme::SecureNn,
         name: "securenn",
+        form_of: None,
         roles: &["first", "second", "helper"],
         protected: true,
         runs: false,
     },
-    SchemeSpec { scheme: Scheme::Yao, name: "yao", roles: &["garbler", "evaluator"], protected: true, runs: false },
+    SchemeSpec {
+        scheme: Scheme::Yao,
+        name: "yao",
+        form_of: None,
+        roles: &["garbler", "evaluator"],
+        protected: true,
+        runs: false,
+    },
     SchemeSpec {
         scheme: Scheme::Paillier,
         name: "paillier",
+        form_of: None,
         roles: &["evaluator", "keyholder"],
         protected: true,
         runs: false,
     },
-    SchemeSpec { scheme: Scheme::Enclave, name: "enclave", roles: &["machine"], protected: true, runs: false },
-    SchemeSpec { scheme: Scheme::Each, name: "each", roles: &["group"], protected: false, runs: false },
+    SchemeSpec {
+        scheme: Scheme::Enclave,
+        name: "enclave",
+        form_of: None,
+        roles: &["machine"],
+        protected: true,
+        runs: false,
+    },
+    SchemeSpec { scheme: Scheme::Each, name: "each", form_of: None, roles: &["group"], protected: false, runs: false },
 ];
 
 impl Scheme {
@@ -102,6 +132,25 @@ impl Scheme {
     /// The scheme of a name.
     pub fn parse(name: &str) -> Option<Scheme> {
         SCHEMES.iter().find(|s| s.name == name).map(|s| s.scheme)
+    }
+
+    /// The form of this scheme that an option asks for.
+    pub fn with_option(self, option: &str) -> Option<Scheme> {
+        SCHEMES.iter().find(|s| s.form_of == Some((self.spec().name, option))).map(|s| s.scheme)
+    }
+
+    /// The options that a scheme takes.
+    pub fn options(self) -> Vec<&'static str> {
+        let forms = SCHEMES.iter().filter_map(|s| s.form_of);
+        forms.filter(|(name, _)| *name == self.spec().name).map(|(_, option)| option).collect()
+    }
+
+    /// As programs write it, over the names of its players: `replicated(a, b, c)`.
+    pub fn call(self, players: &str) -> String {
+        match self.spec().form_of {
+            Some((name, option)) => format!("{name}({players}; {option})"),
+            None => format!("{}({players})", self.spec().name),
+        }
     }
 
     /// Whether values are held in the clear, so that every operator is an ordinary one.
@@ -116,7 +165,7 @@ impl Scheme {
         let has = |role| corrupt.contains(&role);
         match self {
             Scheme::Host | Scheme::Each => has(0),
-            Scheme::Replicated => corrupt.len() >= 2,
+            Scheme::Replicated | Scheme::Malicious => corrupt.len() >= 2,
             // Two additive shares, or one share and all the correlated randomness.
             Scheme::Pond | Scheme::SecureNn => corrupt.len() >= 2,
             Scheme::Yao | Scheme::Paillier => has(0) && has(1),
@@ -129,6 +178,9 @@ impl Scheme {
         match self {
             Scheme::Host | Scheme::Each => format!("{} reads it", players.join(", ")),
             Scheme::Replicated => format!("safe unless two of {} collude", players.join(", ")),
+            Scheme::Malicious => {
+                format!("safe unless two of {} collude, even if one of them deviates", players.join(", "))
+            }
             Scheme::Pond | Scheme::SecureNn => {
                 format!("safe unless two of {} collude", players.join(", "))
             }

@@ -117,7 +117,10 @@ impl Error {
                 format!("compare the versions of both workers; if they agree, ask the operator of {player}")
             }
             Self::Deviation { suspects, .. } => {
-                format!("nothing wrong was revealed; do not run with {} again before this is explained", names(suspects))
+                format!(
+                    "nothing wrong was revealed; do not run with {} again before this is explained",
+                    names(suspects)
+                )
             }
             Self::Shape(error) => error.help().to_owned(),
             Self::Fixed(error) => error.help().to_owned(),

@@ -22,19 +22,27 @@ pub struct Context {
     channel: Arc<dyn Channel>,
     keys: SessionKeys,
     threads: Option<Arc<rayon::ThreadPool>>,
+    inline: bool,
 }
 
 impl Context {
     /// A context over a channel, computing on the global thread pool.
     #[must_use]
     pub fn new(channel: Arc<dyn Channel>, keys: SessionKeys) -> Self {
-        Self { channel, keys, threads: None }
+        Self { channel, keys, threads: None, inline: false }
     }
 
     /// Computes on these threads instead.
     #[must_use]
     pub fn on_threads(mut self, pool: Arc<rayon::ThreadPool>) -> Self {
         self.threads = Some(pool);
+        self
+    }
+
+    /// Computes on the thread that waits for messages, so that a run is the same every time.
+    #[must_use]
+    pub fn inline(mut self) -> Self {
+        self.inline = true;
         self
     }
 
@@ -192,7 +200,7 @@ impl Party {
 
     /// Computes away from the thread that waits for messages, if `work` (elementary operations) is worth it.
     pub async fn compute<T: Send + 'static>(&self, work: usize, f: impl FnOnce() -> T + Send + 'static) -> T {
-        if work < INLINE_BELOW {
+        if work < INLINE_BELOW || self.context.inline {
             return f();
         }
         let (done, result) = oneshot::channel();

@@ -7,6 +7,7 @@ use algebra::ShapeError;
 use ir::{DType, IndexItem};
 
 use crate::error::Result;
+use crate::malicious::{self, Past};
 use crate::plain::Plain;
 use crate::replicated::{BitShare, Share};
 
@@ -34,6 +35,12 @@ pub enum Value {
     Rep128(Share<u128>),
     /// A part of a replicated sharing of bits.
     RepBits(BitShare),
+    /// A part of a verified sharing in Z_2^64.
+    Ver64(malicious::Share<u64>),
+    /// A part of a verified sharing in Z_2^128.
+    Ver128(malicious::Share<u128>),
+    /// A part of a verified sharing of bits.
+    VerBits(malicious::BitShare),
 }
 
 impl Value {
@@ -45,7 +52,22 @@ impl Value {
             Self::Rep64(x) => x.shape(),
             Self::Rep128(x) => x.shape(),
             Self::RepBits(x) => x.shape(),
+            Self::Ver64(x) => x.shape(),
+            Self::Ver128(x) => x.shape(),
+            Self::VerBits(x) => x.shape(),
         }
+    }
+
+    /// What must be verified before it may leave its placement.
+    #[must_use]
+    pub fn past(&self) -> Option<&Past> {
+        let past = match self {
+            Self::Ver64(x) => x.past(),
+            Self::Ver128(x) => x.past(),
+            Self::VerBits(x) => x.past(),
+            _ => return None,
+        };
+        (!past.is_empty()).then_some(past)
     }
 
     /// Elements at public positions and ranges. Free.
@@ -58,6 +80,9 @@ impl Value {
             Self::Rep64(x) => Self::Rep64(x.try_map(|t| crate::plain::index(t, at))?),
             Self::Rep128(x) => Self::Rep128(x.try_map(|t| crate::plain::index(t, at))?),
             Self::RepBits(x) => Self::RepBits(x.try_map(|t| crate::plain::index(t, at))?),
+            Self::Ver64(x) => Self::Ver64(x.try_map(|t| crate::plain::index(t, at))?),
+            Self::Ver128(x) => Self::Ver128(x.try_map(|t| crate::plain::index(t, at))?),
+            Self::VerBits(x) => Self::VerBits(x.try_map(|t| crate::plain::index(t, at))?),
         })
     }
 }
@@ -83,6 +108,9 @@ impl fmt::Debug for Value {
             Self::Rep64(x) => x.fmt(f),
             Self::Rep128(x) => x.fmt(f),
             Self::RepBits(x) => x.fmt(f),
+            Self::Ver64(x) => x.fmt(f),
+            Self::Ver128(x) => x.fmt(f),
+            Self::VerBits(x) => x.fmt(f),
         }
     }
 }

@@ -113,8 +113,13 @@ impl<'a> Run<'a> {
             Act::Loop(part) => self.repeat(frame.graph, (instr, step.index), part, scope, taken).await?,
             Act::Call { function } => self.call(frame.graph, instr, *function, scope, taken).await?,
         };
+        let pasts: Vec<_> = given.iter().filter_map(|(_, held)| held.value.past().cloned()).collect();
         for (id, value) in given {
             slots.put(id, value);
+        }
+        // Others go on with the results meanwhile; what is revealed waits for itself.
+        for past in pasts {
+            past.verified().await.map_err(|e| self.error(instr, e))?;
         }
         if !matches!(step.act, Act::Loop(_) | Act::Call { .. }) {
             self.progress.step_done(instr);

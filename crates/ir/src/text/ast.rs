@@ -35,6 +35,7 @@ pub(super) enum StatementKind {
         name: Word,
         scheme: Word,
         players: Vec<Word>,
+        option: Option<Word>,
     },
     Dim {
         name: Word,

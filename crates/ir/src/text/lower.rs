@@ -256,7 +256,9 @@ impl Lower {
                 let declared = self.builder.group(&name.text, *least, &name.span);
                 self.declared(name, declared);
             }
-            StatementKind::Placement { name, scheme, players } => self.declare_placement(name, scheme, players),
+            StatementKind::Placement { name, scheme, players, option } => {
+                self.declare_placement(name, scheme, option.as_ref(), players);
+            }
             StatementKind::Dim { name, key } => {
                 let declared = self.builder.match_dim(&name.text, &key.text, &name.span);
                 self.declared(name, declared);
@@ -307,15 +309,30 @@ impl Lower {
         }
     }
 
-    fn declare_placement(&mut self, name: &Word, scheme: &Word, players: &[Word]) {
+    fn scheme(&mut self, scheme: &Word, option: Option<&Word>) -> Parsed<Scheme> {
+        let named = crate::place::SCHEMES.iter().filter(|s| s.form_of.is_none());
         let found = Scheme::parse(&scheme.text).ok_or_else(|| {
-            let near = self.nearest(&scheme.text, crate::place::SCHEMES.iter().map(|s| s.name));
-            let known: Vec<&str> = crate::place::SCHEMES.iter().map(|s| s.name).collect();
+            let near = self.nearest(&scheme.text, named.clone().map(|s| s.name));
+            let known: Vec<&str> = named.map(|s| s.name).collect();
             let help = near.map_or(format!("the schemes are {}", known.join(", ")), |n| format!("did you mean `{n}`?"));
             let message = format!("unknown scheme `{}`", scheme.text);
             self.report(Diagnostic::new("name.unknown", scheme.span.clone(), message).help(help))
-        });
-        match (found, self.players(players)) {
+        })?;
+        let Some(option) = option else { return Ok(found) };
+        found.with_option(&option.text).ok_or_else(|| {
+            let message = format!("`{}` has no option `{}`", scheme.text, option.text);
+            let diagnostic = Diagnostic::new("placement.option", option.span.clone(), message);
+            let known = found.options();
+            self.report(if known.is_empty() {
+                diagnostic
+            } else {
+                diagnostic.help(format!("it has {}", known.join(", ")))
+            })
+        })
+    }
+
+    fn declare_placement(&mut self, name: &Word, scheme: &Word, option: Option<&Word>, players: &[Word]) {
+        match (self.scheme(scheme, option), self.players(players)) {
             (Ok(scheme), Ok(players)) => {
                 let declared = self.builder.placement(&name.text, scheme, &players, &name.span);
                 self.declared(name, declared);

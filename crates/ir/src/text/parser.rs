@@ -298,8 +298,9 @@ impl<'a> Parser<'a> {
         let scheme = self.name("a scheme, such as `replicated`")?;
         self.expect("(")?;
         let players = self.names("a player")?;
+        let option = if self.eat(";") { Some(self.name("an option, such as `malicious`")?) } else { None };
         self.expect(")")?;
-        Ok(StatementKind::Placement { name, scheme, players })
+        Ok(StatementKind::Placement { name, scheme, players, option })
     }
 
     fn dim(&mut self) -> Parsed<StatementKind> {

@@ -41,7 +41,7 @@ fn declarations(computation: &Computation, text: &mut String) {
     }
     for place in computation.placements.iter().filter(|p| !matches!(p.scheme, Scheme::Host | Scheme::Each)) {
         let players = computation.names(&place.players).join(", ");
-        *text += &format!("  placement {} = {}({players})\n", place.name, place.scheme.spec().name);
+        *text += &format!("  placement {} = {}\n", place.name, place.scheme.call(&players));
     }
     for dim in &computation.matched {
         *text += &format!("  dim {} by {}\n", dim.name, dim.key);

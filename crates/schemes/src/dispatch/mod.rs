@@ -9,6 +9,7 @@ mod reduce;
 mod replicated;
 mod rows;
 mod transfer;
+mod verified;
 
 use ir::{Attrs, Op, Scheme};
 
@@ -41,6 +42,7 @@ pub async fn apply(
             plain::apply(op, attrs, &clear, env).map(Value::Plain)
         }
         Scheme::Replicated => replicated::apply(party, op, attrs, args, env).await,
+        Scheme::Malicious => verified::apply(party, op, attrs, args, env).await,
         Scheme::Pond | Scheme::SecureNn | Scheme::Yao | Scheme::Paillier | Scheme::Enclave | Scheme::Each => {
             Err(unsupported(op, args, scheme))
         }

@@ -1,6 +1,6 @@
 //! Order and choice on shares: comparisons, extremes of two, absolute value, sign, limits.
 
-use algebra::Tensor;
+use algebra::{Ring, Tensor};
 use ir::{DType, Op};
 
 use super::replicated::{Call, Carried};
@@ -72,15 +72,18 @@ async fn sign<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
 
 /// x limited to a public range.
 async fn clip<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
-    let limit = |name: &str| -> Result<Share<R>> {
-        let bound = call.attrs.real(name).unwrap_or(0.0);
-        let encoded = match call.frac() {
-            Some(frac) => algebra::fixed::encode::<R>(bound, frac)?,
-            // An integer is at least 2.5 if and only if it is at least 3.
-            None => R::from_i128(if name == "low" { bound.ceil() } else { bound.floor() } as i128),
-        };
-        Ok(Share::public(call.role, &Tensor::scalar(encoded)))
-    };
+    let limit =
+        |name: &str| -> Result<Share<R>> { Ok(Share::public(call.role, &Tensor::scalar(limit::<R>(call, name)?))) };
     let raised = extreme(call, false, x, &limit("low")?).await?;
     extreme(call, true, &raised, &limit("high")?).await
+}
+
+/// A limit of a range, encoded as the operand is.
+pub(super) fn limit<R: Ring>(call: &Call<'_>, name: &str) -> Result<R> {
+    let bound = call.attrs.real(name).unwrap_or(0.0);
+    Ok(match call.frac() {
+        Some(frac) => algebra::fixed::encode::<R>(bound, frac)?,
+        // An integer is at least 2.5 if and only if it is at least 3.
+        None => R::from_i128(if name == "low" { bound.ceil() } else { bound.floor() } as i128),
+    })
 }

@@ -5,6 +5,7 @@ use ir::{DType, RingBits, Scheme};
 use net::PlayerId;
 
 use super::public::shared;
+use super::verified;
 use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::plain::{Plain, cast};
@@ -42,7 +43,11 @@ pub async fn transfer(party: &Party, route: &Route<'_>, value: Option<&Value>) -
         (Scheme::Host, Scheme::Host) => send(party, route, value).await,
         (Scheme::Host, Scheme::Replicated) => share(party, route, value).await,
         (Scheme::Replicated, Scheme::Host) => reveal(party, route, value).await,
-        (Scheme::Replicated, Scheme::Replicated) if route.from.1 == route.to.1 && route.dtype.0 == route.dtype.1 => {
+        (Scheme::Host, Scheme::Malicious) => verified::share(party, route, value).await,
+        (Scheme::Malicious, Scheme::Host) => verified::reveal(party, route, value).await,
+        (Scheme::Replicated, Scheme::Replicated) | (Scheme::Malicious, Scheme::Malicious)
+            if route.from.1 == route.to.1 && route.dtype.0 == route.dtype.1 =>
+        {
             Ok(value.cloned())
         }
         (from, to) => Err(Error::Unsupported {
@@ -53,7 +58,7 @@ pub async fn transfer(party: &Party, route: &Route<'_>, value: Option<&Value>) -
     }
 }
 
-fn clear(value: &Value) -> Result<&Plain> {
+pub(super) fn clear(value: &Value) -> Result<&Plain> {
     match value {
         Value::Plain(plain) => Ok(plain),
         _ => Err(Error::misuse("a shared value at a host")),

@@ -55,7 +55,7 @@ async fn reduced(party: &Party, prg: &mut Prg, words: [Two<u64>; 3], t: u32, len
     let [x, y, z] = words;
     let weights: Vec<u64> = prg.elements(64 * len);
     let (left, right, s) = (x.clone(), y.clone(), weights.clone());
-    let summands = party.compute(64 * len << t, move || points(&left, &right, &s, t));
+    let summands = party.compute((64 * len) << t, move || points(&left, &right, &s, t));
     let computed = reshare::<Gf64>(party, summands.await).await?;
     let point = if t == 0 { None } else { Some(coin(party).await?) };
     let work = move || {
@@ -75,7 +75,7 @@ async fn reduced(party: &Party, prg: &mut Prg, words: [Two<u64>; 3], t: u32, len
         let c = Two { own: values(&claimed.own, &computed.own), next: values(&claimed.next, &computed.next) };
         Inner { a, b: y.map(folded), c }
     };
-    Ok(party.compute(64 * len << t, work).await)
+    Ok(party.compute((64 * len) << t, work).await)
 }
 
 /// Our summands of H at the points that are no corners.

@@ -43,7 +43,12 @@ pub(super) async fn two_of_three<R: Ring>(
 
 /// The carry out of all positions, from their generate and propagate bits, lowest first (Brent and Kung 1982).
 /// ⌈log2(width)⌉ rounds.
-pub(super) async fn carry_out<R: Ring>(party: &Party, log: &mut Log<R>, mut g: Planes, mut p: Planes) -> Result<Planes> {
+pub(super) async fn carry_out<R: Ring>(
+    party: &Party,
+    log: &mut Log<R>,
+    mut g: Planes,
+    mut p: Planes,
+) -> Result<Planes> {
     while g.width() > 1 {
         let width = g.width();
         let joined = width / 2;

@@ -120,14 +120,18 @@ fn points<R: Ring>(x: &Two<R>, y: &Two<R>, weights: &[R], t: u32) -> Vec<R> {
     for start in (0..len).step_by(COLUMNS) {
         let width = COLUMNS.min(len - start);
         let extend = |data: &[R]| {
-            let cut: Vec<R> = (0..rows).flat_map(|i| &data[i * len + start..i * len + start + width]).copied().collect();
+            let cut: Vec<R> =
+                (0..rows).flat_map(|i| &data[i * len + start..i * len + start + width]).copied().collect();
             extended(&cut, t, R::wsub)
         };
         let [x0, x1, y0, y1] = [&x.own, &x.next, &y.own, &y.next].map(|data| extend(data));
         let both = algebra::slices::add(&y0, &y1);
         let products = algebra::slices::mul_add2(&x0, &both, &x1, &y0);
         let kept: Vec<R> = inner.iter().flat_map(|p| &products[p * width..(p + 1) * width]).copied().collect();
-        algebra::slices::add_assign(&mut sums, &weighted(&kept, &weights[start * DEGREE..][..width * DEGREE], inner.len(), width));
+        algebra::slices::add_assign(
+            &mut sums,
+            &weighted(&kept, &weights[start * DEGREE..][..width * DEGREE], inner.len(), width),
+        );
     }
     sums
 }

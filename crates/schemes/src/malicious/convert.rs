@@ -14,11 +14,7 @@ use crate::error::Result;
 use crate::party::Party;
 use crate::replicated::{self, Seat};
 
-async fn converted<R: Ring>(
-    party: &Party,
-    log: &mut Log<R>,
-    b: &replicated::BitShare,
-) -> Result<replicated::Share<R>> {
+async fn converted<R: Ring>(party: &Party, log: &mut Log<R>, b: &replicated::BitShare) -> Result<replicated::Share<R>> {
     let role = Seat::of(party)?.role;
     let [b0, b1, b2] = [0, 1, 2].map(|i| bit_component::<R>(role, b, i));
     let known = (role == 0).then(|| algebra::slices::mul(b0.own().data(), b1.next().data()));

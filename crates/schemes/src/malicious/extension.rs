@@ -268,7 +268,7 @@ mod tests {
             }
             a == 1
         };
-        let primes = (2..n).filter(|p| n % p == 0 && (2..*p).all(|q| p % q != 0));
+        let primes = (2..n).filter(|p| n.is_multiple_of(*p) && (2..*p).all(|q| !p.is_multiple_of(q)));
         power(n) == 2 && primes.into_iter().all(|p| coprime(f, power(n / p) ^ 2))
     }
 

@@ -39,6 +39,8 @@ mod shares;
 mod truncate;
 
 #[cfg(test)]
+mod tamper_tests;
+#[cfg(test)]
 mod tests;
 
 pub use compare::{and_bits, bits, equal, exponent, less, msb};

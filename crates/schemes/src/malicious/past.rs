@@ -93,14 +93,18 @@ impl Past {
         self.0.is_empty()
     }
 
-    /// Verifies everything, at the same time. What `party` does next depends on it.
+    /// Verifies everything, at the same time; the causal depth of the last message.
     ///
     /// # Errors
     /// If a player deviated.
-    pub async fn settle(&self, party: &Party) -> Result<()> {
-        for depth in futures::future::try_join_all(self.0.values().cloned()).await? {
-            party.deepen(depth);
-        }
+    pub async fn verified(&self) -> Result<u32> {
+        let depths = futures::future::try_join_all(self.0.values().cloned()).await?;
+        Ok(depths.into_iter().max().unwrap_or(0))
+    }
+
+    /// As [`verified`](Self::verified), where what `party` does next depends on it.
+    pub(super) async fn settle(&self, party: &Party) -> Result<()> {
+        party.deepen(self.verified().await?);
         Ok(())
     }
 }

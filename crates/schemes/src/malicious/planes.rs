@@ -32,7 +32,13 @@ impl Planes {
     }
 
     /// Planes of which component `c` is known to its two holders and the others are zero: `f` of that component.
-    pub(super) fn of_component(role: usize, component: usize, lanes: usize, width: usize, f: impl Fn() -> Vec<u64>) -> Self {
+    pub(super) fn of_component(
+        role: usize,
+        component: usize,
+        lanes: usize,
+        width: usize,
+        f: impl Fn() -> Vec<u64>,
+    ) -> Self {
         let zeros = || vec![0; lanes.div_ceil(64) * width];
         match (component + 3 - role) % 3 {
             0 => Self::new(lanes, f(), zeros()),
@@ -61,7 +67,8 @@ impl Planes {
         if self.lanes == 0 {
             return BitShare::new(shape, Bits::zeros(0), Bits::zeros(0));
         }
-        let plane = |words: &[u64]| Bits::from_words(self.lanes, words[j * self.stride()..(j + 1) * self.stride()].to_vec());
+        let plane =
+            |words: &[u64]| Bits::from_words(self.lanes, words[j * self.stride()..(j + 1) * self.stride()].to_vec());
         BitShare::new(shape, plane(&self.words.own), plane(&self.words.next))
     }
 

@@ -125,7 +125,8 @@ impl World {
                 (peer, PairSecret::derive((me, &mine), (peer, &theirs), &binding))
             });
             let keys = SessionKeys::new(PlayerId(me), pairs, &fresh("own", me, me), &binding);
-            Arc::new(party::Context::new(Arc::new(Desk { me: PlayerId(me), mail: mail.clone() }), keys))
+            let desk = Arc::new(Desk { me: PlayerId(me), mail: mail.clone() });
+            Arc::new(party::Context::new(desk, keys).inline())
         };
         let contexts = (0..count).map(context).collect();
         Self { contexts, mail, roles: (0..3).map(PlayerId).collect(), seed, runs: 0 }
@@ -147,6 +148,31 @@ impl World {
         let _shown = ShowSeed(self.seed);
         let parties = self.contexts.iter().map(|c| f(Party::new(c.clone(), self.roles.clone(), scope, 0)));
         drive(join_all(parties))
+    }
+
+    /// As [`run`](Self::run), but a player that waits for what never comes is let go, and counts as ended without a
+    /// result.
+    pub fn run_until_stuck<T>(&mut self, f: impl AsyncFn(Party) -> T) -> Vec<Option<T>> {
+        self.runs += 1;
+        let scope = Scope::root(&self.seed.to_le_bytes()).child(self.runs);
+        self.mail().sent.clear();
+        let parties = self.contexts.iter().map(|c| f(Party::new(c.clone(), self.roles.clone(), scope, 0)));
+        let mut parties: Vec<_> = parties.map(Box::pin).collect();
+        let mut results: Vec<Option<T>> = parties.iter().map(|_| None).collect();
+        let (signal, waker) = unpark();
+        while signal.1.swap(false, Ordering::AcqRel) {
+            for (party, result) in parties.iter_mut().zip(&mut results).filter(|(_, result)| result.is_none()) {
+                if let Poll::Ready(value) = party.as_mut().poll(&mut Context::from_waker(&waker)) {
+                    *result = Some(value);
+                }
+            }
+        }
+        drop(parties);
+        let mut mail = self.mail();
+        mail.boxes.clear();
+        mail.wakers.clear();
+        drop(mail);
+        results
     }
 
     /// The messages of the last run.
@@ -183,20 +209,27 @@ impl World {
 /// How long all players may wait before they count as stuck.
 const STUCK_AFTER: Duration = Duration::from_secs(10);
 
+/// Wakes a thread, and remembers that it did. Set at first.
+struct Unpark(std::thread::Thread, AtomicBool);
+
+impl Wake for Unpark {
+    fn wake(self: Arc<Self>) {
+        self.1.store(true, Ordering::Release);
+        self.0.unpark();
+    }
+}
+
+fn unpark() -> (Arc<Unpark>, Waker) {
+    let signal = Arc::new(Unpark(std::thread::current(), AtomicBool::new(true)));
+    (signal.clone(), Waker::from(signal))
+}
+
 /// Runs a future on this thread.
 ///
 /// # Panics
 /// If nothing wakes it for a while: then a player waits for a message that nobody sends.
 fn drive<T>(future: impl Future<Output = T>) -> T {
-    struct Unpark(std::thread::Thread, AtomicBool);
-    impl Wake for Unpark {
-        fn wake(self: Arc<Self>) {
-            self.1.store(true, Ordering::Release);
-            self.0.unpark();
-        }
-    }
-    let signal = Arc::new(Unpark(std::thread::current(), AtomicBool::new(false)));
-    let waker = Waker::from(signal.clone());
+    let (signal, waker) = unpark();
     let mut future = pin!(future);
     loop {
         if let Poll::Ready(value) = future.as_mut().poll(&mut Context::from_waker(&waker)) {

@@ -1,0 +1,321 @@
+//! Operators on verified shares, and their moves. All of it is composed of the primitives of the scheme.
+
+use algebra::{Ring, Tensor};
+use ir::{Attrs, DType, Op, RingBits, Scheme as Kind};
+
+use super::order::order_of;
+use super::replicated::Call;
+use super::transfer::{Route, clear, words};
+use super::unsupported;
+use crate::error::{Error, Result};
+use crate::functions::{self, Extreme, Width};
+use crate::malicious::{self, BitShare, Malicious, Past, Share};
+use crate::party::Party;
+use crate::plain::{Plain, cast, is_structural, public, structural};
+use crate::primitives::{Linear, Logic, Scheme};
+use crate::replicated;
+use crate::value::{Env, Value};
+
+/// A ring whose verified shares are values.
+trait Carried: Width {
+    fn value(share: Share<Self>) -> Value;
+    fn share(value: &Value) -> Option<&Share<Self>>;
+}
+
+impl Carried for u64 {
+    fn value(share: Share<u64>) -> Value {
+        Value::Ver64(share)
+    }
+
+    fn share(value: &Value) -> Option<&Share<u64>> {
+        if let Value::Ver64(s) = value { Some(s) } else { None }
+    }
+}
+
+impl Carried for u128 {
+    fn value(share: Share<u128>) -> Value {
+        Value::Ver128(share)
+    }
+
+    fn share(value: &Value) -> Option<&Share<u128>> {
+        if let Value::Ver128(s) = value { Some(s) } else { None }
+    }
+}
+
+/// Our side of one operator.
+pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value], env: &Env<'_>) -> Result<Value> {
+    let role = party.role().ok_or_else(|| Error::misuse("an operator was run by a player outside its placement"))?;
+    if matches!(op, Op::Const | Op::Fill | Op::Eye | Op::Size) {
+        return constant(party, role, &public(op, attrs, env)?);
+    }
+    let call = Call { party, role, op, attrs, env, dtype: env.operand };
+    match args {
+        [x] if op == Op::Cast => convert(&call, x).await,
+        [Value::VerBits(c), Value::Ver64(x), Value::Ver64(y)] => choose(&call, c, x, y).await,
+        [Value::VerBits(c), Value::Ver128(x), Value::Ver128(y)] => choose(&call, c, x, y).await,
+        [Value::Ver64(_), ..] => ring::<u64>(&call, args).await,
+        [Value::Ver128(_), ..] => ring::<u128>(&call, args).await,
+        [Value::VerBits(_), ..] => bits(&call, args).await,
+        _ => Err(unsupported(op, args, Kind::Malicious)),
+    }
+}
+
+fn constant(party: &Party, role: usize, value: &Plain) -> Result<Value> {
+    Ok(match value {
+        Plain::Bool(t) => {
+            let bits = algebra::Bits::from_bools(t.data());
+            Value::VerBits(BitShare::new(replicated::BitShare::public(role, t.shape(), &bits), Past::default()))
+        }
+        Plain::Fixed128(t, _) => Value::Ver128(Share::public(party, t)?),
+        other => Value::Ver64(Share::public(party, &words(other)?)?),
+    })
+}
+
+async fn choose<R: Carried>(call: &Call<'_>, c: &BitShare, x: &Share<R>, y: &Share<R>) -> Result<Value> {
+    Ok(R::value(malicious::select(call.party, c, x, y).await?))
+}
+
+/// Operators on elements of one ring.
+async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
+    let shares: Option<Vec<&Share<R>>> = args.iter().map(|v| R::share(v)).collect();
+    let shares = shares.ok_or_else(|| unsupported(call.op, args, Kind::Malicious))?;
+    let (op, env) = (call.op, call.env);
+    let share = match (op, shares.as_slice()) {
+        (Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual, [x, y]) => {
+            return Ok(Value::VerBits(compare(call, x, y).await?));
+        }
+        (Op::ArgMin | Op::ArgMax, [x]) => return Ok(Value::Ver64(position(call, x).await?)),
+        (Op::Add, [x, y]) => x.plus(y)?,
+        (Op::Sub, [x, y]) => x.minus(y)?,
+        (Op::Neg, [x]) => x.times(R::ONE.wneg())?,
+        (Op::Mul, [x, y]) => malicious::mul_fixed(call.party, x, y, call.frac().unwrap_or(0)).await?,
+        (Op::Square, [x]) => malicious::mul_fixed(call.party, x, x, call.frac().unwrap_or(0)).await?,
+        (Op::MatMul | Op::Dot, [x, y]) => malicious::matmul_fixed(call.party, x, y, call.frac().unwrap_or(0)).await?,
+        (Op::Sum, [x]) => x.try_map(|t| t.sum_axes(&call.axes(t.shape().len()), call.keep_dims()))?,
+        (Op::CumSum, [x]) => {
+            let axis = call.attrs.int("axis").unwrap_or(0) as usize;
+            x.try_map(|t| crate::plain::running(t, axis, |a, b| Some(a.wadd(b))))?
+        }
+        (Op::Minimum | Op::Maximum, [x, y]) => extreme(call, op == Op::Minimum, x, y).await?,
+        (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => unary(call, x).await?,
+        (Op::Min | Op::Max | Op::Mean | Op::Variance | Op::Std, [x]) => reduce(call, x).await?,
+        _ if is_structural(op) => Share::join(&shares, |parts| structural(op, call.attrs, parts, env.shape))?,
+        _ => {
+            let frac = call.frac().ok_or_else(|| unsupported(op, args, Kind::Malicious))?;
+            real(call, &shares, frac).await?.ok_or_else(|| unsupported(op, args, Kind::Malicious))?
+        }
+    };
+    Ok(R::value(share))
+}
+
+async fn compare<R: Carried>(call: &Call<'_>, x: &Share<R>, y: &Share<R>) -> Result<BitShare> {
+    let (party, order) = (call.party, order_of(call.dtype));
+    match call.op {
+        Op::Equal => malicious::equal(party, x, y).await,
+        Op::NotEqual => malicious::equal(party, x, y).await?.not(party),
+        Op::Less => malicious::less(party, x, y, order).await,
+        Op::Greater => malicious::less(party, y, x, order).await,
+        Op::LessEqual => malicious::less(party, y, x, order).await?.not(party),
+        _ => malicious::less(party, x, y, order).await?.not(party),
+    }
+}
+
+/// The lesser (`least`) or greater of two.
+async fn extreme<R: Carried>(call: &Call<'_>, least: bool, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
+    let party = call.party.enter("extreme");
+    let first = malicious::less(&party, x, y, order_of(call.dtype)).await?;
+    let (x, y) = if least { (x, y) } else { (y, x) };
+    malicious::select(&party, &first, x, y).await
+}
+
+/// Absolute value, sign, ReLU, limits.
+async fn unary<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
+    let party = call.party;
+    match call.op {
+        Op::Relu if call.dtype == DType::U64 => Ok(x.clone()),
+        Op::Relu => {
+            let positive = malicious::msb(party, x).await?.not(party)?;
+            malicious::mul_bit(party, &positive, x).await
+        }
+        Op::Abs => {
+            let negative = malicious::msb(party, x).await?;
+            malicious::select(party, &negative, &x.times(R::ONE.wneg())?, x).await
+        }
+        Op::Sign => {
+            // Whether 0 < x, less whether x < 0.
+            let both = Share::stack(&[&x.times(R::ONE.wneg())?, x])?;
+            let signs = malicious::to_ring::<R>(party, &malicious::msb(party, &both).await?).await?;
+            signs.row(0)?.minus(&signs.row(1)?)?.times(R::ONE.wshl(call.frac().unwrap_or(0)))
+        }
+        _ => {
+            let limit = |name| Share::public(party, &Tensor::scalar(super::order::limit::<R>(call, name)?));
+            let raised = extreme(call, false, x, &limit("low")?).await?;
+            extreme(call, true, &raised, &limit("high")?).await
+        }
+    }
+}
+
+async fn position<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<u64>> {
+    let which = if call.op == Op::ArgMin { Extreme::Least } else { Extreme::Greatest };
+    let axis = call.attrs.int("axis").unwrap_or(0) as usize;
+    functions::argument::<Malicious, R>(call.party, x, axis, which, order_of(call.dtype)).await
+}
+
+async fn reduce<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
+    let (party, axes, keep) = (call.party, call.axes(x.shape().len()), call.keep_dims());
+    if let Op::Min | Op::Max = call.op {
+        let which = if call.op == Op::Min { Extreme::Least } else { Extreme::Greatest };
+        return functions::extreme::<Malicious, R>(party, x, &axes, keep, which, order_of(call.dtype)).await;
+    }
+    let frac = call.frac().ok_or_else(|| Error::misuse("a mean of what is not fixed point"))?;
+    let ddof = call.attrs.int("ddof").and_then(|d| u64::try_from(d).ok()).unwrap_or(0);
+    match call.op {
+        Op::Mean => functions::mean::<Malicious, R>(party, x, &axes, keep).await,
+        Op::Variance => functions::variance::<Malicious, R>(party, x, &axes, keep, ddof, frac).await,
+        _ => functions::std::<Malicious, R>(party, x, &axes, keep, ddof, frac).await,
+    }
+}
+
+/// A function of real numbers, if we have it.
+async fn real<R: Carried>(call: &Call<'_>, args: &[&Share<R>], frac: u32) -> Result<Option<Share<R>>> {
+    let party = call.party;
+    Ok(Some(match (call.op, args) {
+        (Op::Div, [x, y]) => functions::divide::<Malicious, R>(party, x, y, frac).await?,
+        (Op::Reciprocal, [x]) => functions::reciprocal::<Malicious, R>(party, x, frac).await?,
+        (Op::Sqrt, [x]) => functions::sqrt::<Malicious, R>(party, x, frac).await?,
+        (Op::InverseSqrt, [x]) => functions::inverse_sqrt::<Malicious, R>(party, x, frac).await?,
+        (Op::Exp, [x]) => functions::exp::<Malicious, R>(party, x, frac).await?,
+        (Op::Log, [x]) => functions::log::<Malicious, R>(party, x, frac).await?,
+        (Op::Sigmoid, [x]) => functions::sigmoid::<Malicious, R>(party, x, frac).await?,
+        (Op::Tanh, [x]) => functions::tanh::<Malicious, R>(party, x, frac).await?,
+        _ => return Ok(None),
+    }))
+}
+
+/// Operators on truth values.
+async fn bits(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
+    let parts: Option<Vec<&BitShare>> =
+        args.iter().map(|v| if let Value::VerBits(b) = v { Some(b) } else { None }).collect();
+    let parts = parts.ok_or_else(|| unsupported(call.op, args, Kind::Malicious))?;
+    let party = call.party;
+    Ok(Value::VerBits(match (call.op, parts.as_slice()) {
+        (op, _) if is_structural(op) => {
+            BitShare::join(&parts, |t: &[&Tensor<bool>]| structural(op, call.attrs, t, call.env.shape))?
+        }
+        (Op::Not, [x]) => x.not(party)?,
+        (Op::Xor | Op::NotEqual, [x, y]) => x.xor(y)?,
+        (Op::Equal, [x, y]) => x.xor(y)?.not(party)?,
+        (Op::And, [x, y]) => malicious::and_bits(party, x, y).await?,
+        (Op::Or, [x, y]) => malicious::and_bits(party, &x.not(party)?, &y.not(party)?).await?.not(party)?,
+        // x where c, else y: y ⊕ c·(x ⊕ y).
+        (Op::Select, [c, x, y]) => malicious::and_bits(party, c, &x.xor(y)?).await?.xor(y)?,
+        (Op::All, [x]) => functions::all::<Malicious>(party, x, &call.axes(x.shape().len()), call.keep_dims()).await?,
+        (Op::Any, [x]) => functions::any::<Malicious>(party, x, &call.axes(x.shape().len()), call.keep_dims()).await?,
+        _ => return Err(unsupported(call.op, args, Kind::Malicious)),
+    }))
+}
+
+/// The bits of a type's ring, and its fraction bits.
+fn form(dtype: DType) -> Option<(RingBits, u32)> {
+    match dtype {
+        DType::I64 | DType::U64 => Some((RingBits::B64, 0)),
+        DType::Fixed { ring, frac } => Some((ring, u32::from(frac))),
+        _ => None,
+    }
+}
+
+/// The same numbers in another type.
+async fn convert(call: &Call<'_>, x: &Value) -> Result<Value> {
+    let (from, to) = (form(call.dtype).map_or(0, |(_, frac)| frac), form(call.env.dtype));
+    match (x, to) {
+        (Value::VerBits(_), None) => Ok(x.clone()),
+        (Value::VerBits(b), Some((RingBits::B64, frac))) => Ok(Value::Ver64(from_bits(call, b, frac).await?)),
+        (Value::VerBits(b), Some((RingBits::B128, frac))) => Ok(Value::Ver128(from_bits(call, b, frac).await?)),
+        (Value::Ver64(s), None) => truth(call, s).await,
+        (Value::Ver128(s), None) => truth(call, s).await,
+        (Value::Ver64(s), Some((RingBits::B64, frac))) => Ok(Value::Ver64(scaled(call, s, from, frac).await?)),
+        (Value::Ver64(s), Some((RingBits::B128, frac))) => {
+            // First widened, so that a shift to the left has room.
+            let wide = malicious::widen(call.party, s).await?;
+            Ok(Value::Ver128(scaled(call, &wide, from, frac).await?))
+        }
+        (Value::Ver128(s), Some((RingBits::B128, frac))) => Ok(Value::Ver128(scaled(call, s, from, frac).await?)),
+        (Value::Ver128(s), Some((RingBits::B64, frac))) => {
+            Ok(Value::Ver64(Malicious::lower(&scaled(call, s, from, frac).await?)))
+        }
+        _ => Err(unsupported(call.op, &[x], Kind::Malicious)),
+    }
+}
+
+async fn from_bits<R: Ring>(call: &Call<'_>, b: &BitShare, frac: u32) -> Result<Share<R>> {
+    malicious::to_ring::<R>(call.party, b).await?.times(R::ONE.wshl(frac))
+}
+
+async fn truth<R: Ring>(call: &Call<'_>, x: &Share<R>) -> Result<Value> {
+    let zero = Share::public(call.party, &Tensor::scalar(R::ZERO))?;
+    Ok(Value::VerBits(malicious::equal(call.party, x, &zero).await?.not(call.party)?))
+}
+
+/// From one number of fraction bits to another. Fewer by rounding: to whole numbers exactly to the nearest (halves up),
+/// otherwise within one unit.
+async fn scaled<R: Ring>(call: &Call<'_>, x: &Share<R>, from: u32, to: u32) -> Result<Share<R>> {
+    if to >= from {
+        return x.times(R::ONE.wshl(to - from));
+    }
+    let (party, by) = (call.party, from - to);
+    let half = R::ONE.wshl(by - 1);
+    if to > 0 {
+        return malicious::truncate(party, &x.plus_public(party, half)?, by).await;
+    }
+    // A truncation may give either neighbour, so the rest decides: one more if rest ≥ half, one less if rest < -half.
+    let t = malicious::truncate(party, x, by).await?;
+    let rest = x.minus(&t.times(R::ONE.wshl(by))?)?;
+    let both = Share::stack(&[&rest.plus_public(party, half.wneg())?, &rest.plus_public(party, half)?])?;
+    let signs = malicious::to_ring::<R>(party, &malicious::msb(party, &both).await?).await?;
+    t.plus_public(party, R::ONE)?.minus(&signs.row(0)?)?.minus(&signs.row(1)?)
+}
+
+/// Shares what a host has.
+pub(super) async fn share(party: &Party, route: &Route<'_>, value: Option<&Value>) -> Result<Option<Value>> {
+    let dealer = route.from.1[0];
+    let value = value.map(|v| cast(clear(v)?, route.dtype.1)).transpose()?;
+    let shape = route.shape;
+    Ok(match (route.dtype.1, &value) {
+        (DType::Bool, value) => {
+            let bits = if let Some(Plain::Bool(t)) = value { Some(t) } else { None };
+            malicious::share_bits(party, dealer, bits, shape).await?.map(Value::VerBits)
+        }
+        (DType::Fixed { ring: RingBits::B128, .. }, value) => {
+            let elements = if let Some(Plain::Fixed128(t, _)) = value { Some(t) } else { None };
+            malicious::share(party, dealer, elements, shape).await?.map(Value::Ver128)
+        }
+        (_, value) => {
+            let elements = value.as_ref().map(words).transpose()?;
+            malicious::share(party, dealer, elements.as_ref(), shape).await?.map(Value::Ver64)
+        }
+    })
+}
+
+/// Reveals a value to hosts, once it is verified.
+pub(super) async fn reveal(party: &Party, route: &Route<'_>, value: Option<&Value>) -> Result<Option<Value>> {
+    let (to, shape) = (route.to.1, route.shape);
+    let held = match route.dtype.0 {
+        DType::Bool => {
+            let part = if let Some(Value::VerBits(b)) = value { Some(b) } else { None };
+            malicious::reveal_bits(party, part, to, shape).await?.map(Plain::Bool)
+        }
+        DType::Fixed { ring: RingBits::B128, frac } => {
+            let part = value.and_then(u128::share);
+            malicious::reveal(party, part, to, shape).await?.map(|t| Plain::Fixed128(t, frac))
+        }
+        dtype => {
+            let part = value.and_then(u64::share);
+            malicious::reveal(party, part, to, shape).await?.map(|t| match dtype {
+                DType::Fixed { frac, .. } => Plain::Fixed64(t, frac),
+                DType::I64 => Plain::I64(t.map(|x| x.cast_signed())),
+                _ => Plain::U64(t),
+            })
+        }
+    };
+    held.map(|plain| Ok(Value::Plain(cast(&plain, route.dtype.1)?))).transpose()
+}
