@@ -38,6 +38,8 @@ const fn goal(cpu: f64, bytes: u64) -> Goal {
     Goal { cpu: Some(cpu), bytes: Some(bytes), wall: None, rounds: None, memory: None }
 }
 
+const NO_GOAL: Goal = Goal { cpu: None, wall: None, bytes: None, rounds: None, memory: None };
+
 const SYMMETRIC: (f64, f64) = (-1.0, 1.0);
 
 /// All tasks, in the order of the table.
@@ -149,6 +151,33 @@ pub const TASKS: &[Task] = &[
         iterations: 1,
         inputs: SYMMETRIC,
         goal: goal(2.0, 20_000_000),
+    },
+    Task {
+        name: "product-verified",
+        what: "matrix product 1000x1000 by 1000x1000, one player may deviate",
+        program: include_str!("../programs/product_verified.pv"),
+        dims: &[("n", 1000)],
+        iterations: 2,
+        inputs: (-0.04, 0.04),
+        goal: NO_GOAL,
+    },
+    Task {
+        name: "elementwise-verified",
+        what: "elementwise product, 1 M, one player may deviate",
+        program: include_str!("../programs/elementwise_verified.pv"),
+        dims: &[("n", 1_000_000)],
+        iterations: 1,
+        inputs: SYMMETRIC,
+        goal: NO_GOAL,
+    },
+    Task {
+        name: "less-verified",
+        what: "less-than, 1 M, one player may deviate",
+        program: include_str!("../programs/less_verified.pv"),
+        dims: &[("n", 1_000_000)],
+        iterations: 1,
+        inputs: SYMMETRIC,
+        goal: NO_GOAL,
     },
 ];
 

@@ -8,8 +8,17 @@ use privity::{LocalData, LocalOptions, Plain, Program, run_local};
 /// Runs `name = expression` lines on a committee over inputs x, y : 2×3, v : 6, positive p : 2×3, square m : 3×3, and
 /// returns each result's largest error against plaintext.
 fn errors(dtype: &str, lines: &[(&str, &str)], inputs: &[(&str, &[usize], Vec<f64>)]) -> BTreeMap<String, (f64, f64)> {
-    let mut text =
-        String::from("computation operators\n  player a, b, c, reader\n  placement trio = replicated(a, b, c)\n");
+    errors_on("replicated(a, b, c)", dtype, lines, inputs)
+}
+
+/// As [`errors`], on a placement of one's choice.
+fn errors_on(
+    placement: &str,
+    dtype: &str,
+    lines: &[(&str, &str)],
+    inputs: &[(&str, &[usize], Vec<f64>)],
+) -> BTreeMap<String, (f64, f64)> {
+    let mut text = format!("computation operators\n  player a, b, c, reader\n  placement trio = {placement}\n");
     for (name, shape, _) in inputs {
         let dims: Vec<String> = shape.iter().map(usize::to_string).collect();
         let shape = if dims.is_empty() { String::new() } else { format!("[{}]", dims.join(", ")) };
@@ -428,3 +437,36 @@ fn what_one_run_saves_the_next_one_loads() {
     let predicted = load.predict(&BTreeMap::from([("n".to_owned(), 3)])).unwrap();
     assert_eq!(predicted.rounds, report.cost.rounds);
 }
+
+#[test]
+fn verified_shares_have_the_same_operators() {
+    let on = |dtype: &str, bound: f64, lines: &[(&str, &str)]| {
+        let lines = typed(lines, dtype);
+        let lines: Vec<(&str, &str)> = lines.iter().map(|(n, e)| (*n, e.as_str())).collect();
+        for (name, (absolute, _)) in errors_on("replicated(a, b, c; malicious)", dtype, &lines, &real_inputs()) {
+            assert!(absolute <= bound, "{dtype} {name}: error {absolute:e} above {bound:e}");
+        }
+    };
+    on("fixed<64, 16>", 0.0, LINEAR);
+    on("fixed<64, 16>", 16.0 * 2f64.powi(-16), PRODUCTS);
+    on("fixed<64, 16>", 0.0, ORDERS);
+    on("fixed<64, 16>", 2e-3, VERIFIED);
+    on(
+        "fixed<128, 40>",
+        1e-6,
+        &[("inner", "dot(v, v)"), ("rectified", "relu(x)"), ("limited", "clip(x, low=-1, high=2)")],
+    );
+}
+
+/// Functions that verified shares have.
+const VERIFIED: &[(&str, &str)] = &[
+    ("divided", "x / p"),
+    ("inverse", "reciprocal(p)"),
+    ("root", "sqrt(p)"),
+    ("inverse_root", "inverse_sqrt(p)"),
+    ("deviation", "std(x, axis=0)"),
+    ("exponential", "exp(y)"),
+    ("logarithm", "log(p)"),
+    ("logistic", "sigmoid(x)"),
+    ("tangent", "tanh(x)"),
+];

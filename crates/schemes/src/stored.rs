@@ -6,6 +6,7 @@
 use algebra::{Bits, Tensor};
 use ir::{DType, RingBits, Scheme};
 
+use crate::malicious::{self, Past};
 use crate::plain::Plain;
 use crate::replicated::{BitShare, Share};
 use crate::value::Value;
@@ -27,12 +28,12 @@ impl Held {
     #[must_use]
     pub fn size(&self) -> usize {
         let one = Plain::size(&(self.dtype, self.shape.clone()));
-        if self.scheme == Scheme::Replicated { one.saturating_mul(2) } else { one }
+        if self.scheme.spec().protected { one.saturating_mul(2) } else { one }
     }
 }
 
 impl Value {
-    /// This player's part as bytes.
+    /// This player's part as bytes. What it depends on is not kept: it must be [verified](Self::past) before.
     #[must_use]
     pub fn to_bytes(&self) -> Vec<u8> {
         let mut out = Vec::new();
@@ -41,6 +42,9 @@ impl Value {
             Self::Rep64(x) => pair(x.own(), x.next(), &mut out),
             Self::Rep128(x) => pair(x.own(), x.next(), &mut out),
             Self::RepBits(x) => pair(x.own(), x.next(), &mut out),
+            Self::Ver64(x) => pair(x.shares().own(), x.shares().next(), &mut out),
+            Self::Ver128(x) => pair(x.shares().own(), x.shares().next(), &mut out),
+            Self::VerBits(x) => pair(x.shares().own(), x.shares().next(), &mut out),
         }
         out
     }
@@ -48,6 +52,10 @@ impl Value {
     /// Reads a part back; `None` if the bytes are not just that, or the scheme keeps nothing.
     #[must_use]
     pub fn from_bytes(bytes: &[u8], held: &Held) -> Option<Self> {
+        if held.scheme == Scheme::Malicious {
+            let shares = Self::from_bytes(bytes, &Held { scheme: Scheme::Replicated, ..held.clone() })?;
+            return Some(shares.into_verified());
+        }
         let shape = held.shape.clone();
         let count = shape.iter().try_fold(1usize, |n, d| n.checked_mul(*d))?;
         Some(match (held.scheme, held.dtype) {
@@ -72,6 +80,9 @@ impl Value {
     /// nothing.
     #[must_use]
     pub fn of_public(value: &Plain, scheme: Scheme, role: usize) -> Option<Self> {
+        if scheme == Scheme::Malicious {
+            return Some(Self::of_public(value, Scheme::Replicated, role)?.into_verified());
+        }
         Some(match (scheme, value) {
             (Scheme::Host, _) => Self::Plain(value.clone()),
             (Scheme::Replicated, Plain::Bool(t)) => {
@@ -83,6 +94,18 @@ impl Value {
             (Scheme::Replicated, Plain::Fixed128(t, _)) => Self::Rep128(Share::public(role, t)),
             _ => return None,
         })
+    }
+}
+
+impl Value {
+    /// Shares as verified ones, which depend on nothing.
+    fn into_verified(self) -> Self {
+        match self {
+            Self::Rep64(x) => Self::Ver64(malicious::Share::new(x, Past::default())),
+            Self::Rep128(x) => Self::Ver128(malicious::Share::new(x, Past::default())),
+            Self::RepBits(x) => Self::VerBits(malicious::BitShare::new(x, Past::default())),
+            other => other,
+        }
     }
 }
 
@@ -110,7 +133,7 @@ mod tests {
     fn a_part_is_read_back_and_nothing_else_is() {
         for (plain, dtype) in kinds() {
             for (scheme, role) in
-                [(Scheme::Host, 0), (Scheme::Replicated, 0), (Scheme::Replicated, 1), (Scheme::Replicated, 2)]
+                [(Scheme::Host, 0), (Scheme::Replicated, 0), (Scheme::Replicated, 1), (Scheme::Malicious, 2)]
             {
                 let Some(value) = Value::of_public(&plain, scheme, role) else {
                     assert!(dtype.is_float());

@@ -98,6 +98,7 @@ impl<'a> Run<'a> {
             }
             Act::Save => {
                 let Some((_, held)) = taken.first() else { return Err(internal("nothing to save")) };
+                self.verified(instr, &taken).await?;
                 let held = self.settled(frame.graph, instr, instr.args[0], Arc::clone(held))?;
                 self.keeper.save(self.plan, instr, &held.value)?;
                 Vec::new()
@@ -123,6 +124,14 @@ impl<'a> Run<'a> {
         }
         if !matches!(step.act, Act::Loop(_) | Act::Call { .. }) {
             self.progress.step_done(instr);
+        }
+        Ok(())
+    }
+
+    /// Waits until what values depend on is verified, before they are kept.
+    async fn verified(&self, instr: &Instr, values: &Values) -> Result<()> {
+        for past in values.iter().filter_map(|(_, held)| held.value.past()) {
+            past.verified().await.map_err(|e| self.error(instr, e))?;
         }
         Ok(())
     }
@@ -272,6 +281,7 @@ impl<'a> Run<'a> {
                 state.push((*param, self.settled(graph, instr, *id, value)?));
             }
             if let Some(marker) = &mut marker {
+                self.verified(instr, &state).await?;
                 marker.done(self.keeper, self.stage, i + 1, &state).await?;
             }
             self.progress.iteration_done(instr, i + 1, times);

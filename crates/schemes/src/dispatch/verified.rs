@@ -145,7 +145,13 @@ async fn unary<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
             // Whether 0 < x, less whether x < 0.
             let both = Share::stack(&[&x.times(R::ONE.wneg())?, x])?;
             let signs = malicious::to_ring::<R>(party, &malicious::msb(party, &both).await?).await?;
-            signs.row(0)?.minus(&signs.row(1)?)?.times(R::ONE.wshl(call.frac().unwrap_or(0)))
+            let (above, below) = (signs.row(0)?, signs.row(1)?);
+            let mut sign = above.minus(&below)?;
+            if call.dtype == DType::I64 {
+                // The least integer is its own negative, and counts as negative only.
+                sign = sign.minus(&malicious::mul(party, &above, &below).await?)?;
+            }
+            sign.times(R::ONE.wshl(call.frac().unwrap_or(0)))
         }
         _ => {
             let limit = |name| Share::public(party, &Tensor::scalar(super::order::limit::<R>(call, name)?));

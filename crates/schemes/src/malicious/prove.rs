@@ -113,8 +113,11 @@ impl<U: Ring> Weights<U> {
     }
 }
 
-/// Masks our summands of products and shares them: as in Araki et al. 2016. 1 round.
+/// Masks our summands of products and shares them: as in Araki et al. 2016. 1 round, if there are any.
 pub(super) async fn reshare<E: Extension>(party: &Party, summands: Vec<E::Unit>) -> Result<Two<E::Unit>> {
+    if summands.is_empty() {
+        return Ok(Two { own: Vec::new(), next: Vec::new() });
+    }
     let party = party.enter("reshare");
     let seat = Seat::of(&party)?;
     let count = summands.len();

@@ -37,6 +37,11 @@ impl<R: Ring> Share<R> {
         &self.past
     }
 
+    /// The components, whatever they depend on.
+    pub(crate) fn shares(&self) -> &replicated::Share<R> {
+        &self.value
+    }
+
     /// The value's shape.
     #[must_use]
     pub fn shape(&self) -> &[usize] {
@@ -65,6 +70,11 @@ impl BitShare {
     #[must_use]
     pub fn past(&self) -> &Past {
         &self.past
+    }
+
+    /// The components, whatever they depend on.
+    pub(crate) fn shares(&self) -> &replicated::BitShare {
+        &self.value
     }
 
     /// The value's shape.
