@@ -147,7 +147,7 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Mean | Op::Variance | Op::Std | Op::Norm, [x]) => reduce::moment(call, x).await?,
         (_, operands) if op.family() == Family::Real => {
             let frac = call.frac().ok_or_else(|| unsupported(op, args, Scheme::Replicated))?;
-            real::real(call, operands, frac).await?
+            real::real::<replicated::Replicated, R>(call, operands, frac).await?
         }
         _ if is_structural(op) => Share::join(&shares, |parts| structural(op, call.attrs, parts, env.shape))?,
         _ => return Err(unsupported(op, args, Scheme::Replicated)),

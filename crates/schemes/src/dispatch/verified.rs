@@ -1,12 +1,12 @@
 //! Operators on verified shares, and their moves. All of it is composed of the primitives of the scheme.
 
 use algebra::{Ring, Tensor};
-use ir::{Attrs, DType, Op, RingBits, Scheme as Kind};
+use ir::{Attrs, DType, Family, Op, RingBits, Scheme as Kind};
 
 use super::order::order_of;
 use super::replicated::Call;
 use super::transfer::{Route, clear, words};
-use super::unsupported;
+use super::{real, unsupported};
 use crate::error::{Error, Result};
 use crate::functions::{self, Extreme, Width};
 use crate::malicious::{self, BitShare, Malicious, Past, Share};
@@ -98,12 +98,13 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         }
         (Op::Minimum | Op::Maximum, [x, y]) => extreme(call, op == Op::Minimum, x, y).await?,
         (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => unary(call, x).await?,
-        (Op::Min | Op::Max | Op::Mean | Op::Variance | Op::Std, [x]) => reduce(call, x).await?,
-        _ if is_structural(op) => Share::join(&shares, |parts| structural(op, call.attrs, parts, env.shape))?,
-        _ => {
+        (Op::Min | Op::Max | Op::Mean | Op::Variance | Op::Std | Op::Norm, [x]) => reduce(call, x).await?,
+        (_, operands) if op.family() == Family::Real => {
             let frac = call.frac().ok_or_else(|| unsupported(op, args, Kind::Malicious))?;
-            real(call, &shares, frac).await?.ok_or_else(|| unsupported(op, args, Kind::Malicious))?
+            real::real::<Malicious, R>(call, operands, frac).await?
         }
+        _ if is_structural(op) => Share::join(&shares, |parts| structural(op, call.attrs, parts, env.shape))?,
+        _ => return Err(unsupported(op, args, Kind::Malicious)),
     };
     Ok(R::value(share))
 }
@@ -178,24 +179,9 @@ async fn reduce<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
     match call.op {
         Op::Mean => functions::mean::<Malicious, R>(party, x, &axes, keep).await,
         Op::Variance => functions::variance::<Malicious, R>(party, x, &axes, keep, ddof, frac).await,
+        Op::Norm => functions::norm::<Malicious, R>(party, x, &axes, keep, frac).await,
         _ => functions::std::<Malicious, R>(party, x, &axes, keep, ddof, frac).await,
     }
-}
-
-/// A function of real numbers, if we have it.
-async fn real<R: Carried>(call: &Call<'_>, args: &[&Share<R>], frac: u32) -> Result<Option<Share<R>>> {
-    let party = call.party;
-    Ok(Some(match (call.op, args) {
-        (Op::Div, [x, y]) => functions::divide::<Malicious, R>(party, x, y, frac).await?,
-        (Op::Reciprocal, [x]) => functions::reciprocal::<Malicious, R>(party, x, frac).await?,
-        (Op::Sqrt, [x]) => functions::sqrt::<Malicious, R>(party, x, frac).await?,
-        (Op::InverseSqrt, [x]) => functions::inverse_sqrt::<Malicious, R>(party, x, frac).await?,
-        (Op::Exp, [x]) => functions::exp::<Malicious, R>(party, x, frac).await?,
-        (Op::Log, [x]) => functions::log::<Malicious, R>(party, x, frac).await?,
-        (Op::Sigmoid, [x]) => functions::sigmoid::<Malicious, R>(party, x, frac).await?,
-        (Op::Tanh, [x]) => functions::tanh::<Malicious, R>(party, x, frac).await?,
-        _ => return Ok(None),
-    }))
 }
 
 /// Operators on truth values.
