@@ -17,7 +17,9 @@ pub(super) async fn real<S: Scheme, R: Width>(call: &Call<'_>, args: &[&S::Num<R
             let epsilon = call.attrs.real("epsilon").unwrap_or(crate::plain::DEFAULT_EPSILON);
             functions::normalise_by::<S, R>(party, x, [mean, variance], epsilon, frac).await
         }
-        (Op::Softmax | Op::LogSoftmax | Op::LayerNorm | Op::BatchNormTraining, [x]) => along::<S, R>(call, x, frac).await,
+        (Op::Softmax | Op::LogSoftmax | Op::LayerNorm | Op::BatchNormTraining, [x]) => {
+            along::<S, R>(call, x, frac).await
+        }
         (_, [x]) => unary::<S, R>(call, x, frac).await,
         _ => Err(unsupported(call.op, args.len(), frac)),
     }
