@@ -116,3 +116,44 @@ fn what_is_verified_is_forgotten() {
         assert!(first.past().and(second.past()).is_empty());
     });
 }
+
+/// Rounds, and the bytes that the player which sends most sends, of a kernel and its check.
+fn measured<T: HasPast>(shape: &[usize], kernel: impl AsyncFn(&Party, &Share<u64>) -> crate::Result<T>) -> (u32, usize) {
+    let mut world = World::with_seed(1);
+    let x = Tensor::<u64>::from_fn(shape, |i| i as u64 * 77);
+    world.run(async |p| {
+        let result = kernel(&p, &close(p.role().unwrap(), &x)).await.unwrap();
+        result.depends_on().verified().await.unwrap();
+    });
+    (world.rounds(), world.bytes().into_iter().max().unwrap_or(0))
+}
+
+trait HasPast {
+    fn depends_on(&self) -> &Past;
+}
+
+impl HasPast for Share<u64> {
+    fn depends_on(&self) -> &Past {
+        self.past()
+    }
+}
+
+impl HasPast for BitShare {
+    fn depends_on(&self) -> &Past {
+        self.past()
+    }
+}
+
+#[test]
+fn checks_cost_what_is_said_of_them() {
+    // Semi-honest: 1 round and 131,072 bytes; 1 and 32,768; 7 and 19 bytes an element.
+    let elementwise = measured(&[1 << 14], async |p, x| mul(p, x, x).await);
+    let matrices = measured(&[64, 64], async |p, x| matmul(p, x, x).await);
+    let signs = measured(&[1 << 12], async |p, x| msb(p, x).await);
+    let truncated = measured(&[1 << 12], async |p, x| mul_fixed(p, x, x, 16).await);
+    println!("{elementwise:?} {matrices:?} {signs:?} {truncated:?}");
+    assert!(elementwise.0 <= 16 && elementwise.1 <= 131_072 + 70_000, "{elementwise:?}");
+    assert!(matrices.0 <= 10 && matrices.1 <= 32_768 + 30_000, "{matrices:?}");
+    assert!(signs.0 <= 24 && signs.1 <= 4096 * 36, "{signs:?}");
+    assert!(truncated.0 <= 20 && truncated.1 <= 4096 * 80 + 120_000, "{truncated:?}");
+}
