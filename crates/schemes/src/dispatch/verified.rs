@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::functions::{self, Extreme, Width};
 use crate::malicious::{self, BitShare, Malicious, Past, Share};
 use crate::party::Party;
-use crate::plain::{Plain, cast, is_structural, public, structural};
+use crate::plain::{self, Plain, cast, is_structural, structural};
 use crate::primitives::{Linear, Logic, Scheme};
 use crate::replicated;
 use crate::value::{Env, Value};
@@ -46,7 +46,7 @@ impl Carried for u128 {
 pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value], env: &Env<'_>) -> Result<Value> {
     let role = party.role().ok_or_else(|| Error::misuse("an operator was run by a player outside its placement"))?;
     if matches!(op, Op::Const | Op::Fill | Op::Eye | Op::Size) {
-        return constant(party, role, &public(op, attrs, env)?);
+        return constant(party, role, &plain::apply(op, attrs, &[], env)?);
     }
     let call = Call { party, role, op, attrs, env, dtype: env.operand };
     match args {
@@ -94,7 +94,7 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Sum, [x]) => x.try_map(|t| t.sum_axes(&call.axes(t.shape().len()), call.keep_dims()))?,
         (Op::CumSum, [x]) => {
             let axis = call.attrs.int("axis").unwrap_or(0) as usize;
-            x.try_map(|t| crate::plain::running(t, axis, |a, b| Some(a.wadd(b))))?
+            x.try_map(|t| plain::running(t, axis, |a, b| Some(a.wadd(b))))?
         }
         (Op::Minimum | Op::Maximum, [x, y]) => extreme(call, op == Op::Minimum, x, y).await?,
         (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => unary(call, x).await?,

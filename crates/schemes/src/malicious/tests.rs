@@ -118,7 +118,10 @@ fn what_is_verified_is_forgotten() {
 }
 
 /// Rounds, and the bytes that the player which sends most sends, of a kernel and its check.
-fn measured<T: HasPast>(shape: &[usize], kernel: impl AsyncFn(&Party, &Share<u64>) -> crate::Result<T>) -> (u32, usize) {
+fn measured<T: HasPast>(
+    shape: &[usize],
+    kernel: impl AsyncFn(&Party, &Share<u64>) -> crate::Result<T>,
+) -> (u32, usize) {
     let mut world = World::with_seed(1);
     let x = Tensor::<u64>::from_fn(shape, |i| i as u64 * 77);
     world.run(async |p| {
