@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 
 use clap::{Args as ClapArgs, Parser, Subcommand};
-use privity::agreement::SessionId;
+use privity::agreement::{Digest, SessionId, Timestamp};
 use privity::net::Identity;
 
 /// Compute on joint data so that each party learns exactly what all agreed to.
@@ -36,6 +36,16 @@ pub(crate) enum Command {
     Keygen(Keygen),
     /// Run a worker: one party's side of computations, until it is stopped.
     Worker(Worker),
+    /// Put a program or an agreement into the inbox of every party's worker.
+    Propose(Propose),
+    /// Show the agreements that were proposed to workers, or one of them in full.
+    Inbox(Inbox),
+    /// Ratify an agreement of the inbox, as the operator of a worker.
+    Ratify(Ratify),
+    /// Decline an agreement of the inbox, as the operator of a worker, with a reason for the other parties.
+    Decline(Decline),
+    /// The receipts that a worker keeps of its sessions.
+    Receipt(Receipt),
     /// Show the sessions of workers: your own, or all of a worker that you operate.
     Jobs(Jobs),
     /// Show what happened in a session.
@@ -66,9 +76,14 @@ impl Args {
             Command::Check(a) => a.json,
             Command::Disclose(a) => a.program.json,
             Command::Explain(a) => a.program.json,
-            Command::Run(a) => a.program.json,
+            Command::Run(a) => a.json,
             Command::Bench(a) => a.json,
             Command::Keygen(a) => a.json,
+            Command::Propose(a) => a.json,
+            Command::Inbox(a) => a.json,
+            Command::Ratify(a) => a.json,
+            Command::Decline(a) => a.json,
+            Command::Receipt(a) => a.json(),
             Command::Jobs(a) => a.json,
             Command::Logs(a) | Command::Watch(a) | Command::Cancel(a) => a.json,
             Command::Worker(a) => a.json,
@@ -126,8 +141,14 @@ fn dim(text: &str) -> Result<(String, u64), String> {
 #[derive(ClapArgs)]
 #[command(group(clap::ArgGroup::new("where").required(true).args(["local", "roster"])))]
 pub(crate) struct Run {
-    #[command(flatten)]
-    pub(crate) program: Program,
+    /// The program (`.pv`); on workers also an agreement, or the digest of one that was proposed.
+    pub(crate) file: PathBuf,
+    /// A ratification of the agreement, besides those that the workers know. Can be given several times.
+    #[arg(long, value_name = "FILE", requires = "roster")]
+    pub(crate) ratification: Vec<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
     /// With all players in this process.
     #[arg(long, requires = "data")]
     pub(crate) local: bool,
@@ -224,6 +245,123 @@ pub(crate) struct Reach {
     /// Only the workers of these players.
     #[arg(long, value_name = "PLAYERS", value_delimiter = ',', requires = "roster")]
     pub(crate) worker: Vec<String>,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Propose {
+    /// The program (`.pv`), or an agreement.
+    pub(crate) file: PathBuf,
+    /// The workers of all parties.
+    #[arg(long, value_name = "ROSTER.toml")]
+    pub(crate) roster: PathBuf,
+    /// The key to come as.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: PathBuf,
+    #[command(flatten)]
+    pub(crate) dims: Dims,
+    /// The first second in which a program may run; at once if not said.
+    #[arg(long, value_name = "2026-11-21T12:00:00Z", value_parser = crate::desk::time)]
+    pub(crate) valid_from: Option<Timestamp>,
+    /// The last second in which a program may begin; for ever if not said.
+    #[arg(long, value_name = "2026-12-31T23:59:59Z", value_parser = crate::desk::time)]
+    pub(crate) valid_until: Option<Timestamp>,
+    /// How often a program may run.
+    #[arg(long, value_name = "N", default_value_t = 1)]
+    pub(crate) uses: u64,
+    /// Also write the agreement to this file.
+    #[arg(long, short, value_name = "FILE")]
+    pub(crate) output: Option<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Inbox {
+    /// The digest of one agreement, to read it in full.
+    #[arg(value_parser = crate::desk::digest)]
+    pub(crate) digest: Option<Digest>,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Ratify {
+    /// The agreement's digest.
+    #[arg(value_parser = crate::desk::digest)]
+    pub(crate) digest: Digest,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Decline {
+    /// The agreement's digest.
+    #[arg(value_parser = crate::desk::digest)]
+    pub(crate) digest: Digest,
+    /// Why, in a line, for the other parties to read.
+    #[arg(long)]
+    pub(crate) reason: String,
+    #[command(flatten)]
+    pub(crate) reach: Reach,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Receipt {
+    #[command(subcommand)]
+    pub(crate) command: ReceiptCommand,
+}
+
+#[derive(Subcommand)]
+pub(crate) enum ReceiptCommand {
+    /// List the sessions of which a worker that you operate has receipts.
+    Ls {
+        #[command(flatten)]
+        reach: Reach,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Show the receipts of all players of a session, as JSON.
+    Show {
+        /// The session.
+        #[arg(value_parser = crate::jobs::session)]
+        session: SessionId,
+        #[command(flatten)]
+        reach: Reach,
+    },
+    /// Write the receipts of a session into a folder, with the openings of your own commitments.
+    Export {
+        /// The session.
+        #[arg(value_parser = crate::jobs::session)]
+        session: SessionId,
+        /// The folder.
+        #[arg(long, short, value_name = "FOLDER")]
+        folder: PathBuf,
+        #[command(flatten)]
+        reach: Reach,
+        /// Print one JSON object.
+        #[arg(long)]
+        json: bool,
+    },
+}
+
+impl Receipt {
+    pub(crate) fn json(&self) -> bool {
+        match &self.command {
+            ReceiptCommand::Ls { json, .. } | ReceiptCommand::Export { json, .. } => *json,
+            ReceiptCommand::Show { .. } => true,
+        }
+    }
 }
 
 #[derive(ClapArgs)]

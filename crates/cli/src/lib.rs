@@ -12,6 +12,7 @@ macro_rules! say {
 
 mod args;
 mod bench;
+mod desk;
 mod doctor;
 mod explain;
 mod jobs;
@@ -19,6 +20,7 @@ mod keygen;
 mod meet;
 mod present;
 mod progress;
+mod receipt;
 mod relay;
 mod run;
 mod serve;
@@ -68,6 +70,11 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Bench(a) => bench::bench(&a),
         Command::Keygen(a) => keygen::keygen(&a),
         Command::Worker(a) => serve::worker(&a),
+        Command::Propose(a) => desk::propose(&a),
+        Command::Inbox(a) => desk::inbox(&a),
+        Command::Ratify(a) => desk::answer(a.digest, &a.reach, None, a.json),
+        Command::Decline(a) => desk::answer(a.digest, &a.reach, Some(&a.reason), a.json),
+        Command::Receipt(a) => receipt::receipt(&a),
         Command::Jobs(a) => jobs::jobs(&a),
         Command::Logs(a) => jobs::logs(&a, false),
         Command::Watch(a) => jobs::logs(&a, true),

@@ -2,29 +2,35 @@
 
 use std::path::Path;
 
+use privity::agreement::{Digest, Ratification};
 use privity::session::Dims;
-use privity::{LocalData, LocalOptions, Program, Report};
+use privity::{Error, LocalData, LocalOptions, Program, Report};
+use worker::{Console, Reach};
 
-use crate::{Failure, args, present, progress, static_checks};
+use crate::{Failure, args, desk, present, progress, static_checks};
 
 pub(crate) fn run(a: &args::Run) -> Result<(), Failure> {
-    let program = static_checks::load(&a.program.file)?;
-    if a.disclose && !a.program.json {
-        say!("{}", program.checked().disclosure());
-    }
-    let dims: Dims = a.dims.dims.iter().cloned().collect();
-    let report = match (&a.data, &a.roster) {
-        (Some(data), _) => local(a, &program, data, &dims)?,
-        (None, Some(roster)) => worker::run_on_workers(&program, roster, a.key.as_deref(), &dims, observer(a))?,
-        (None, None) => {
-            return Err(Failure::input(
-                "usage",
-                "a run needs --local with --data, or --roster",
-                "see `privity run --help`",
-            ));
+    let (program, report) = match (&a.data, &a.roster) {
+        (None, Some(roster)) if agreed(&a.file) => on_agreement(a, roster)?,
+        (data, roster) => {
+            let program = static_checks::load(&a.file)?;
+            disclose(a, &program);
+            let dims: Dims = a.dims.dims.iter().cloned().collect();
+            let report = match (data, roster) {
+                (Some(data), _) => local(a, &program, data, &dims)?,
+                (None, Some(roster)) => worker::run_on_workers(&program, roster, a.key.as_deref(), &dims, observer(a))?,
+                (None, None) => {
+                    return Err(Failure::input(
+                        "usage",
+                        "a run needs --local with --data, or --roster",
+                        "see `privity run --help`",
+                    ));
+                }
+            };
+            (program, report)
         }
     };
-    if a.program.json {
+    if a.json {
         say!("{}", report.to_json());
     } else {
         present::report(&program, &report);
@@ -32,8 +38,55 @@ pub(crate) fn run(a: &args::Run) -> Result<(), Failure> {
     Ok(())
 }
 
+fn disclose(a: &args::Run, program: &Program) {
+    if a.disclose && !a.json {
+        say!("{}", program.checked().disclosure());
+    }
+}
+
+/// Whether what is to run is an agreement: a digest, or a file that is no program.
+fn agreed(file: &Path) -> bool {
+    digest(file).is_some() || file.extension().is_none_or(|e| e != "pv")
+}
+
+/// The digest that was given in place of a file.
+fn digest(file: &Path) -> Option<Digest> {
+    file.to_str().and_then(|text| text.parse().ok()).filter(|_| !file.exists())
+}
+
+/// Runs an agreement that was ratified, with the ratifications that the workers have and those that are brought.
+fn on_agreement(a: &args::Run, roster: &Path) -> Result<(Program, Report), Failure> {
+    let key = a.key.as_deref().ok_or(worker::ClientError::NoKey)?;
+    let mut ratifications = Vec::new();
+    for file in &a.ratification {
+        let text = std::fs::read_to_string(file).map_err(|e| {
+            Failure::input("file", format!("{}: {e}", file.display()), "name ratifications that you may read")
+        })?;
+        ratifications.push(Ratification::from_text(&text).map_err(worker::ClientError::from)?);
+    }
+    let agreement = match digest(&a.file) {
+        Some(digest) => {
+            let console = Console::open(Reach::by_roster(roster, key, &[])?)?;
+            let (_, agreement) = console.proposal(digest)?;
+            ratifications.extend(console.ratifications(digest)?);
+            agreement
+        }
+        None => desk::written(&a.file)?.ok_or_else(|| {
+            Failure::input(
+                "file",
+                format!("{} is no agreement", a.file.display()),
+                "name a program (.pv) or an agreement",
+            )
+        })?,
+    };
+    let program = Program::new(agreement.checked().computation().clone()).map_err(Error::from)?;
+    disclose(a, &program);
+    let report = worker::run_agreement(&agreement, &ratifications, roster, key, observer(a))?;
+    Ok((program, report))
+}
+
 fn observer(a: &args::Run) -> privity::session::Observer {
-    if a.program.json { privity::session::unobserved() } else { progress::bars() }
+    if a.json { privity::session::unobserved() } else { progress::bars() }
 }
 
 fn local(a: &args::Run, program: &Program, data: &Path, dims: &Dims) -> Result<Report, Failure> {

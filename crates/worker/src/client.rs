@@ -2,13 +2,15 @@
 
 mod console;
 mod contact;
+mod desk;
 mod doctor;
 mod run;
 
 pub use console::{Console, Job, Reach};
 pub(crate) use contact::Contact;
+pub use desk::{Proposal, Receipts, Statement, agreed};
 pub use doctor::examine_roster;
-pub use run::run_on_workers;
+pub use run::{propose_program, run_agreement, run_on_workers};
 
 use crate::error::ClientError;
 

@@ -36,6 +36,27 @@ pub struct Config {
     pub limits: Limits,
     /// Where health and metrics are served; nowhere if not said.
     pub http: Option<SocketAddr>,
+    /// Where it keeps what it must not lose.
+    pub store: Store,
+}
+
+/// Where a worker keeps what it must not lose.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Store {
+    /// The sealed store's folder. It is made when the worker first starts.
+    pub folder: PathBuf,
+    /// The file with the store's key, readable by its owner only; made together with the store.
+    pub key: PathBuf,
+    /// The audit log.
+    pub audit: PathBuf,
+}
+
+impl Store {
+    /// The places that a configuration file has if it does not name others: beside it, and named like it.
+    pub fn beside(file: &Path) -> Store {
+        let named = |extension: &str| file.with_extension(extension);
+        Store { folder: named("store"), key: named("store.key"), audit: named("audit.jsonl") }
+    }
 }
 
 /// How much a worker does at once, and for how long.
@@ -162,6 +183,28 @@ struct Raw {
     limits: Limits,
     #[serde(default)]
     http: Http,
+    #[serde(default)]
+    store: RawStore,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawStore {
+    folder: Option<PathBuf>,
+    key: Option<PathBuf>,
+    audit: Option<PathBuf>,
+}
+
+impl RawStore {
+    fn at(self, file: &Path, base: &Path) -> Store {
+        let usual = Store::beside(file);
+        let named = |path: Option<PathBuf>, usual| path.map_or(usual, |path| base.join(path));
+        Store {
+            folder: named(self.folder, usual.folder),
+            key: named(self.key, usual.key),
+            audit: named(self.audit, usual.audit),
+        }
+    }
 }
 
 #[derive(Default, Deserialize)]
@@ -227,6 +270,7 @@ impl Config {
                 jobs: raw.jobs,
                 limits: raw.limits,
                 http: raw.http.listen,
+                store: raw.store.at(file, base),
             }),
             (.., problems) => Err(wrong(problems)),
         }

@@ -92,6 +92,53 @@ pub enum WorkerError {
         /// For how long it was waited.
         seconds: u64,
     },
+    /// The caller does not operate this worker.
+    #[error("{identity} does not operate this worker")]
+    NotOperator {
+        /// The caller.
+        identity: String,
+    },
+    /// There is no such agreement on the desk, or the caller may not see it.
+    #[error("no agreement {digest} was proposed here that you may see")]
+    Unproposed {
+        /// Its digest.
+        digest: String,
+    },
+    /// This worker's operator declined the agreement.
+    #[error("this worker's operator declined agreement {digest}: {reason}")]
+    Declined {
+        /// The agreement's digest.
+        digest: String,
+        /// Why, in the operator's words.
+        reason: String,
+    },
+    /// Too many agreements of one proposer wait for answers.
+    #[error("{open} agreements that you proposed wait for answers already")]
+    InboxFull {
+        /// How many.
+        open: usize,
+    },
+    /// What was said of an agreement cannot be: no statement, or more than there are parties.
+    #[error("{count} statements on an agreement: there is at most a ratification and a refusal of each party")]
+    Statements {
+        /// How many came.
+        count: usize,
+    },
+    /// Something that should be a receipt is none.
+    #[error("what came as a receipt of session {session} is none")]
+    NoReceipt {
+        /// The session.
+        session: String,
+    },
+    /// The store refused, or cannot be used.
+    #[error(transparent)]
+    Store(#[from] store::StoreError),
+    /// What outlives sessions cannot be read or written.
+    #[error(transparent)]
+    Vault(#[from] session::VaultError),
+    /// The audit log cannot be written.
+    #[error(transparent)]
+    Audit(#[from] audit::AuditError),
     /// This worker's data cannot be read or is not as declared.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -130,6 +177,17 @@ impl WorkerError {
             WorkerError::UnknownSession { .. } => "worker.unknown-session",
             WorkerError::NoSubmission => "worker.no-submission",
             WorkerError::NoGo { .. } => "worker.no-go",
+            WorkerError::NotOperator { .. } => "worker.not-operator",
+            WorkerError::Unproposed { .. } => "worker.unproposed",
+            WorkerError::Declined { .. } => "worker.declined",
+            WorkerError::InboxFull { .. } => "worker.inbox-full",
+            WorkerError::Statements { .. } => "worker.statements",
+            WorkerError::NoReceipt { .. } => "worker.no-receipt",
+            // The ledger remembers what the table of jobs may have forgotten.
+            WorkerError::Store(store::StoreError::Replayed { .. }) => "worker.replay",
+            WorkerError::Store(e) => e.code(),
+            WorkerError::Vault(e) => e.code(),
+            WorkerError::Audit(e) => e.code(),
             WorkerError::Data(e) => e.code(),
             WorkerError::Session(e) => e.code(),
             WorkerError::Net(e) => e.code(),
@@ -151,7 +209,7 @@ impl WorkerError {
         let help = match self {
             WorkerError::Agreement(e) => e.help().to_owned(),
             WorkerError::NotRatified { .. } => {
-                "ask its operator to ratify it; for trying things out, a worker can be started with --ratify-all".into()
+                "propose it with `privity propose`, and ask its operator to ratify it; for trying things out, a worker can be started with --ratify-all".into()
             }
             WorkerError::Forbidden { .. } => "ask its operator to add this identity to `submitters`".into(),
             WorkerError::NotMine { .. } | WorkerError::RosterDiffers { .. } => {
@@ -169,6 +227,17 @@ impl WorkerError {
                 "see the sessions that you may see with `privity jobs`; a worker remembers the last thousand".into()
             }
             WorkerError::NoSubmission => "compare the versions of client and worker".into(),
+            WorkerError::NotOperator { .. } => {
+                "come with the worker's own key, or ask for this identity to be added to `operators`".into()
+            }
+            WorkerError::Unproposed { .. } => "see the agreements that you may see with `privity inbox`".into(),
+            WorkerError::Declined { .. } => "agree on another one; its operator may still ratify this one".into(),
+            WorkerError::InboxFull { .. } => "wait until some are answered".into(),
+            WorkerError::Statements { .. } => "compare the versions of client and worker".into(),
+            WorkerError::NoReceipt { .. } => "ask for the receipt that the player's own worker signed".into(),
+            WorkerError::Store(e) => e.help().to_string(),
+            WorkerError::Vault(e) => e.help().to_owned(),
+            WorkerError::Audit(e) => e.help().to_string(),
             WorkerError::Data(e) => e.help(),
             WorkerError::Session(e) => e.help(),
             WorkerError::Net(e) => e.help(),
@@ -254,6 +323,12 @@ pub enum ClientError {
         /// What the transport said.
         what: String,
     },
+    /// No worker that was reached knows an agreement.
+    #[error("no worker that was reached has an agreement {digest} that you may see")]
+    Unproposed {
+        /// Its digest.
+        digest: String,
+    },
     /// A worker sent what is no value.
     #[error("the worker of {player} sent an output that is no value")]
     BadOutput {
@@ -284,6 +359,7 @@ impl ClientError {
             ClientError::HungUp { .. } => "client.hung-up".into(),
             ClientError::Version { .. } => "client.version".into(),
             ClientError::BrokeOff { .. } => "client.broke-off".into(),
+            ClientError::Unproposed { .. } => "worker.unproposed".into(),
             ClientError::BadOutput { .. } => "client.bad-output".into(),
             ClientError::Serve(e) => e.code().into(),
             ClientError::System { .. } => "system".into(),
@@ -324,6 +400,7 @@ impl ClientError {
             }
             ClientError::Version { .. } => "upgrade the older of the two".into(),
             ClientError::BrokeOff { player, .. } => format!("see the log of the worker of {player}, then run again"),
+            ClientError::Unproposed { .. } => "propose it with `privity propose`".into(),
             ClientError::BadOutput { .. } => "compare the versions of client and worker".into(),
             ClientError::Serve(_) | ClientError::System { .. } => return None,
         })

@@ -5,6 +5,7 @@ use prost::Message as _;
 use crate::proto;
 use crate::proto::run_command::Command;
 use crate::proto::run_event::Event;
+use crate::proto::statement::Statement;
 
 /// Reads bytes as each message that a worker or its client takes from outside, as far as that goes without a session.
 pub fn read_messages(bytes: &[u8]) {
@@ -22,6 +23,20 @@ pub fn read_messages(bytes: &[u8]) {
     {
         outcome.outputs.values().for_each(|t| drop(crate::tensor::from_proto(t)));
     }
+    if let Ok(request) = proto::PostRequest::decode(bytes) {
+        for statement in request.statements {
+            match statement.statement {
+                Some(Statement::Ratification(text)) => drop(agreement::Ratification::from_text(&text)),
+                Some(Statement::Decline(text)) => drop(agreement::Decline::from_text(&text)),
+                None => {}
+            }
+        }
+    }
+    if let Ok(request) = proto::ReceiptsRequest::decode(bytes) {
+        request.receipts.iter().for_each(|r| drop(serde_json::from_str::<agreement::SignedReceipt>(r)));
+    }
+    let _ = proto::AnswerRequest::decode(bytes);
+    let _ = proto::InboxReply::decode(bytes);
     let _ = proto::WatchRequest::decode(bytes);
     let _ = proto::JobsReply::decode(bytes);
     let _ = proto::Failure::decode(bytes);

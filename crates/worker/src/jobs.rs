@@ -16,7 +16,7 @@ use agreement::SessionId;
 use net::Identity;
 use tokio::sync::{oneshot, watch};
 
-pub(crate) use entry::{About, Entry, Why};
+pub(crate) use entry::{About, Entry, State, Why};
 
 use crate::config::JobLimits;
 use crate::error::WorkerError;

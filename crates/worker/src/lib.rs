@@ -7,9 +7,11 @@
 //! submitter says; inputs are read only for this worker's own player; outputs go only to callers that this worker's
 //! operator named as readers.
 
+mod archive;
 mod client;
 mod clock;
 mod config;
+mod desk;
 mod error;
 mod examine;
 mod http;
@@ -19,10 +21,12 @@ mod memory;
 mod metrics;
 mod office;
 mod perform;
+mod postman;
 mod rate;
 mod serve;
 mod service;
 mod tensor;
+mod vault;
 
 /// The control plane's messages, made from `proto/worker.proto`.
 pub(crate) mod proto {
@@ -30,8 +34,11 @@ pub(crate) mod proto {
     tonic::include_proto!("privity.v1");
 }
 
-pub use client::{Console, Job, Reach, examine_roster, run_on_workers};
-pub use config::{Config, ConfigError, JobLimits, Limits};
+pub use client::{
+    Console, Job, Proposal, Reach, Receipts, Statement, agreed, examine_roster, propose_program, run_agreement,
+    run_on_workers,
+};
+pub use config::{Config, ConfigError, JobLimits, Limits, Store};
 pub use error::{ClientError, WorkerError};
 pub use examine::Finding;
 pub use fuzzed::read_messages;

@@ -1,23 +1,26 @@
 //! What all jobs of a worker share, and how it judges what is brought to it: by its own roster, its own checks, and its
 //! operator's will.
 
-use std::collections::{BTreeMap, HashSet};
-use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::collections::BTreeMap;
+use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use agreement::{Agreement, AgreementError, Ratified, SessionId};
+use audit::{Event, Log};
 use data::{DimBinding, Inputs};
 use ir::PlayerId;
 use net::{Card, Dialer, Identity, Player, Switchboard};
 use session::Plan;
+use store::{KeyFile, Store};
 
 use crate::clock::now_ms;
-use crate::config::Config;
+use crate::config::{self, Config};
 use crate::error::WorkerError;
 use crate::examine::{Finding, examine};
 use crate::jobs::{About, Jobs};
 use crate::memory;
 use crate::metrics::Metrics;
+use crate::postman::Postman;
 use crate::rate::Counts;
 
 /// See the module.
@@ -28,10 +31,13 @@ pub(crate) struct Office {
     pub(crate) jobs: Jobs,
     pub(crate) metrics: Metrics,
     pub(crate) counts: Arc<Counts>,
-    /// Sessions that were begun since this worker was started.
-    begun: Mutex<HashSet<SessionId>>,
     /// Examinations of the ways to others, one at a time: each takes bandwidth.
     examining: tokio::sync::Mutex<()>,
+    pub(crate) post: Postman,
+    /// Everything that must not be lost.
+    pub(crate) store: Store,
+    /// What happened here, for good.
+    pub(crate) log: Log,
     /// Counts connections that were refused; the port brings it.
     refused: OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>,
 }
@@ -54,18 +60,26 @@ pub(crate) struct Job {
 }
 
 impl Office {
-    pub(crate) fn new(config: Config, dialer: Dialer) -> Office {
-        Office {
+    /// Opens the store and the audit log; makes them if there are none. Waits for the disk.
+    pub(crate) fn open(config: Config, dialer: Dialer) -> Result<Office, WorkerError> {
+        let store = open_store(&config.store)?;
+        let log = Log::open(&config.store.audit, &config.key, now_ms())?;
+        let office = Office {
             jobs: Jobs::new(config.jobs),
             config,
             dialer,
             switchboard: Switchboard::new(),
             metrics: Metrics::new(),
             counts: Arc::default(),
-            begun: Mutex::default(),
             examining: tokio::sync::Mutex::default(),
+            post: Postman::default(),
+            store,
+            log,
             refused: OnceLock::new(),
-        }
+        };
+        office.note(Event::Started { version: env!("CARGO_PKG_VERSION").into() })?;
+        office.tidy()?;
+        Ok(office)
     }
 
     pub(crate) fn count_refused_by(&self, count: impl Fn() -> u64 + Send + Sync + 'static) {
@@ -117,26 +131,17 @@ impl Office {
     /// # Errors
     /// As [`review`](Self::review); an agreement that nobody ratified, or that is not to run now; a session's id that
     /// is none.
-    pub(crate) fn admit(&self, text: &str, session: &[u8]) -> Result<Job, WorkerError> {
+    pub(crate) fn admit(&self, text: &str, session: &[u8], ratifications: &[String]) -> Result<Job, WorkerError> {
         let session = SessionId(session.try_into().map_err(|_| WorkerError::SessionId)?);
         let Reviewed { agreement, player } = self.review(text)?;
         agreement.check_time(now_ms())?;
-        if !self.config.ratify_all {
-            return Err(WorkerError::NotRatified { digest: agreement.digest().to_string() });
+        let ratified = self.ratified(agreement, ratifications)?;
+        if self.store.session(session.0)?.is_some() {
+            return Err(WorkerError::Replay { id: session.to_string() });
         }
-        let ratified = Ratified::by_flag_ratify_all(agreement)?;
         let card = card(&ratified, player, session)?;
         let memory = memory::bound(&Plan::project(&ratified, player)?);
         Ok(Job { ratified, player, session, card, memory })
-    }
-
-    /// Spends the session's id: no session of this id will ever begin here again.
-    pub(crate) fn begin(&self, job: &Job) -> Result<(), WorkerError> {
-        job.ratified.agreement().check_time(now_ms())?;
-        match self.begun.lock().unwrap_or_else(PoisonError::into_inner).insert(job.session) {
-            true => Ok(()),
-            false => Err(WorkerError::Replay { id: job.session.to_string() }),
-        }
     }
 
     /// A submitter must not be able to put another key under a player's name.
@@ -159,6 +164,12 @@ impl Office {
         let mut dims = DimBinding::new();
         Inputs::load(&self.config.datasets, checked.computation(), player, &mut dims)?;
         Ok(dims.lengths())
+    }
+
+    /// The player of an identity, and where its worker listens, by this worker's own roster.
+    pub(crate) fn address(&self, peer: Identity) -> Option<(String, String)> {
+        let (name, member) = self.config.roster.iter().find(|(_, m)| m.identity == peer)?;
+        Some((name.to_owned(), member.endpoint.as_ref().map(ToString::to_string)?))
     }
 
     /// Where the players of a session listen, by this worker's own roster.
@@ -187,6 +198,20 @@ impl Job {
             submitted_ms: now_ms(),
         }
     }
+}
+
+/// Opens a worker's store, or makes it together with its key.
+fn open_store(places: &config::Store) -> Result<Store, WorkerError> {
+    if Store::exists(&places.folder) {
+        return Ok(Store::open(&places.folder, &KeyFile::load(&places.key).map_err(store::StoreError::from)?)?);
+    }
+    let key = match places.key.exists() {
+        true => KeyFile::load(&places.key),
+        false => KeyFile::generate(&places.key),
+    };
+    let store = Store::create(&places.folder, &key.map_err(store::StoreError::from)?)?;
+    tracing::info!(folder = %places.folder.display(), key = %places.key.display(), "a new store was made");
+    Ok(store)
 }
 
 /// What all workers of a session must believe alike: agreement, players, and the plans of all of them.

@@ -15,6 +15,7 @@ use crate::clock::{now_ms, random};
 use crate::error::WorkerError;
 use crate::jobs::Entry;
 use crate::office::{Job, Office};
+use crate::vault::StoreVault;
 
 /// What a session that ended well leaves here.
 pub(crate) struct Performed {
@@ -22,13 +23,42 @@ pub(crate) struct Performed {
     pub(crate) receipt: SignedReceipt,
 }
 
-/// Runs this worker's side of a session that was begun.
+/// Begins a session, runs this worker's side of it, and records how it ended.
 ///
 /// # Errors
 /// Whatever ends it; all its players are told.
 pub(crate) async fn perform(
     office: &Arc<Office>,
-    job: &Job,
+    job: &Arc<Job>,
+    entry: &Arc<Entry>,
+    observer: Observer,
+) -> Result<Performed, WorkerError> {
+    let by = entry.about.submitter;
+    recording(office, job, move |office, job| office.begin(job, by)).await?;
+    entry.running();
+    tracing::info!(session = %job.session, "a session begins");
+    let done = run(office, job, entry, observer).await;
+    if let Err(error) = &done {
+        let (code, player) = (error.code().to_owned(), error.to_failure(None).player);
+        recording(office, job, move |office, job| office.end_badly(job, code, player)).await?;
+    }
+    done
+}
+
+/// Does what waits for the disk away from the threads that serve connections.
+async fn recording<T: Send + 'static>(
+    office: &Arc<Office>,
+    job: &Arc<Job>,
+    record: impl FnOnce(&Office, &Job) -> Result<T, WorkerError> + Send + 'static,
+) -> Result<T, WorkerError> {
+    let (office, job) = (Arc::clone(office), Arc::clone(job));
+    let recorded = tokio::task::spawn_blocking(move || record(&office, &job)).await;
+    recorded.map_err(|e| WorkerError::System { what: e.to_string() })?
+}
+
+async fn run(
+    office: &Arc<Office>,
+    job: &Arc<Job>,
     entry: &Arc<Entry>,
     observer: Observer,
 ) -> Result<Performed, WorkerError> {
@@ -38,12 +68,23 @@ pub(crate) async fn perform(
     let stop = stop(Arc::clone(entry), office.config.jobs.deadline());
     let outcome = meet_and_run(office, job, data, observer, stop).await?;
     let outputs = session::commitments(&outcome.outputs, random)?;
-    let receipt = receipt(job, (started_ms, now_ms()), &outcome, &inputs, &outputs).sign(&office.config.key)?;
+    let caller = entry.about.submitter;
+    let readable = outcome.outputs.keys().filter(|_| office.config.may_read(&caller));
+    let released = readable.map(|name| (name.clone(), caller)).collect();
+    let cost = agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes };
+    let receipt = recording(office, job, move |office, job| {
+        office.end_well(job, released, (&inputs, &outputs), |head| {
+            let mut receipt = receipt(job, (started_ms, now_ms()), cost, &inputs, &outputs);
+            receipt.audit = Some(head);
+            Ok(receipt.sign(&office.config.key)?)
+        })
+    })
+    .await?;
     Ok(Performed { outcome, receipt })
 }
 
 async fn meet_and_run(
-    office: &Office,
+    office: &Arc<Office>,
     job: &Job,
     data: PlayerData,
     observer: Observer,
@@ -65,7 +106,7 @@ async fn meet_and_run(
         links: links.into_iter().map(|(p, link)| (PlayerId(p.0), link)).collect(),
         inputs: data.inputs,
         keys: data.keys,
-        vault: data.vault,
+        vault: Arc::new(StoreVault(Arc::clone(office))),
         options: Options::default(),
         observer,
         stop,
@@ -97,7 +138,7 @@ async fn load(office: &Arc<Office>, job: &Job) -> Result<PlayerData, WorkerError
 fn receipt(
     job: &Job,
     (started_ms, ended_ms): (u64, u64),
-    outcome: &Outcome,
+    cost: agreement::Cost,
     inputs: &Commitments,
     outputs: &Commitments,
 ) -> Receipt {
@@ -113,7 +154,7 @@ fn receipt(
         policy: None,
         started_ms,
         ended_ms: ended_ms.max(started_ms),
-        cost: agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes },
+        cost,
         inputs: session::published(inputs),
         outputs: session::published(outputs),
         audit: None,

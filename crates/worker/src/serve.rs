@@ -4,6 +4,7 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use audit::Event;
 use net::tls::Connections;
 use net::{Acceptor, Credentials, Dialer, Switchboard};
 use tokio::net::TcpListener;
@@ -13,6 +14,7 @@ use crate::config::Config;
 use crate::error::ClientError;
 use crate::io::Control;
 use crate::office::Office;
+use crate::postman;
 use crate::proto::worker_server::WorkerServer;
 use crate::service::{MAX_ANSWER, Service};
 
@@ -41,7 +43,9 @@ impl Worker {
         let address = listener.local_addr().map_err(|e| ClientError::System { what: e.to_string() })?;
         let credentials = Credentials::new(config.key.clone())?;
         let limits = config.limits;
-        let office = Arc::new(Office::new(config, Dialer::new(credentials.clone())));
+        let dialer = Dialer::new(credentials.clone());
+        let opened = tokio::task::spawn_blocking(move || Office::open(config, dialer)).await;
+        let office = Arc::new(opened.map_err(|e| ClientError::System { what: e.to_string() })??);
         let known = Arc::clone(&office);
         let acceptor = Acceptor::new(credentials, move |identity| known.config.knows(identity))?;
         let door = net::tls::Limits {
@@ -59,6 +63,7 @@ impl Worker {
         if let Some(relay) = &office.config.relay {
             tasks.spawn(net::relay::attend(relay.clone(), office.config.key.clone(), address));
         }
+        tasks.spawn(postman::rounds(Arc::clone(&office)));
         tasks.spawn(take_data(data, office.switchboard.clone()));
         let served = tokio::spawn(take_control(control, Arc::clone(&office)));
         if office.config.ratify_all {
@@ -71,6 +76,12 @@ impl Worker {
         }
         tracing::info!(%address, identity = %office.config.key.identity(), "listening");
         Ok(Worker { office, address, http, tasks, served })
+    }
+
+    /// What its jobs share.
+    #[cfg(test)]
+    pub(crate) fn office(&self) -> &Arc<Office> {
+        &self.office
     }
 
     /// Where it listens.
@@ -91,6 +102,11 @@ impl Worker {
         tracing::info!(running = load.running, waiting = load.waiting, grace, "stopping: nothing new is taken");
         self.office.jobs.drain().await;
         tokio::time::sleep(LAST_WORDS).await;
+        let office = Arc::clone(&self.office);
+        let note = move || office.note(Event::Stopped { reason: "told to".into() });
+        if !matches!(tokio::task::spawn_blocking(note).await, Ok(Ok(_))) {
+            tracing::error!("that it stopped could not be recorded");
+        }
         tracing::info!("stopped");
     }
 

@@ -6,19 +6,22 @@ use std::future::Future;
 use std::pin::Pin;
 use std::sync::Arc;
 
-use agreement::SessionId;
+use agreement::{Digest, SessionId};
 use net::Identity;
 use prost::Message as _;
+use session::Attempt;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::clock::now_ms;
+use crate::desk::Item;
 use crate::error::WorkerError;
 use crate::io::Caller;
 use crate::jobs::{Entry, Why};
 use crate::office::Office;
 use crate::proto;
+use crate::proto::answer_request::Answer as Said;
 use crate::proto::worker_server::Worker;
 
 /// The largest answer: outputs.
@@ -83,8 +86,8 @@ pub(crate) fn status(error: &WorkerError) -> Status {
     truncate(&mut failure.help, 1024);
     let code = match error {
         WorkerError::TooMany { .. } | WorkerError::Busy { .. } => Code::ResourceExhausted,
-        WorkerError::Forbidden { .. } => Code::PermissionDenied,
-        WorkerError::UnknownSession { .. } => Code::NotFound,
+        WorkerError::Forbidden { .. } | WorkerError::NotOperator { .. } => Code::PermissionDenied,
+        WorkerError::UnknownSession { .. } | WorkerError::Unproposed { .. } => Code::NotFound,
         WorkerError::Draining => Code::Unavailable,
         _ => Code::FailedPrecondition,
     };
@@ -162,6 +165,75 @@ impl Worker for Service {
         entry.stop(Why::Asked(caller));
         Ok(Response::new(proto::CancelReply { state }))
     }
+
+    async fn post(&self, request: Request<proto::PostRequest>) -> Result<Response<proto::PostReply>, Status> {
+        let caller = self.hear(&request)?;
+        let request = request.into_inner();
+        let post = move |office: &Office| {
+            let posted = office.post_in(caller, &request.agreement, request.statements);
+            posted.inspect_err(|e| office.note_refusal("propose", caller, e.code(), None)).map(|item| reply(&item))
+        };
+        Ok(Response::new(self.blocking(caller, post).await?))
+    }
+
+    async fn inbox(&self, request: Request<proto::InboxRequest>) -> Result<Response<proto::InboxReply>, Status> {
+        let caller = self.hear(&request)?;
+        let sees = self.sees(caller);
+        let digest = request.into_inner().digest;
+        let inbox = move |office: &Office| {
+            let alone = !digest.is_empty();
+            let items = office.inbox(sees, &digest)?;
+            let shown = items.iter().map(|item| Ok(item.to_proto(office.rule_of(item)?, alone)));
+            shown.collect::<Result<Vec<_>, WorkerError>>()
+        };
+        Ok(Response::new(proto::InboxReply { proposals: self.blocking(caller, inbox).await? }))
+    }
+
+    async fn answer(&self, request: Request<proto::AnswerRequest>) -> Result<Response<proto::PostReply>, Status> {
+        let caller = self.hear(&request)?;
+        if !self.office.config.may_operate(&caller) {
+            return Err(self.refused(caller, &WorkerError::NotOperator { identity: caller.to_string() }));
+        }
+        let request = request.into_inner();
+        let answer = move |office: &Office| match request.answer {
+            Some(Said::Ratify(_)) => office.answer(&request.digest, None).map(|item| reply(&item)),
+            Some(Said::Decline(reason)) => office.answer(&request.digest, Some(reason)).map(|item| reply(&item)),
+            None => Err(WorkerError::Statements { count: 0 }),
+        };
+        Ok(Response::new(self.blocking(caller, answer).await?))
+    }
+
+    async fn receipts(
+        &self,
+        request: Request<proto::ReceiptsRequest>,
+    ) -> Result<Response<proto::ReceiptsReply>, Status> {
+        let caller = self.hear(&request)?;
+        let sees = self.sees(caller);
+        let request = request.into_inner();
+        let exchange = move |office: &Office| office.exchange(sees, &request.session, &request.receipts);
+        Ok(Response::new(self.blocking(caller, exchange).await?))
+    }
+
+    async fn settle(&self, request: Request<proto::SettleRequest>) -> Result<Response<proto::SettleReply>, Status> {
+        let caller = self.hear(&request)?;
+        let request = request.into_inner();
+        let office = Arc::clone(&self.office);
+        let stands = move |_: &Office| {
+            let attempt = Attempt {
+                agreement: Digest(request.agreement.try_into().map_err(|_| WorkerError::SessionId)?),
+                session: SessionId(request.session.try_into().map_err(|_| WorkerError::SessionId)?),
+                number: request.attempt,
+            };
+            office.standing(caller, &attempt)
+        };
+        let standing = u32::from(self.blocking(caller, stands).await?.to_byte());
+        Ok(Response::new(proto::SettleReply { standing }))
+    }
+}
+
+/// What was said of an agreement, and how it stands.
+fn reply(item: &Item) -> proto::PostReply {
+    proto::PostReply { standing: item.standing().to_owned(), statements: item.statements() }
 }
 
 /// Sends the lines of a session: those that are known, or all until it ends.

@@ -1,12 +1,15 @@
 //! What a worker admits: only what its own roster, its own checks and its operator's will allow.
 
+mod hostile;
+
 use std::path::Path;
 
-use agreement::{Agreement, Member, Roster, Terms};
+use agreement::{Agreement, Member, Ratification, Roster, Terms};
 use net::{Credentials, Dialer, KeyPair};
 
 use crate::config::{Config, JobLimits, Limits};
 use crate::office::Office;
+use crate::proto;
 
 const PROGRAM: &str = "computation c
   player a, b, c
@@ -32,8 +35,44 @@ fn roster(of: &[(&str, &str)]) -> Roster {
 const HONEST: &[(&str, &str)] = &[("a", "a"), ("b", "b"), ("c", "c")];
 
 /// The office of player a.
-fn office(ratify_all: bool) -> Office {
-    let config = Config {
+fn office(ratify_all: bool) -> Desk {
+    let folder = tempfile::tempdir().unwrap();
+    let office = open(&folder, ratify_all);
+    Desk { office, folder }
+}
+
+/// An office and its folder.
+struct Desk {
+    office: Office,
+    folder: tempfile::TempDir,
+}
+
+impl std::ops::Deref for Desk {
+    type Target = Office;
+
+    fn deref(&self) -> &Office {
+        &self.office
+    }
+}
+
+impl Desk {
+    /// As after a restart.
+    fn again(self) -> Desk {
+        let Desk { office, folder } = self;
+        let ratify_all = office.config.ratify_all;
+        drop(office);
+        Desk { office: open(&folder, ratify_all), folder }
+    }
+}
+
+fn open(folder: &tempfile::TempDir, ratify_all: bool) -> Office {
+    let dialer = Dialer::new(Credentials::new(key("a")).unwrap());
+    Office::open(config(folder, ratify_all), dialer).unwrap()
+}
+
+/// The configuration of player a.
+fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
+    Config {
         key: key("a"),
         listen: "127.0.0.1:0".parse().unwrap(),
         relay: None,
@@ -46,8 +85,8 @@ fn office(ratify_all: bool) -> Office {
         jobs: JobLimits::default(),
         limits: Limits::default(),
         http: None,
-    };
-    Office::new(config, Dialer::new(Credentials::new(key("a")).unwrap()))
+        store: crate::config::Store::beside(&folder.path().join("a.toml")),
+    }
 }
 
 fn agreement(program: &str, roster: &Roster) -> Agreement {
@@ -56,7 +95,7 @@ fn agreement(program: &str, roster: &Roster) -> Agreement {
 }
 
 fn refusal(office: &Office, text: &str, session: &[u8]) -> String {
-    match office.admit(text, session).and_then(|job| office.begin(&job)) {
+    match office.admit(text, session, &[]).and_then(|job| office.begin(&job, key("b").identity())) {
         Ok(()) => panic!("it was admitted"),
         Err(error) => {
             let failure = error.to_failure(None);
@@ -70,14 +109,136 @@ fn refusal(office: &Office, text: &str, session: &[u8]) -> String {
 fn what_is_in_order_is_admitted_once() {
     let office = office(true);
     let agreement = agreement(PROGRAM, &roster(HONEST));
-    let job = office.admit(agreement.text(), &[1; 16]).ok().unwrap();
+    let job = office.admit(agreement.text(), &[1; 16], &[]).ok().unwrap();
     assert_eq!(job.name(), "a");
     // Three numbers, and shares of them: some kilobytes, and what a session takes for itself.
     assert!((1 << 20..2 << 20).contains(&job.memory), "{}", job.memory);
-    assert!(office.begin(&job).is_ok());
+    assert!(office.begin(&job, key("b").identity()).is_ok());
     assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.replay");
     assert_eq!(refusal(&office, agreement.text(), &[1; 15]), "worker.session-id");
-    assert!(office.admit(agreement.text(), &[2; 16]).is_ok());
+    assert!(office.admit(agreement.text(), &[2; 16], &[]).is_ok());
+    // Nor after a restart.
+    let office = office.again();
+    assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.replay");
+}
+
+/// Ratifications of an agreement by the keys of these players.
+fn signed(agreement: &Agreement, by: &[&str]) -> Vec<String> {
+    by.iter().map(|p| Ratification::sign(agreement, &key(p)).to_string()).collect()
+}
+
+fn said(text: String) -> proto::Statement {
+    proto::Statement { statement: Some(proto::statement::Statement::Ratification(text)) }
+}
+
+#[test]
+fn an_agreement_runs_once_all_have_ratified_and_as_often_as_it_says() {
+    let desk = office(false);
+    let terms = Terms { uses: 2, ..Terms::default() };
+    let agreement = under(terms);
+    let digest = agreement.digest();
+    let (b, c) = (key("b").identity(), key("c").identity());
+    let item = desk.post_in(b, agreement.text(), Vec::new()).unwrap();
+    assert_eq!((item.standing(), item.statements().len()), ("open", 0));
+    assert_eq!(refusal(&desk, agreement.text(), &[1; 16]), "worker.not-ratified");
+    desk.answer(&digest.0, None).unwrap();
+    assert_eq!(refusal(&desk, agreement.text(), &[1; 16]), "ratification.missing");
+    // Statements come from anywhere: their signatures count.
+    let rest = signed(&agreement, &["b", "c"]).into_iter().map(said).collect();
+    let item = desk.post_in(c, agreement.text(), rest).unwrap();
+    assert_eq!((item.standing(), item.statements().len()), ("complete", 3));
+
+    let desk = desk.again();
+    for session in [1, 2] {
+        let job = desk.admit(agreement.text(), &[session; 16], &[]).unwrap();
+        assert_eq!(job.ratified.basis(), agreement::Basis::Signatures);
+        desk.begin(&job, b).unwrap();
+    }
+    assert_eq!(refusal(&desk, agreement.text(), &[3; 16]), "ledger.used-up");
+    let desk = desk.again();
+    assert_eq!(refusal(&desk, agreement.text(), &[4; 16]), "ledger.used-up");
+    assert_eq!(refusal(&desk, agreement.text(), &[1; 16]), "worker.replay");
+    let events = audit::entries(&desk.config.store.audit).unwrap().map(|e| e.unwrap().event.kind());
+    let events: Vec<String> = events.collect();
+    assert_eq!(events.iter().filter(|e| *e == "ratified").count(), 3, "{events:?}");
+    assert_eq!(events.iter().filter(|e| *e == "run-begun").count(), 2, "{events:?}");
+}
+
+fn under(terms: Terms) -> Agreement {
+    let checked = check::check(ir::text::parse(PROGRAM).unwrap()).unwrap();
+    Agreement::bind(checked, &roster(HONEST), [("n".to_owned(), 3)].into(), terms).unwrap()
+}
+
+#[test]
+fn a_decline_holds_until_the_same_operator_ratifies() {
+    let desk = office(false);
+    let agreement = under(Terms::default());
+    let all = signed(&agreement, &["a", "b", "c"]);
+    desk.post_in(key("b").identity(), agreement.text(), Vec::new()).unwrap();
+    let item = desk.answer(&agreement.digest().0, Some("not before the audit".into())).unwrap();
+    assert_eq!(item.standing(), "declined");
+    let shown = item.to_proto(None, true);
+    assert_eq!((shown.declined["a"].as_str(), shown.missing.len()), ("not before the audit", 2));
+    // A ratification of ours that somebody still has does not overrule us.
+    let code = match desk.admit(agreement.text(), &[1; 16], &all) {
+        Ok(_) => panic!("it was admitted"),
+        Err(error) => error.code().to_owned(),
+    };
+    assert_eq!(code, "worker.declined");
+    desk.post_in(key("b").identity(), agreement.text(), vec![said(all[0].clone())]).unwrap();
+    assert_eq!(refusal(&desk, agreement.text(), &[1; 16]), "worker.declined");
+    desk.answer(&agreement.digest().0, None).unwrap();
+    assert!(desk.admit(agreement.text(), &[1; 16], &all).is_ok());
+}
+
+#[test]
+fn what_is_forged_foreign_late_or_early_is_refused() {
+    let desk = office(false);
+    let agreement = under(Terms::default());
+    let b = key("b").identity();
+    let admit = |brought: &[String]| match desk.admit(agreement.text(), &[1; 16], brought) {
+        Ok(_) => panic!("it was admitted"),
+        Err(error) => error.code().to_owned(),
+    };
+    let all = signed(&agreement, &["a", "b", "c"]);
+    assert!(desk.admit(agreement.text(), &[1; 16], &all).is_ok());
+    assert_eq!(admit(&all[1..]), "worker.not-ratified");
+    assert_eq!(admit(&[all.clone(), signed(&agreement, &["mallory"])].concat()), "ratification.foreign");
+    let other = under(Terms { uses: 9, ..Terms::default() });
+    assert_eq!(admit(&signed(&other, &["a", "b", "c"])), "ratification.other-agreement");
+    let relabelled = signed(&other, &["a"])[0].replace(&other.digest().to_string(), &agreement.digest().to_string());
+    assert_eq!(admit(&[relabelled.clone(), all[1].clone(), all[2].clone()]), "ratification.signature");
+    assert_eq!(
+        desk.post_in(b, agreement.text(), vec![said(relabelled)]).err().unwrap().code(),
+        "ratification.signature"
+    );
+
+    let past = under(Terms { not_after: agreement::Timestamp::from_seconds(1_000_000_000), ..Terms::default() });
+    assert_eq!(desk.post_in(b, past.text(), Vec::new()).err().unwrap().code(), "agreement.expired");
+    let late = desk.admit(past.text(), &[1; 16], &signed(&past, &["a", "b", "c"])).err().unwrap();
+    assert_eq!(late.code(), "agreement.expired");
+    let future = under(Terms { not_before: agreement::Timestamp::from_seconds(9_000_000_000), ..Terms::default() });
+    let early = desk.admit(future.text(), &[1; 16], &signed(&future, &["a", "b", "c"])).err().unwrap();
+    assert_eq!(early.code(), "agreement.not-yet");
+    // It may be read and ratified before its time.
+    assert!(desk.post_in(b, future.text(), Vec::new()).is_ok());
+    assert!(desk.answer(&future.digest().0, None).is_ok());
+}
+
+#[test]
+fn an_inbox_is_bounded_and_shown_to_those_concerned() {
+    let desk = office(false);
+    let b = key("b").identity();
+    for uses in 1..=200 {
+        desk.post_in(b, under(Terms { uses, ..Terms::default() }).text(), Vec::new()).unwrap();
+    }
+    let one_more = under(Terms { uses: 201, ..Terms::default() });
+    assert_eq!(desk.post_in(b, one_more.text(), Vec::new()).err().unwrap().code(), "worker.inbox-full");
+    assert!(desk.post_in(key("c").identity(), one_more.text(), Vec::new()).is_ok());
+    assert_eq!(desk.inbox(None, &[]).unwrap().len(), 201);
+    assert_eq!(desk.inbox(Some(key("stranger").identity()), &[]).unwrap().len(), 0);
+    let unseen = desk.inbox(Some(key("stranger").identity()), &one_more.digest().0);
+    assert_eq!(unseen.err().unwrap().code(), "worker.unproposed");
 }
 
 #[test]
@@ -137,16 +298,15 @@ fn stored_and_random_bytes_are_read_without_a_panic() {
 #[test]
 fn the_corpora_start_from_real_messages() {
     use prost::Message as _;
-
-    use crate::proto;
     let agreement = agreement(PROGRAM, &roster(HONEST));
-    let run = proto::RunRequest { agreement: agreement.text().to_owned(), session: vec![1; 16] };
+    let run =
+        proto::RunRequest { agreement: agreement.text().to_owned(), session: vec![1; 16], ratifications: Vec::new() };
     let submit = proto::RunCommand { command: Some(proto::run_command::Command::Submit(run)) };
     let describe = proto::DescribeRequest { computation: PROGRAM.to_owned(), player: "a".to_owned() };
     let tensor = proto::Tensor { dtype: "f64".to_owned(), shape: vec![1], data: vec![0; 8] };
     let outcome = proto::Outcome { outputs: [("y".to_owned(), tensor)].into(), rounds: 3, ..Default::default() };
     let event = |e| proto::RunEvent { event: Some(e) }.encode_to_vec();
-    let failure = office(false).admit("", &[1; 16]).err().unwrap().to_failure(Some("a"));
+    let failure = office(false).admit("", &[1; 16], &[]).err().unwrap().to_failure(Some("a"));
     let files = [
         ("control/run", submit.encode_to_vec()),
         ("control/describe", describe.encode_to_vec()),

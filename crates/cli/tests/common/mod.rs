@@ -2,12 +2,14 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::mpsc::{Receiver, channel};
+use std::sync::{Arc, Mutex};
 
 use serde_json::Value;
 
@@ -18,6 +20,8 @@ pub(crate) const PLAYERS: [&str; 4] = ["clinic", "laboratory", "registry", "anal
 pub(crate) struct Parties {
     folder: tempfile::TempDir,
     workers: Vec<(String, Child, Receiver<String>)>,
+    /// Processes that are to be killed, each at a line of its log.
+    doom: Arc<Mutex<HashMap<u32, &'static str>>>,
 }
 
 /// The repository.
@@ -74,7 +78,7 @@ impl Parties {
             std::fs::write(path.join(format!("{name}.toml")), config).unwrap();
         }
         std::fs::write(path.join("roster.toml"), roster).unwrap();
-        Parties { folder, workers: Vec::new() }
+        Parties { folder, workers: Vec::new(), doom: Arc::default() }
     }
 
     /// Starts the workers of all players, each with `--ratify-all`.
@@ -136,7 +140,17 @@ impl Parties {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (log, read) = channel();
         // Its log must be read on, or the worker would block on a full pipe.
-        std::thread::spawn(move || lines.map_while(Result::ok).for_each(|line| drop(log.send(line))));
+        let (id, doom) = (child.id(), Arc::clone(&self.doom));
+        std::thread::spawn(move || {
+            for line in lines.map_while(Result::ok) {
+                let doomed = doom.lock().unwrap().get(&id).is_some_and(|text| line.contains(text));
+                if doomed {
+                    // It may have ended by itself just now.
+                    let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+                }
+                drop(log.send(line));
+            }
+        });
         self.workers.push((name.to_owned(), child, read));
     }
 
@@ -166,6 +180,14 @@ impl Parties {
     pub(crate) fn exit_code(&mut self, player: &str) -> Option<i32> {
         let (_, child, _) = self.workers.iter_mut().rev().find(|(name, ..)| name == player).unwrap();
         child.wait().unwrap().code()
+    }
+
+    /// Kills a worker as soon as its log has a line with this text, as a power cut would. What it logged before does not
+    /// count.
+    pub(crate) fn kill_at(&self, player: &str, text: &'static str) {
+        let (_, child, log) = self.workers.iter().rev().find(|(name, ..)| name == player).unwrap();
+        log.try_iter().for_each(drop);
+        self.doom.lock().unwrap().insert(child.id(), text);
     }
 
     /// Kills a worker, as a power cut would.

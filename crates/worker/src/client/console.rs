@@ -139,6 +139,14 @@ impl Console {
         Ok(Console { runtime, contacts, unreachable })
     }
 
+    pub(super) fn contacts(&self) -> &[Contact] {
+        &self.contacts
+    }
+
+    pub(super) fn block_on<T>(&self, work: impl Future<Output = T>) -> T {
+        self.runtime.block_on(work)
+    }
+
     /// The workers that could not be reached, and why.
     pub fn unreachable(&self) -> &[(String, ClientError)] {
         &self.unreachable
@@ -149,7 +157,7 @@ impl Console {
     /// # Errors
     /// The first worker's that does not answer.
     pub fn jobs(&self) -> Result<Vec<Job>, ClientError> {
-        self.runtime.block_on(async {
+        self.block_on(async {
             let mut all = Vec::new();
             for contact in &self.contacts {
                 let reply = contact.worker.clone().jobs(proto::JobsRequest {}).await;
@@ -172,7 +180,7 @@ impl Console {
         follow: bool,
         mut each: impl FnMut(&str, u64, &str),
     ) -> Result<(), ClientError> {
-        self.runtime.block_on(async {
+        self.block_on(async {
             let mut streams = futures::stream::SelectAll::new();
             let mut refused = None;
             for contact in &self.contacts {
@@ -198,7 +206,7 @@ impl Console {
     /// # Errors
     /// If no worker knows the session, or lets us.
     pub fn cancel(&self, session: SessionId) -> Result<Vec<(String, String)>, ClientError> {
-        self.runtime.block_on(async {
+        self.block_on(async {
             let each = self.contacts.iter().map(|contact| async move {
                 let request = proto::CancelRequest { session: session.0.to_vec() };
                 let reply = contact.worker.clone().cancel(request).await;

@@ -5,7 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use agreement::{Agreement, Roster, SessionId, SignedReceipt, Terms};
+use agreement::{Agreement, Ratification, Roster, SessionId, SignedReceipt, Terms};
+use ir::Computation;
 use net::{Credentials, Dialer, KeyPair};
 use privity::{Cost, Plain, Program, Report};
 use session::{Dims, Event, Observer};
@@ -19,7 +20,8 @@ use crate::proto::run_command::Command;
 use crate::proto::{self, run_event};
 use crate::tensor;
 
-/// Runs a program on the workers of a roster, coming as the owner of a key. Blocks until it is done.
+/// Runs a program on the workers of a roster, coming as the owner of a key. Blocks until it is done. It works only where
+/// every worker takes what it is given (`--ratify-all`), since nobody has signed.
 ///
 /// The report has the outputs that this key may read. Lengths that are not in `dims` are asked of the workers whose
 /// data has them.
@@ -36,10 +38,53 @@ pub fn run_on_workers(
     let key = KeyPair::load(key.ok_or(ClientError::NoKey)?)?;
     let roster = Roster::read(roster)?;
     super::runtime()?.block_on(async {
-        let client = Client::connect(program, &roster, key).await?;
+        let client = Client::connect(program.computation(), &roster, key).await?;
         let dims = client.dims(program, dims).await?;
         let agreement = Agreement::bind(program.checked().clone(), &roster, dims, Terms::default())?;
-        client.run(&agreement, observer).await
+        client.run(&agreement, &[], observer).await
+    })
+}
+
+/// Binds a program to a roster and terms, asking the workers for the lengths that are not given.
+///
+/// # Errors
+/// As [`Agreement::bind`], and if a worker that has a length cannot be asked.
+pub fn propose_program(
+    program: &Program,
+    roster: &Path,
+    key: &Path,
+    dims: &Dims,
+    terms: Terms,
+) -> Result<Agreement, ClientError> {
+    let key = KeyPair::load(key)?;
+    let roster = Roster::read(roster)?;
+    super::runtime()?.block_on(async {
+        let unknown = program.computation().dims().into_keys().any(|dim| !dims.contains_key(&dim));
+        let dims = match unknown {
+            true => Client::connect(program.computation(), &roster, key).await?.dims(program, dims).await?,
+            false => dims.clone(),
+        };
+        Ok(Agreement::bind(program.checked().clone(), &roster, dims, terms)?)
+    })
+}
+
+/// Runs an agreement on its workers, coming as the owner of a key. Blocks until it is done. Workers know the ratifications
+/// that were passed on to them; others can be brought.
+///
+/// # Errors
+/// The first thing that went wrong, at whichever worker.
+pub fn run_agreement(
+    agreement: &Agreement,
+    ratifications: &[Ratification],
+    roster: &Path,
+    key: &Path,
+    observer: Observer,
+) -> Result<Report, ClientError> {
+    let key = KeyPair::load(key)?;
+    let roster = Roster::read(roster)?;
+    super::runtime()?.block_on(async {
+        let client = Client::connect(agreement.checked().computation(), &roster, key).await?;
+        client.run(agreement, ratifications, observer).await
     })
 }
 
@@ -49,9 +94,8 @@ struct Client {
 }
 
 impl Client {
-    async fn connect(program: &Program, roster: &Roster, key: KeyPair) -> Result<Client, ClientError> {
+    async fn connect(c: &Computation, roster: &Roster, key: KeyPair) -> Result<Client, ClientError> {
         let dialer = Dialer::new(Credentials::new(key)?);
-        let c = program.computation();
         // What the roster lacks is told before anyone is bothered.
         let members = c.players.iter().map(|p| roster.require(&p.name)).collect::<Result<Vec<_>, _>>()?;
         let mut contacts = Vec::new();
@@ -83,7 +127,12 @@ impl Client {
 
     /// Asks for the session's turn at one worker after the other, always in the order of identities, so that no two
     /// sessions hold what the other waits for; then all begin.
-    async fn run(self, agreement: &Agreement, observer: Observer) -> Result<Report, ClientError> {
+    async fn run(
+        self,
+        agreement: &Agreement,
+        ratifications: &[Ratification],
+        observer: Observer,
+    ) -> Result<Report, ClientError> {
         let begun = Instant::now();
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|e| ClientError::System { what: e.to_string() })?;
@@ -92,7 +141,11 @@ impl Client {
         let mut tasks = JoinSet::new();
         let mut ended = Vec::new();
         for contact in self.contacts {
-            let request = proto::RunRequest { agreement: agreement.text().to_owned(), session: session.0.to_vec() };
+            let request = proto::RunRequest {
+                agreement: agreement.text().to_owned(),
+                session: session.0.to_vec(),
+                ratifications: ratifications.iter().map(ToString::to_string).collect(),
+            };
             let (admitted, turn) = oneshot::channel();
             let following = Following {
                 contact,

@@ -6,8 +6,7 @@ use agreement::{Digest, SessionId};
 use futures::FutureExt;
 use net::KeyPair;
 
-use super::entry::State;
-use super::{About, Jobs, Slot, Ticket, Why};
+use super::{About, Jobs, Slot, State, Ticket, Why};
 use crate::config::JobLimits;
 
 const LIMITS: JobLimits =

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Instant;
 
+use agreement::Digest;
 use net::Identity;
 use session::Event;
 use tokio::sync::{mpsc, oneshot};
@@ -11,7 +12,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Status, Streaming};
 
 use crate::error::WorkerError;
-use crate::jobs::{Entry, Slot, Ticket, Why};
+use crate::jobs::{Entry, Slot, State, Ticket, Why};
 use crate::office::{Job, Office};
 use crate::perform::{Performed, perform};
 use crate::proto::run_command::Command;
@@ -48,7 +49,7 @@ impl Conversation {
             Ok((job, ticket)) => self.attend(job, ticket, commands).await,
             Err(error) => {
                 tracing::warn!(caller = %self.caller, code = error.code(), %error, "a submission was refused");
-                self.office.metrics.refusal(error.code());
+                self.refuse(&error, None).await;
                 run_event::Event::Failure(error.to_failure(None))
             }
         };
@@ -56,26 +57,36 @@ impl Conversation {
         self.tell(last).await;
     }
 
+    /// Counts and records a refusal.
+    async fn refuse(&self, error: &WorkerError, agreement: Option<Digest>) {
+        self.office.metrics.refusal(error.code());
+        let (office, caller, code) = (Arc::clone(&self.office), self.caller, error.code().to_owned());
+        let note = move || office.note_refusal("run", caller, &code, agreement);
+        if let Err(error) = tokio::task::spawn_blocking(note).await {
+            tracing::error!(%error, "a refusal could not be recorded");
+        }
+    }
+
     async fn tell(&self, event: run_event::Event) {
         let _ = self.events.send(Ok(proto::RunEvent { event: Some(event) })).await;
     }
 
     /// The first command: what is to run. It is read and checked, and put in the queue.
-    async fn submitted(&self, commands: &mut Commands) -> Result<(Job, Ticket), WorkerError> {
+    async fn submitted(&self, commands: &mut Commands) -> Result<(Arc<Job>, Ticket), WorkerError> {
         let command = timeout(self.office.config.limits.request_time(), commands.message()).await;
         let Ok(Ok(Some(proto::RunCommand { command: Some(Command::Submit(request)) }))) = command else {
             return Err(WorkerError::NoSubmission);
         };
         let office = Arc::clone(&self.office);
-        let admit = move || office.admit(&request.agreement, &request.session);
+        let admit = move || office.admit(&request.agreement, &request.session, &request.ratifications);
         let job =
             tokio::task::spawn_blocking(admit).await.map_err(|e| WorkerError::System { what: e.to_string() })??;
         let ticket = self.office.jobs.enter(job.about(self.caller))?;
-        Ok((job, ticket))
+        Ok((Arc::new(job), ticket))
     }
 
     /// Everything from the queue to the last event.
-    async fn attend(&self, job: Job, mut ticket: Ticket, commands: Commands) -> run_event::Event {
+    async fn attend(&self, job: Arc<Job>, mut ticket: Ticket, commands: Commands) -> run_event::Event {
         let entry = Arc::clone(&ticket.entry);
         let (go, gone) = oneshot::channel();
         let listening = tokio::spawn(listen(commands, Arc::clone(&entry), go));
@@ -84,9 +95,6 @@ impl Conversation {
         tracing::info!(%session, %agreement, player = job.name(), caller = %self.caller, memory = job.memory, "a session is submitted");
         let done = async {
             let _slot = self.turn(&mut ticket, gone).await?;
-            self.office.begin(&job)?;
-            entry.running();
-            tracing::info!(%session, "a session begins");
             perform(&self.office, &job, &entry, self.observer(&entry)).await
         };
         let done = done.await;
@@ -100,6 +108,9 @@ impl Conversation {
                 run_event::Event::Outcome(outcome)
             }
             Err(error) => {
+                if entry.state() != State::Running {
+                    self.refuse(&error, Some(agreement)).await;
+                }
                 // What is told to others says less than the log.
                 let mut failure = error.to_failure(Some(job.name()));
                 // To the submitter, that it gave up is no news.

@@ -1,0 +1,141 @@
+//! End to end: an agreement is proposed, declined once, ratified by all parties and run on four worker processes, which
+//! keep receipts and audit logs; also after all of them were killed.
+
+mod common;
+
+use common::{JOINT, PLAYERS, Parties, json, privity};
+use serde_json::Value;
+
+/// Proposes a program as the analyst, and returns the agreement's digest.
+fn propose(parties: &Parties, program: &str, flags: &[&str]) -> String {
+    parties.write("program.pv", program);
+    let mut args = vec!["propose", "program.pv", "--roster", "roster.toml", "--key", "analyst.key", "--json"];
+    args.extend(flags);
+    let (proposed, code) = json(&privity(parties.path(), &args));
+    assert_eq!(code, 0, "{proposed}");
+    proposed["digest"].as_str().unwrap().to_owned()
+}
+
+/// What a player's operator does with an agreement, on its own machine.
+fn operator(parties: &Parties, player: &str, command: &[&str]) -> (Value, i32) {
+    let config = format!("{player}.toml");
+    json(&privity(parties.path(), &[command, &["--config", &config, "--json"]].concat()))
+}
+
+fn ratify(parties: &Parties, players: &[&str], digest: &str) {
+    for player in players {
+        let (answer, code) = operator(parties, player, &["ratify", digest]);
+        assert_eq!(code, 0, "{answer}");
+    }
+}
+
+fn run(parties: &Parties, what: &str, key: &str) -> (Value, i32) {
+    json(&privity(parties.path(), &["run", what, "--roster", "roster.toml", "--key", key, "--json"]))
+}
+
+/// Waits until a worker's operator sees a standing of an agreement.
+fn wait_for_standing(parties: &Parties, player: &str, digest: &str, standing: &str) {
+    let seen = || {
+        let (shown, code) = operator(parties, player, &["inbox", digest]);
+        code == 0 && shown["standing"] == standing
+    };
+    let begun = std::time::Instant::now();
+    while !seen() {
+        assert!(begun.elapsed().as_secs() < 60, "{player} never saw it {standing}");
+    }
+}
+
+#[test]
+fn an_agreement_that_all_have_ratified_runs_and_nothing_else_does() {
+    let mut parties = Parties::new();
+    PLAYERS.iter().for_each(|p| parties.start(p, &[]));
+    let first = propose(&parties, JOINT, &["--uses", "3"]);
+    let (refused, code) = run(&parties, &first, "analyst.key");
+    assert_eq!((code, &refused["error"]["code"]), (1, &"worker.not-ratified".into()), "{refused}");
+
+    // Read, and declined once; what was declined does not run, whoever else ratifies.
+    let (shown, code) = operator(&parties, "registry", &["inbox", &first]);
+    assert_eq!(code, 0, "{shown}");
+    assert!(shown["text"].as_str().unwrap().contains("product = mean(bmi * target)"), "{shown}");
+    let (declined, code) = operator(&parties, "registry", &["decline", &first, "--reason", "once is enough"]);
+    assert_eq!((code, &declined["standing"]["registry"]), (0, &"declined".into()), "{declined}");
+    wait_for_standing(&parties, "analyst", &first, "declined");
+    let (shown, _) = operator(&parties, "analyst", &["inbox", &first]);
+    assert_eq!(shown["declined"]["registry"], "once is enough", "{shown}");
+
+    let second = propose(&parties, JOINT, &[]);
+    assert_ne!(first, second);
+    ratify(&parties, &["clinic", "laboratory"], &second);
+    let (refused, code) = run(&parties, &second, "analyst.key");
+    assert_eq!(code, 1, "{refused}");
+    ratify(&parties, &["registry", "analyst"], &second);
+    PLAYERS.iter().for_each(|p| wait_for_standing(&parties, p, &second, "complete"));
+
+    // Between ratifying and running, all workers are killed.
+    PLAYERS.iter().for_each(|p| parties.kill(p));
+    PLAYERS.iter().for_each(|p| parties.start(p, &[]));
+    let (result, code) = run(&parties, &second, "analyst.key");
+    assert_eq!(code, 0, "{result}");
+    let product = result["outputs"]["analyst"]["product"]["values"].as_f64().unwrap();
+    assert!((product - 4212.0).abs() < 1.0, "{product}");
+    let session = result["session"].as_str().unwrap().to_owned();
+
+    // It was agreed to run once.
+    let (refused, code) = run(&parties, &second, "analyst.key");
+    assert_eq!((code, &refused["error"]["code"]), (1, &"ledger.used-up".into()), "{refused}");
+
+    // Each worker gets the receipts of all players, and keeps the openings of its own commitments.
+    for player in PLAYERS {
+        let begun = std::time::Instant::now();
+        loop {
+            let (shown, code) = operator_receipts(&parties, player, &session);
+            assert_eq!(code, 0, "{shown}");
+            if shown["receipts"].as_array().unwrap().len() == PLAYERS.len() {
+                break;
+            }
+            assert!(begun.elapsed().as_secs() < 60, "{player} never got all receipts: {shown}");
+        }
+    }
+    let folder = parties.path().join("receipts");
+    let folder = folder.to_str().unwrap();
+    let (exported, code) = operator(&parties, "clinic", &["receipt", "export", &session, "--folder", folder]);
+    assert_eq!((code, exported["files"].as_array().unwrap().len()), (0, 5), "{exported}");
+    assert!(parties.read("receipts/openings.json").contains("input bmi"));
+    let (stranger, code) =
+        json(&privity(parties.path(), &["receipt", "show", &session, "--roster", "roster.toml", "--key", "guest.key"]));
+    assert_eq!((code, &stranger["error"]["code"]), (1, &"worker.unknown-session".into()), "{stranger}");
+}
+
+fn operator_receipts(parties: &Parties, player: &str, session: &str) -> (Value, i32) {
+    let config = format!("{player}.toml");
+    json(&privity(parties.path(), &["receipt", "show", session, "--config", &config]))
+}
+
+#[test]
+fn only_an_operator_answers_and_a_worker_that_was_away_is_told() {
+    let mut parties = Parties::new();
+    ["clinic", "registry", "analyst"].iter().for_each(|p| parties.start(p, &[]));
+    let args =
+        ["propose", "program.pv", "--roster", "roster.toml", "--key", "analyst.key", "--dims", "n=442", "--json"];
+    parties.write("program.pv", JOINT);
+    let (proposed, code) = json(&privity(parties.path(), &args));
+    assert_eq!((code, &proposed["not_reached"]), (0, &serde_json::json!(["laboratory"])), "{proposed}");
+    let digest = proposed["digest"].as_str().unwrap();
+    let by_guest =
+        ["ratify", digest, "--roster", "roster.toml", "--key", "analyst.key", "--worker", "clinic", "--json"];
+    let (refused, code) = json(&privity(parties.path(), &by_guest));
+    assert_eq!((code, &refused["error"]["code"]), (1, &"worker.not-operator".into()), "{refused}");
+    ratify(&parties, &["clinic", "registry", "analyst"], digest);
+    parties.start("laboratory", &[]);
+    wait_for_proposal(&parties, "laboratory", digest);
+    ratify(&parties, &["laboratory"], digest);
+    let (result, code) = run(&parties, digest, "analyst.key");
+    assert_eq!(code, 0, "{result}");
+}
+
+fn wait_for_proposal(parties: &Parties, player: &str, digest: &str) {
+    let begun = std::time::Instant::now();
+    while operator(parties, player, &["inbox", digest]).1 != 0 {
+        assert!(begun.elapsed().as_secs() < 60, "{player} was never told");
+    }
+}

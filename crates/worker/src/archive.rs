@@ -1,0 +1,223 @@
+//! What a worker keeps of sessions: that they began, how they ended, receipts of all players, and openings of its own
+//! commitments.
+
+use std::collections::BTreeMap;
+
+use agreement::{Agreement, Digest, LogHead, SessionId, SignedReceipt};
+use audit::Event;
+use net::Identity;
+use session::Commitments;
+use store::{Begin, Charge, Counter, State};
+
+use crate::clock::now_ms;
+use crate::error::WorkerError;
+use crate::office::{Job, Office};
+use crate::proto;
+
+/// Where the texts of agreements that were run are kept, by digest.
+const TEXTS: &str = "agreement";
+
+impl Office {
+    /// Writes an entry into the audit log, durably.
+    pub(crate) fn note(&self, event: Event) -> Result<LogHead, WorkerError> {
+        self.note_all(&[event])
+    }
+
+    /// Writes entries into the audit log, durably, and returns where it ends.
+    pub(crate) fn note_all(&self, events: &[Event]) -> Result<LogHead, WorkerError> {
+        let head = self.log.append_all(now_ms(), events)?;
+        Ok(LogHead { sequence: head.seq, digest: Digest(head.hash) })
+    }
+
+    /// Begins a session: its id and what it uses are spent, durably and at once. After this, and only after it, messages
+    /// may leave.
+    pub(crate) fn begin(&self, job: &Job, by: Identity) -> Result<(), WorkerError> {
+        let agreement = job.ratified.agreement();
+        let (now, digest) = (now_ms(), agreement.digest());
+        agreement.check_time(now)?;
+        let expires = expiry(agreement);
+        let begin = Begin {
+            agreement: digest.0,
+            session: job.session.0,
+            attempt: 0,
+            when: now,
+            expires,
+            charges: self.charges(job)?,
+        };
+        self.store.batch(|batch| {
+            batch.begin(&begin)?;
+            batch.set_note(TEXTS, &digest.0, agreement.text().as_bytes())
+        })?;
+        let (agreement, session) = (digest.to_string(), job.session.to_string());
+        self.note(Event::RunBegun { agreement, session, attempt: 0, by: by.to_string() })?;
+        Ok(())
+    }
+
+    /// What a session uses up. What runs by `--ratify-all` was counted by nobody.
+    fn charges(&self, job: &Job) -> Result<Vec<Charge>, WorkerError> {
+        if job.ratified.basis() != agreement::Basis::Signatures {
+            return Ok(Vec::new());
+        }
+        let agreement = job.ratified.agreement();
+        let counter = Counter::Agreement(agreement.digest().0);
+        Ok(vec![Charge { counter, limit: Some(agreement.terms().uses), until: expiry(agreement) }])
+    }
+
+    /// Records that a session ended well: entries in the audit log, then the receipt that `sign` makes with the log's
+    /// head, the openings, and the end, all at once.
+    pub(crate) fn end_well(
+        &self,
+        job: &Job,
+        released: Vec<(String, Identity)>,
+        commitments: (&Commitments, &Commitments),
+        sign: impl FnOnce(LogHead) -> Result<SignedReceipt, WorkerError>,
+    ) -> Result<SignedReceipt, WorkerError> {
+        let session = job.session.to_string();
+        let agreement = job.ratified.agreement().digest().to_string();
+        let mut events =
+            vec![Event::RunEnded { agreement, session: session.clone(), attempt: 0, code: None, player: None }];
+        let left =
+            |(output, to): (String, Identity)| Event::Released { session: session.clone(), output, to: to.to_string() };
+        events.extend(released.into_iter().map(left));
+        let receipt = sign(self.note_all(&events)?)?;
+        let json = json(&receipt)?;
+        self.store.batch(|batch| {
+            for (kind, all) in [("input", commitments.0), ("output", commitments.1)] {
+                for (name, (_, opening)) in all {
+                    batch.keep_opening(job.session.0, &format!("{kind} {name}"), opening.as_bytes())?;
+                }
+            }
+            batch.keep_receipt(job.session.0, self.config.key.identity(), json.as_bytes())?;
+            batch.end(job.session.0, 0, State::Finished { when: now_ms() })
+        })?;
+        self.post.exchange_receipts(job.session);
+        Ok(receipt)
+    }
+
+    /// Records that a session that was begun failed.
+    pub(crate) fn end_badly(&self, job: &Job, code: String, player: String) -> Result<(), WorkerError> {
+        self.store.end(job.session.0, 0, State::Failed { when: now_ms(), code: code.clone() })?;
+        let player = Some(player).filter(|p| !p.is_empty());
+        let agreement = job.ratified.agreement().digest().to_string();
+        self.note(Event::RunEnded {
+            agreement,
+            session: job.session.to_string(),
+            attempt: 0,
+            code: Some(code),
+            player,
+        })?;
+        Ok(())
+    }
+
+    /// Records that something was refused. That it cannot be recorded changes nothing about the refusal.
+    pub(crate) fn note_refusal(&self, what: &str, by: Identity, code: &str, agreement: Option<Digest>) {
+        let (what, code, agreement) = (what.to_owned(), code.to_owned(), agreement.map(|a| a.to_string()));
+        if let Err(error) = self.note(Event::Refused { what, by: Some(by.to_string()), code, agreement }) {
+            tracing::error!(%error, "a refusal could not be recorded");
+        }
+    }
+
+    /// Records what a crash cut off, and drops what has expired; when the worker starts.
+    pub(crate) fn tidy(&self) -> Result<(), WorkerError> {
+        const CODE: &str = "worker.cut-off";
+        for old in self.store.sessions()?.into_iter().filter(|s| s.state == State::Running) {
+            let (session, agreement) = (SessionId(old.session).to_string(), Digest(old.agreement).to_string());
+            tracing::warn!(session, "a session was cut off when this worker stopped");
+            self.store.end(old.session, old.attempt, State::Failed { when: now_ms(), code: CODE.into() })?;
+            let (attempt, code) = (old.attempt, Some(CODE.into()));
+            self.note(Event::RunEnded { agreement, session, attempt, code, player: None })?;
+        }
+        self.store.prune(now_ms())?;
+        Ok(())
+    }
+
+    /// Sessions that ended well since a time, whose receipts are not all here.
+    pub(crate) fn sessions_without_receipts(&self, since_ms: u64) -> Result<Vec<SessionId>, WorkerError> {
+        let mut found = Vec::new();
+        for old in self.store.sessions()? {
+            let ended = matches!(old.state, State::Finished { .. }) && old.begun >= since_ms;
+            if ended && !self.missing_receipts(SessionId(old.session))?.0.is_empty() {
+                found.push(SessionId(old.session));
+            }
+        }
+        Ok(found)
+    }
+
+    /// The identities whose receipts of a session are missing here, and those that are here.
+    pub(crate) fn missing_receipts(&self, session: SessionId) -> Result<(Vec<Identity>, Vec<String>), WorkerError> {
+        let agreement = self.agreement_of(session)?;
+        let here = self.receipts_of(session)?;
+        let missing = agreement.signers().into_keys().filter(|identity| !here.contains_key(identity)).collect();
+        Ok((missing, here.into_values().collect()))
+    }
+
+    fn receipts_of(&self, session: SessionId) -> Result<BTreeMap<Identity, String>, WorkerError> {
+        let text = |bytes: Vec<u8>| String::from_utf8_lossy(&bytes).into_owned();
+        Ok(self.store.receipts(session.0)?.into_iter().map(|(by, bytes)| (by, text(bytes))).collect())
+    }
+
+    /// The agreement that a session was begun with.
+    pub(crate) fn agreement_of(&self, session: SessionId) -> Result<Agreement, WorkerError> {
+        let unknown = || WorkerError::UnknownSession { id: session.to_string() };
+        let known = self.store.session(session.0)?.ok_or_else(unknown)?;
+        let text = self.store.note(TEXTS, &known.agreement)?.ok_or_else(unknown)?;
+        Ok(Agreement::from_text(&String::from_utf8_lossy(&text))?)
+    }
+
+    /// Keeps receipts of other players, if they are theirs, of this session and its agreement. The first of each player
+    /// stays: a second, other one is a contradiction that the log records.
+    pub(crate) fn take_receipts(&self, session: SessionId, receipts: &[String]) -> Result<(), WorkerError> {
+        let agreement = self.agreement_of(session)?;
+        let here = self.receipts_of(session)?;
+        for text in receipts.iter().take(agreement.signers().len()) {
+            let receipt: SignedReceipt =
+                serde_json::from_str(text).map_err(|_| WorkerError::NoReceipt { session: session.to_string() })?;
+            let player = receipt.unverified().player.clone();
+            receipt.verify_for(&agreement, session, &player)?;
+            let Some(member) = agreement.roster().get(&player) else { continue };
+            match here.get(&member.identity) {
+                None => self.store.keep_receipt(session.0, member.identity, text.as_bytes())?,
+                Some(known) if known == text => {}
+                Some(_) => tracing::warn!(%session, player, "a player signed two different receipts of one session"),
+            }
+        }
+        Ok(())
+    }
+
+    /// Receipts of a session as `caller` may see them, after taking in those that it brings. `None` is an operator.
+    pub(crate) fn exchange(
+        &self,
+        caller: Option<Identity>,
+        session: &[u8],
+        brought: &[String],
+    ) -> Result<proto::ReceiptsReply, WorkerError> {
+        if session.is_empty() {
+            let sessions = if caller.is_none() { self.store.sessions_with_receipts()? } else { Vec::new() };
+            let sessions = sessions.into_iter().map(|s| s.to_vec()).collect();
+            return Ok(proto::ReceiptsReply { sessions, ..Default::default() });
+        }
+        let session = SessionId(session.try_into().map_err(|_| WorkerError::SessionId)?);
+        let agreement = self.agreement_of(session)?;
+        if caller.is_some_and(|c| !agreement.signers().contains_key(&c)) {
+            return Err(WorkerError::UnknownSession { id: session.to_string() });
+        }
+        if !brought.is_empty() {
+            self.take_receipts(session, brought)?;
+        }
+        let openings = if caller.is_none() { self.store.openings(session.0)? } else { Vec::new() };
+        Ok(proto::ReceiptsReply {
+            receipts: self.receipts_of(session)?.into_values().collect(),
+            sessions: Vec::new(),
+            openings: openings.into_iter().map(|(name, opening)| (name, opening.to_vec())).collect(),
+        })
+    }
+}
+
+/// From when on an agreement is no longer valid, in milliseconds since 1970.
+fn expiry(agreement: &Agreement) -> Option<u64> {
+    agreement.terms().not_after.map(|t| t.seconds().saturating_add(1).saturating_mul(1000))
+}
+
+pub(crate) fn json(receipt: &SignedReceipt) -> Result<String, WorkerError> {
+    serde_json::to_string(receipt).map_err(|e| WorkerError::System { what: e.to_string() })
+}

@@ -1,0 +1,304 @@
+//! The operator's desk: agreements that were proposed, and who ratified or declined each.
+//!
+//! Everything on it is in the store. A statement is believed for its signature alone, whoever brought it; so the parties'
+//! workers pass on all that they know, and a submitter may bring ratifications itself.
+
+use agreement::{Agreement, AgreementError, Decline, Ratification, Ratified};
+use net::Identity;
+use std::collections::{BTreeMap, BTreeSet};
+use store::{Answer, Proposal, Standing, Verdict};
+
+use crate::clock::now_ms;
+use crate::error::WorkerError;
+use crate::office::{Office, Reviewed};
+use crate::proto::{self, statement::Statement as Said};
+
+/// Agreements of one proposer that may wait for answers.
+const OPEN_PER_IDENTITY: usize = 200;
+
+/// Where the rules are kept by which the policy ratified, by the agreement's digest.
+const RULES: &str = "rule";
+
+/// An agreement on the desk.
+pub(crate) struct Item {
+    pub(crate) proposal: Proposal,
+    pub(crate) answers: Vec<Answer>,
+    pub(crate) agreement: Agreement,
+}
+
+impl Office {
+    /// Takes an agreement into the inbox, with what others said of it; if it is there already, only that.
+    pub(crate) fn post_in(&self, from: Identity, text: &str, said: Vec<proto::Statement>) -> Result<Item, WorkerError> {
+        let Reviewed { agreement, .. } = self.review(text)?;
+        if said.len() > 2 * agreement.signers().len() {
+            return Err(WorkerError::Statements { count: said.len() });
+        }
+        let statements = said.iter().map(|s| Statement::read(s, &agreement)).collect::<Result<Vec<_>, _>>()?;
+        let digest = agreement.digest();
+        if self.store.proposal(digest.0)?.is_none() {
+            self.take_in(from, &agreement)?;
+        }
+        let mut news = false;
+        for statement in statements {
+            news |= self.file(&agreement, statement)?;
+        }
+        self.settle(&agreement)?;
+        if news {
+            self.post.nudge();
+        }
+        self.item(agreement)
+    }
+
+    /// A new proposal: recorded, and answered at once where the policy allows it.
+    fn take_in(&self, from: Identity, agreement: &Agreement) -> Result<(), WorkerError> {
+        let now = now_ms();
+        if let Err(error @ AgreementError::Expired { .. }) = agreement.check_time(now) {
+            return Err(error.into());
+        }
+        let open = self.store.proposals()?.iter().filter(|p| p.from == from && p.standing == Standing::Open).count();
+        if open >= OPEN_PER_IDENTITY {
+            return Err(WorkerError::InboxFull { open });
+        }
+        let digest = agreement.digest();
+        let text = agreement.text().to_owned();
+        let proposal = Proposal { agreement: digest.0, text, from, when: now, standing: Standing::Open };
+        if self.store.propose(&proposal)? {
+            self.note(audit::Event::Proposed { agreement: digest.to_string(), by: from.to_string() })?;
+            tracing::info!(agreement = %digest, %from, "an agreement was proposed");
+            self.post.nudge();
+        }
+        Ok(())
+    }
+
+    /// Keeps a statement whose signature was verified. A decline stands against an earlier ratification of the same
+    /// party; a ratification stands against an earlier decline only if the party's own operator brings it.
+    fn file(&self, agreement: &Agreement, statement: Statement) -> Result<bool, WorkerError> {
+        let digest = agreement.digest();
+        let known = self.store.answers(digest.0)?.into_iter().find(|a| a.by == statement.by);
+        let news = match (known.map(|a| a.verdict), &statement.verdict) {
+            (None, _) | (Some(Verdict::Ratified(_)), Verdict::Declined { .. }) => true,
+            (Some(_), _) => false,
+        };
+        if news {
+            self.record(agreement, statement, None)?;
+        }
+        Ok(news)
+    }
+
+    fn record(&self, agreement: &Agreement, statement: Statement, rule: Option<String>) -> Result<(), WorkerError> {
+        let (digest, by) = (agreement.digest(), statement.by);
+        let event = match &statement.verdict {
+            Verdict::Ratified(_) => {
+                audit::Event::Ratified { agreement: digest.to_string(), by: by.to_string(), rule: rule.clone() }
+            }
+            Verdict::Declined { reason, .. } => {
+                audit::Event::Declined { agreement: digest.to_string(), by: by.to_string(), reason: reason.clone() }
+            }
+        };
+        let answer = Answer { by, when: now_ms(), verdict: statement.verdict };
+        self.store.answer(digest.0, &answer)?;
+        self.note(event)?;
+        let players: Vec<&str> = agreement.roster().players_of(by).collect();
+        let ratified = matches!(answer.verdict, Verdict::Ratified(_));
+        tracing::info!(agreement = %digest, players = players.join(", "), ratified, rule, "an agreement was answered");
+        Ok(())
+    }
+
+    /// The operator's own answer, signed with the worker's key.
+    pub(crate) fn answer(&self, digest: &[u8], declined: Option<String>) -> Result<Item, WorkerError> {
+        let agreement = self.proposed(digest)?;
+        let key = &self.config.key;
+        let verdict = match declined {
+            None => {
+                if let Err(error @ AgreementError::Expired { .. }) = agreement.check_time(now_ms()) {
+                    return Err(error.into());
+                }
+                Verdict::Ratified(Ratification::sign(&agreement, key).to_string().into_bytes())
+            }
+            Some(reason) => {
+                let statement = Decline::sign(&agreement, &reason, key)?.to_string().into_bytes();
+                Verdict::Declined { reason, statement }
+            }
+        };
+        self.record(&agreement, Statement { by: key.identity(), verdict }, None)?;
+        self.settle(&agreement)?;
+        self.post.nudge();
+        self.item(agreement)
+    }
+
+    /// An agreement on the desk.
+    pub(crate) fn proposed(&self, digest: &[u8]) -> Result<Agreement, WorkerError> {
+        let digest =
+            agreement::Digest(digest.try_into().map_err(|_| WorkerError::Unproposed { digest: String::new() })?);
+        let proposal = self.store.proposal(digest.0)?;
+        let proposal = proposal.ok_or_else(|| WorkerError::Unproposed { digest: digest.to_string() })?;
+        Ok(self.review(&proposal.text)?.agreement)
+    }
+
+    /// Brings the standing of a proposal up to date.
+    fn settle(&self, agreement: &Agreement) -> Result<(), WorkerError> {
+        let digest = agreement.digest().0;
+        let answers = self.store.answers(digest)?;
+        let declined = answers.iter().any(|a| matches!(a.verdict, Verdict::Declined { .. }));
+        let standing = match Ratified::verify(agreement.clone(), &ratifications(&answers)) {
+            _ if declined => Standing::Declined,
+            Ok(_) => Standing::Complete,
+            Err(_) => Standing::Open,
+        };
+        if self.store.proposal(digest)?.is_some_and(|p| p.standing != standing) {
+            self.store.set_standing(digest, standing)?;
+        }
+        Ok(())
+    }
+
+    /// All that is known of an agreement on the desk.
+    pub(crate) fn item(&self, agreement: Agreement) -> Result<Item, WorkerError> {
+        let digest = agreement.digest();
+        let proposal = self.store.proposal(digest.0)?;
+        let proposal = proposal.ok_or_else(|| WorkerError::Unproposed { digest: digest.to_string() })?;
+        Ok(Item { proposal, answers: self.store.answers(digest.0)?, agreement })
+    }
+
+    /// The agreements that an identity may see, the latest first: its own and those that it takes part in; all for `None`.
+    pub(crate) fn inbox(&self, caller: Option<Identity>, only: &[u8]) -> Result<Vec<Item>, WorkerError> {
+        let mut items = Vec::new();
+        for proposal in self.store.proposals()? {
+            if !only.is_empty() && proposal.agreement != only {
+                continue;
+            }
+            // What our roster no longer agrees with, or an older version wrote, is shown to nobody.
+            let Ok(Reviewed { agreement, .. }) = self.review(&proposal.text) else { continue };
+            let concerned = |c| proposal.from == c || agreement.signers().contains_key(&c);
+            if caller.is_none_or(concerned) {
+                items.push(Item { answers: self.store.answers(proposal.agreement)?, proposal, agreement });
+            }
+        }
+        if items.is_empty() && !only.is_empty() {
+            return Err(WorkerError::Unproposed { digest: hex(only) });
+        }
+        Ok(items)
+    }
+
+    /// The rule of this worker's policy by which it ratified an agreement, if one did.
+    pub(crate) fn rule_of(&self, item: &Item) -> Result<Option<String>, WorkerError> {
+        let rule = self.store.note(RULES, &item.proposal.agreement)?;
+        Ok(rule.map(|rule| String::from_utf8_lossy(&rule).into_owned()))
+    }
+
+    /// Verifies that an agreement may run: every party's ratification, from the desk or as they were brought.
+    pub(crate) fn ratified(&self, agreement: Agreement, brought: &[String]) -> Result<Ratified, WorkerError> {
+        let digest = agreement.digest();
+        let answers = self.store.answers(digest.0)?;
+        let me = self.config.key.identity();
+        if let Some(Answer { verdict: Verdict::Declined { reason, .. }, .. }) = answers.iter().find(|a| a.by == me) {
+            return Err(WorkerError::Declined { digest: digest.to_string(), reason: reason.clone() });
+        }
+        let mut all = ratifications(&answers);
+        for text in brought {
+            all.push(Ratification::from_text(text)?);
+        }
+        match Ratified::verify(agreement.clone(), &all) {
+            Err(AgreementError::Unratified { .. }) if self.config.ratify_all => {
+                Ok(Ratified::by_flag_ratify_all(agreement)?)
+            }
+            Err(AgreementError::Unratified { players }) => {
+                let mine = agreement.roster().players_of(me).any(|p| players.iter().any(|q| q == p));
+                match mine {
+                    true => Err(WorkerError::NotRatified { digest: digest.to_string() }),
+                    false => Err(AgreementError::Unratified { players }.into()),
+                }
+            }
+            other => Ok(other?),
+        }
+    }
+}
+
+/// The ratifications among answers. Their form was read before they were kept.
+fn ratifications(answers: &[Answer]) -> Vec<Ratification> {
+    let text = |a: &Answer| match &a.verdict {
+        Verdict::Ratified(bytes) => Ratification::from_text(&String::from_utf8_lossy(bytes)).ok(),
+        Verdict::Declined { .. } => None,
+    };
+    answers.iter().filter_map(text).collect()
+}
+
+/// What one party says of an agreement, its signature verified.
+struct Statement {
+    by: Identity,
+    verdict: Verdict,
+}
+
+impl Statement {
+    fn read(statement: &proto::Statement, agreement: &Agreement) -> Result<Statement, WorkerError> {
+        match &statement.statement {
+            Some(Said::Ratification(text)) => {
+                let by = Ratification::from_text(text)?.verify(agreement)?;
+                Ok(Statement { by, verdict: Verdict::Ratified(text.clone().into_bytes()) })
+            }
+            Some(Said::Decline(text)) => {
+                let decline = Decline::from_text(text)?;
+                let by = decline.verify(agreement)?;
+                let (reason, statement) = (decline.reason().to_owned(), text.clone().into_bytes());
+                Ok(Statement { by, verdict: Verdict::Declined { reason, statement } })
+            }
+            None => Err(WorkerError::Statements { count: 0 }),
+        }
+    }
+}
+
+impl Item {
+    /// What was said of it, as it is passed on.
+    pub(crate) fn statements(&self) -> Vec<proto::Statement> {
+        let said = |a: &Answer| match &a.verdict {
+            Verdict::Ratified(text) => Said::Ratification(String::from_utf8_lossy(text).into_owned()),
+            Verdict::Declined { statement, .. } => Said::Decline(String::from_utf8_lossy(statement).into_owned()),
+        };
+        self.answers.iter().map(|a| proto::Statement { statement: Some(said(a)) }).collect()
+    }
+
+    pub(crate) fn standing(&self) -> &'static str {
+        match self.proposal.standing {
+            _ if matches!(self.agreement.check_time(now_ms()), Err(AgreementError::Expired { .. })) => "expired",
+            Standing::Open => "open",
+            Standing::Complete => "complete",
+            Standing::Declined => "declined",
+            Standing::Withdrawn => "withdrawn",
+            Standing::Expired => "expired",
+        }
+    }
+
+    /// As a message; with its text and statements if it was asked for alone.
+    pub(crate) fn to_proto(&self, rule: Option<String>, alone: bool) -> proto::Proposal {
+        let of = |a: &Answer| self.agreement.roster().players_of(a.by).map(str::to_owned).collect::<Vec<_>>();
+        let mut ratified = Vec::new();
+        let mut declined = BTreeMap::new();
+        for answer in &self.answers {
+            match &answer.verdict {
+                Verdict::Ratified(_) => ratified.extend(of(answer)),
+                Verdict::Declined { reason, .. } => {
+                    declined.extend(of(answer).into_iter().map(|p| (p, reason.clone())));
+                }
+            }
+        }
+        let answered: BTreeSet<&String> = ratified.iter().chain(declined.keys()).collect();
+        let players = self.agreement.roster().iter().map(|(name, _)| name.to_owned());
+        let missing = players.filter(|p| !answered.contains(p)).collect();
+        proto::Proposal {
+            digest: self.proposal.agreement.to_vec(),
+            computation: self.agreement.checked().computation().name.clone(),
+            from: self.proposal.from.to_string(),
+            when_ms: self.proposal.when,
+            standing: self.standing().to_owned(),
+            missing,
+            ratified,
+            declined: declined.into_iter().collect(),
+            rule: rule.unwrap_or_default(),
+            text: if alone { self.proposal.text.clone() } else { String::new() },
+            statements: if alone { self.statements() } else { Vec::new() },
+        }
+    }
+}
+
+fn hex(bytes: &[u8]) -> String {
+    bytes.iter().map(|b| format!("{b:02x}")).collect()
+}
