@@ -114,10 +114,12 @@ pub enum SessionError {
         reason: String,
     },
     /// The session took longer than it may.
-    #[error("the session did not end within {seconds} seconds")]
+    #[error("the session did not end within {seconds} seconds{}", waited(waiting.as_deref()))]
     Deadline {
         /// How long it may take.
         seconds: u64,
+        /// A player whose message was being waited for, if one was; filled in by the session.
+        waiting: Option<String>,
     },
     /// A defect of this program.
     #[error("internal error: {what}")]
@@ -157,6 +159,10 @@ impl KernelError {
             help: error.help(),
         }))
     }
+}
+
+fn waited(waiting: Option<&str>) -> String {
+    waiting.map(|player| format!("; it was waiting for {player}")).unwrap_or_default()
 }
 
 fn place(span: &Span) -> String {
@@ -199,6 +205,7 @@ impl SessionError {
             SessionError::Kernel(e) => Some(e.player.clone()),
             SessionError::RowsDiffer { second, .. } => Some(second.clone()),
             SessionError::Net(e) => e.player().map(|p| p.name.to_string()),
+            SessionError::Deadline { waiting, .. } => waiting.clone(),
             _ => None,
         }
     }
@@ -239,6 +246,17 @@ impl SessionError {
             }
             SessionError::Internal { .. } => "this is a defect of privity: please report it with the program".into(),
         }
+    }
+
+    /// The same error, of a deadline with a player that was waited for when it passed.
+    #[must_use]
+    pub(crate) fn while_waiting(mut self, player: impl FnOnce() -> Option<String>) -> SessionError {
+        if let SessionError::Deadline { waiting, .. } = &mut self
+            && waiting.is_none()
+        {
+            *waiting = player();
+        }
+        self
     }
 
     /// Whether a peer or the network is at fault, rather than data or program.

@@ -83,12 +83,19 @@ pub struct Outcome {
     pub cost: Cost,
 }
 
+/// The greatest number of an attempt: players tell each other where they stand in all earlier ones.
+pub const MAX_ATTEMPTS: u32 = 1000;
+
 /// Runs one player's side of a session. On an error all other players are told, so that none waits.
 ///
 /// # Errors
 /// The first thing that went wrong, here or at a peer.
 pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     let begun = Instant::now();
+    if start.attempt > MAX_ATTEMPTS {
+        let reason = format!("a session is attempted at most {MAX_ATTEMPTS} times again");
+        return Err(SessionError::NotRunnable { reason });
+    }
     let plan = Plan::project(&start.ratified, start.player)?;
     let c = Arc::clone(plan.computation());
     let names: Vec<&str> = c.players.iter().map(|p| p.name.as_str()).collect();
@@ -137,7 +144,7 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     };
     let result: Result<_, SessionError> = tokio::select! {
         result = whole => result,
-        error = start.stop => Err(error),
+        error = start.stop => Err(error.while_waiting(|| waited_for(&exchange, &c))),
     };
     match result {
         Ok(outputs) => {
@@ -160,6 +167,11 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
             Err(error)
         }
     }
+}
+
+/// A player whose message is being waited for.
+fn waited_for(exchange: &Exchange, c: &ir::Computation) -> Option<String> {
+    exchange.waiting().first().map(|(player, _)| c.player(PlayerId(player.0)).name.clone())
 }
 
 /// What the session's keys are bound to.

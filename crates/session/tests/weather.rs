@@ -144,3 +144,21 @@ async fn one_who_cancels_ends_it_for_all_at_once() {
     }
     assert!(begun.elapsed() < Duration::from_secs(1), "{:?}", begun.elapsed());
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deadline_names_who_was_waited_for() {
+    let stop = |i| -> Stop {
+        match i {
+            1 => unstopped(),
+            _ => Box::pin(async {
+                tokio::time::sleep(Duration::from_secs(5)).await;
+                SessionError::Deadline { seconds: 5, waiting: None }
+            }),
+        }
+    };
+    let outcomes = run_until(4, Weather::FAIR, |sim| sim.crash(net::PlayerId(1)), stop).await;
+    for i in [0, 2, 3] {
+        let error = outcomes[i].as_ref().unwrap_err();
+        assert_eq!(error.player().as_deref(), Some("b"), "{} says: {error}", NAMES[i]);
+    }
+}

@@ -119,7 +119,7 @@ fn stop(entry: Arc<Entry>, deadline: Duration) -> Stop {
     Box::pin(async move {
         tokio::select! {
             why = entry.stopped() => why.error(),
-            () = tokio::time::sleep(deadline) => SessionError::Deadline { seconds: deadline.as_secs() },
+            () = tokio::time::sleep(deadline) => SessionError::Deadline { seconds: deadline.as_secs(), waiting: None },
         }
     })
 }

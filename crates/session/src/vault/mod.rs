@@ -107,7 +107,8 @@ pub trait Vault: Send + Sync {
     fn prepare(&self, attempt: &Attempt, partners: &[Identity], values: Vec<StoredValue>) -> Result<(), VaultError>;
 
     /// Says where an attempt stands. If nothing is recorded of it, records that it is aborted, so that it cannot be
-    /// prepared any more; see [`settle::answer`](crate::settle::answer).
+    /// prepared any more; see [`settle::answer`](crate::settle::answer). Whoever asks can thus end an attempt that still
+    /// runs: only players of its agreement are to be answered.
     fn answer(&self, attempt: &Attempt) -> Result<Standing, VaultError>;
 
     /// Commits or aborts a prepared attempt. Committed values replace those of their names. To settle again in the
