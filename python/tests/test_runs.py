@@ -235,3 +235,44 @@ def test_an_eager_array_is_as_it_was_written_down():
     with committee:
         total = x.sum()
     assert total.release(to=analyst).numpy() == pytest.approx(3.0)
+
+
+def test_rows_are_those_of_numpy(cluster):
+    @pv.computation
+    def survey(x: pv.f64["n"] @ alice, key: pv.i64["n"] @ bob):
+        with committee:
+            ordered, order = pv.sort(x), pv.argsort(x)
+            quartile, bins = pv.quantile(x, q=0.25), pv.histogram(x, edges=[-1.0, 0.0, 1.0])
+            means, picked = pv.group_mean(x, key, groups=3), pv.take(x, key)
+        return {
+            "ordered": ordered.release(to=analyst),
+            "order": order.release(to=analyst),
+            "quartile": quartile.release(to=analyst),
+            "bins": bins.release(to=analyst),
+            "means": means.release(to=analyst),
+            "picked": picked.release(to=analyst),
+        }
+
+    x, key = np.round(RNG.normal(size=12) * 256) / 256, np.arange(12) % 3
+    result = cluster.run(survey, x=x, key=key)
+    np.testing.assert_array_equal(result["ordered"], np.sort(x))
+    np.testing.assert_array_equal(result["order"], np.argsort(x, kind="stable"))
+    np.testing.assert_allclose(result["quartile"], np.quantile(x, 0.25), atol=1e-4)
+    np.testing.assert_array_equal(result["bins"], np.histogram(x, bins=[-1.0, 0.0, 1.0])[0])
+    np.testing.assert_allclose(result["means"], [x[key == g].mean() for g in range(3)], atol=1e-4)
+    np.testing.assert_array_equal(result["picked"], x[key])
+
+
+def test_functions_are_those_of_numpy(cluster):
+    @pv.computation
+    def functions(x: pv.f64[2, 4] @ alice):
+        with committee:
+            shares, quick, power = pv.softmax(x), pv.sigmoid(x, fast=True), pv.pow(x, exponent=2)
+        return shares.release(to=analyst), quick.release(to=analyst), power.release(to=analyst)
+
+    x = np.round(RNG.normal(size=(2, 4)) * 256) / 256
+    result = cluster.run(functions, x=x)
+    e = np.exp(x - x.max(axis=1, keepdims=True))
+    np.testing.assert_allclose(result["shares"], e / e.sum(axis=1, keepdims=True), atol=1e-4)
+    np.testing.assert_allclose(result["quick"], 1 / (1 + np.exp(-x)), atol=1e-3)
+    np.testing.assert_allclose(result["power"], x**2, atol=1e-4)

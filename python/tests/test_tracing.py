@@ -278,7 +278,14 @@ def test_values_tell_what_they_are():
 #: Arguments for the parameters of generated functions, by name.
 ARGUMENTS = {
     "axis": 0, "low": -1.0, "high": 1.0, "shape": [2, 2], "type": pv.fixed(64, 16), "value": 1.5, "n": 2, "dim": "n",
-    "axes": [1, 0], "keepdims": True, "ddof": 1,
+    "axes": [1, 0], "keepdims": True, "ddof": 1, "fast": True, "approximate": True, "exponent": 2.0, "epsilon": 0.5,
+    "descending": True, "k": 1, "q": 0.25, "edges": [0.0, 0.5, 2.0], "groups": 3,
+}
+
+#: Functions of vectors or rows.
+ROWS = {
+    "sort", "argsort", "sort_by", "shuffle", "top_k", "quantile", "median", "histogram", "take", "put", "group_sum",
+    "group_count", "group_mean", "segment_sum", "segment_last",
 }
 
 
@@ -287,8 +294,10 @@ def test_every_generated_function_traces(name):
     function = getattr(pv, name)
 
     @pv.computation
-    def traced(x: pv.f64[1, 2, 2] @ alice, v: pv.f64["n"] @ alice, flags: pv.bool_[1, 2, 2] @ bob):
-        operand = {"dot": v, "squeeze": x, "diagonal": x[0]}.get(name, x[0])
+    def traced(
+        x: pv.f64[1, 2, 2] @ alice, v: pv.f64["n"] @ alice, flags: pv.bool_[1, 2, 2] @ bob, keys: pv.i64["n"] @ bob
+    ):
+        operand = v if name in ROWS else {"dot": v, "squeeze": x, "diagonal": x[0]}.get(name, x[0])
         if name.startswith("logical") or name in ("any", "all"):
             operand = flags
         with committee:
@@ -296,6 +305,8 @@ def test_every_generated_function_traces(name):
             for p in inspect.signature(function).parameters.values():
                 if p.name in ARGUMENTS:
                     given[p.name] = ARGUMENTS[p.name]
+                elif p.name in ("key", "index"):
+                    given[p.name] = keys
                 elif p.annotation == "Sequence[Operand]":
                     given[p.name] = [operand, operand]
                 else:

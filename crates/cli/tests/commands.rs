@@ -144,7 +144,7 @@ fn a_key_is_made_once_and_only_for_its_owner() {
 
 #[test]
 fn the_examples_check() {
-    for example in ["diabetes/diabetes.pv", "breast_cancer/breast_cancer.pv"] {
+    for example in ["diabetes/diabetes.pv", "breast_cancer/breast_cancer.pv", "survey/survey.pv"] {
         let output = privity(&repository(), &["check", &format!("examples/{example}")]);
         assert_eq!(output.status.code(), Some(0), "{}", String::from_utf8_lossy(&output.stderr));
     }

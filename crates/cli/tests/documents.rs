@@ -100,7 +100,7 @@ fn blocks(page: &str, text: &str) -> Vec<Block> {
 /// A page's folder, with what its commands may read.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for example in ["diabetes", "breast_cancer"] {
+    for example in ["diabetes", "breast_cancer", "survey"] {
         let (from, to) = (repository().join("examples").join(example), folder.path().join("examples").join(example));
         std::fs::create_dir_all(&to).unwrap();
         for entry in std::fs::read_dir(from).unwrap() {

@@ -1,13 +1,17 @@
 //! Composite functions, written once over the primitives of a scheme.
 //!
+//! A file for each family; [`elementwise`] leads from an operator to its function. What each function of a real number
+//! takes and how far it errs is data, [`ir::domain()`], to which a test holds them.
+//!
 //! Real functions work in Z_2^128 with 62 fraction bits, whichever ring their operands have: an operand of Z_2^64 is
-//! [widened](crate::primitives::Scheme::widen) (2 rounds), so that no intermediate can overflow. In
-//! Z_2^64 every operand and result is below 2^62 as an integer (one bit of slack). In Z_2^128 the logarithm, the
-//! exponential and its relatives take and give |x| < 2^(62-f) as real numbers; division, roots and means take more, as
-//! each states.
+//! [widened](crate::primitives::Scheme::widen) (2 rounds), so that no intermediate can overflow. Fast forms stay in Z_2^64.
+//! In Z_2^64 every operand and result is below 2^62 as an integer (one bit of slack). In Z_2^128 the logarithm takes, and
+//! the exponential gives, |x| < 2^(62-f) as real numbers; the others take more, as each states.
 
 mod divide;
+mod elementwise;
 mod exponential;
+mod fast;
 mod fold;
 mod gaussian;
 mod logistic;
@@ -25,6 +29,7 @@ mod wide;
 mod window;
 
 pub use divide::{divide, divide_public, reciprocal};
+pub use elementwise::elementwise;
 pub use exponential::{exp, exp2, log, log2, power_of, power_public};
 pub use gaussian::{erf, gelu, gelu_tanh};
 pub use logistic::{sigmoid, softplus, tanh};

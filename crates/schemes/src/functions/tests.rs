@@ -62,7 +62,9 @@ macro_rules! on_both {
     }};
 }
 
+mod errors;
 mod large;
+mod rows;
 
 macro_rules! real_functions {
     ($name:ident, $ring:ty, $frac:literal) => {

@@ -19,6 +19,8 @@ pub trait Width: Ring {
     fn wide<S: Scheme>(party: &Party, x: &S::Num<Self>) -> impl Future<Output = Result<S::Num<u128>>> + Send;
     /// The number in this ring. Free.
     fn from_wide<S: Scheme>(x: S::Num<u128>) -> S::Num<Self>;
+    /// The number in this ring, for |x| < 2^62. Free for Z_2^64, else 2 rounds.
+    fn widened<S: Scheme>(party: &Party, x: S::Num<u64>) -> impl Future<Output = Result<S::Num<Self>>> + Send;
 }
 
 impl Width for u64 {
@@ -33,6 +35,10 @@ impl Width for u64 {
     fn from_wide<S: Scheme>(x: S::Num<u128>) -> S::Num<u64> {
         S::lower(&x)
     }
+
+    async fn widened<S: Scheme>(_: &Party, x: S::Num<u64>) -> Result<S::Num<u64>> {
+        Ok(x)
+    }
 }
 
 impl Width for u128 {
@@ -46,6 +52,10 @@ impl Width for u128 {
 
     fn from_wide<S: Scheme>(x: S::Num<u128>) -> S::Num<u128> {
         x
+    }
+
+    async fn widened<S: Scheme>(party: &Party, x: S::Num<u64>) -> Result<S::Num<u128>> {
+        S::widen(party, &x).await
     }
 }
 
