@@ -279,7 +279,7 @@ def test_values_tell_what_they_are():
 ARGUMENTS = {
     "axis": 0, "low": -1.0, "high": 1.0, "shape": [2, 2], "type": pv.fixed(64, 16), "value": 1.5, "n": 2, "dim": "n",
     "axes": [1, 0], "keepdims": True, "ddof": 1, "fast": True, "approximate": True, "exponent": 2.0, "epsilon": 0.5,
-    "descending": True, "k": 1, "q": 0.25, "edges": [0.0, 0.5, 2.0], "groups": 3,
+    "descending": True, "size": 2, "stride": 1, "padding": 0, "k": 1, "q": 0.25, "edges": [0.0, 0.5, 2.0], "groups": 1,
 }
 
 #: Functions of vectors or rows.
@@ -297,10 +297,12 @@ def test_every_generated_function_traces(name):
     def traced(
         x: pv.f64[1, 2, 2] @ alice, v: pv.f64["n"] @ alice, flags: pv.bool_[1, 2, 2] @ bob, keys: pv.i64["n"] @ bob
     ):
-        operand = v if name in ROWS else {"dot": v, "squeeze": x, "diagonal": x[0]}.get(name, x[0])
+        operand = v if name in ROWS else {"dot": v, "squeeze": x, "diagonal": x[0], "conv1d": x}.get(name, x[0])
         if name.startswith("logical") or name in ("any", "all"):
             operand = flags
         with committee:
+            if name == "conv2d" or name.endswith("pool2d"):
+                operand = pv.expand_dims(x, axis=0)
             given = {}
             for p in inspect.signature(function).parameters.values():
                 if p.name in ARGUMENTS:

