@@ -1,6 +1,7 @@
 //! The database below the store: three tables, read in a transaction of either kind.
 
 use std::fs::OpenOptions;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
 use redb::{Database, ReadTransaction, ReadableDatabase, ReadableTable, TableDefinition, WriteTransaction};
@@ -47,11 +48,26 @@ pub(crate) fn open(dir: &Path, writable: bool) -> Result<Database, StoreError> {
     // Without the check, a damaged file can make the database panic, or overwrite what it takes for free.
     builder.set_cache_size(CACHE).set_check_integrity_on_open(true);
     if writable {
-        drop(file);
-        builder.open(&path).map_err(error)
-    } else {
-        builder.create_with_backend(Overlay::new(file).map_err(StoreError::file(&path))?).map_err(error)
+        return builder.open(&path).map_err(error);
     }
+    let overlay = || {
+        let file = file.try_clone().map_err(StoreError::file(&path))?;
+        Overlay::new(file).map_err(StoreError::file(&path))
+    };
+    match builder.create_with_backend(overlay()?).map_err(error) {
+        Err(StoreError::Corrupt { .. }) => {
+            builder.set_check_integrity_on_open(false);
+            guarded(|| builder.create_with_backend(overlay()?).map_err(error))
+        }
+        other => other,
+    }
+}
+
+/// Reading a damaged file, which the database does not promise to do without a panic. It is only done to save what can be
+/// read, from a store that is opened for reading only, so that no state is left behind that others rely on.
+pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result<T, StoreError> {
+    catch_unwind(AssertUnwindSafe(read))
+        .unwrap_or_else(|_| Err(StoreError::corrupt(FILE, "the database cannot make sense of its file")))
 }
 
 /// A transaction that records can be read in.
@@ -129,15 +145,15 @@ impl Read for View<'_> {
     }
 
     fn sealed(&self, place: &[u8]) -> Result<Option<Vec<u8>>, StoreError> {
-        get(&self.txn.open_table(RECORDS).map_err(error)?, place, <[u8]>::to_vec)
+        guarded(|| get(&self.txn.open_table(RECORDS).map_err(error)?, place, <[u8]>::to_vec))
     }
 
     fn sealed_from(&self, prefix: &[u8]) -> Result<Vec<Sealed>, StoreError> {
-        scan(&self.txn.open_table(RECORDS).map_err(error)?, prefix)
+        guarded(|| scan(&self.txn.open_table(RECORDS).map_err(error)?, prefix))
     }
 
     fn chunk<T>(&self, key: &[u8], look: impl FnOnce(&[u8]) -> T) -> Result<Option<T>, StoreError> {
-        get(&self.txn.open_table(CHUNKS).map_err(error)?, key, look)
+        guarded(|| get(&self.txn.open_table(CHUNKS).map_err(error)?, key, look))
     }
 }
 

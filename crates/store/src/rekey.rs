@@ -3,6 +3,8 @@
 //! Everything is made for the next generation beside what is there; one transaction of the database then decides. A crash
 //! before it leaves the old key in force, a crash after it the new one; the rest is tidied when the store is opened.
 
+use std::sync::Mutex;
+
 use zeroize::Zeroizing;
 
 use crate::database::{self, RECORDS, Read};
@@ -12,7 +14,7 @@ use crate::payload::Payload;
 use crate::record;
 use crate::seal::{self, Keys};
 use crate::slots::Slots;
-use crate::store::{Tally, write_generation, write_tally_under};
+use crate::store::{Tally, Writing, write_generation, write_tally};
 use crate::verify;
 use crate::{Store, StoreError, fail};
 
@@ -35,12 +37,10 @@ impl Store {
         header.keys.retain(|key| key.generation == self.generation);
         header.add(next, &root, source)?;
 
-        let (slots, tally) = self.next_generation(next, &keys, &header)?;
+        let writing = self.next_generation(next, &keys, &header)?;
         self.keys = keys;
         self.generation = next;
-        let writing = self.writing.get_mut().unwrap_or_else(std::sync::PoisonError::into_inner);
-        writing.slots = slots;
-        writing.tally = tally;
+        self.writing = Mutex::new(writing);
 
         header.keys.retain(|key| key.generation == next);
         header.write(&self.dir)?;
@@ -48,23 +48,25 @@ impl Store {
     }
 
     /// Writes keys and records for the next generation, and makes it the one in force.
-    fn next_generation(&self, next: u64, keys: &Keys, header: &Header) -> Result<(Slots, Tally), StoreError> {
+    fn next_generation(&self, generation: u64, keys: &Keys, header: &Header) -> Result<Writing, StoreError> {
         let writing = self.lock_writing();
         let view = self.view()?;
-        let survey = verify::survey(&view, writing.tally)?;
+        let survey = verify::survey(&view, &writing)?;
         if let Some(problem) = survey.problems.into_iter().next() {
             return Err(problem);
         }
-        let mut slots = Slots::create(&self.dir, next)?;
+        let tally = Tally { batches: writing.tally.batches, ..Tally::default() };
+        let mut next = Writing { slots: Slots::create(&self.dir, generation)?, tally };
         for payload in &survey.payloads {
             let wrapped = self.rewrap(&writing.slots, keys, &payload.payload, &payload.of)?;
-            slots.put_at(payload.payload.slot, &wrapped)?;
+            next.slots.put_at(payload.payload.slot, &wrapped)?;
         }
-        slots.keep(&survey.slots)?;
+        next.note_count(keys, &self.id)?;
+        next.slots.keep(&survey.slots)?;
         header.write(&self.dir)?;
         fail::point("rekey: header has both keys");
 
-        let mut tally = Tally { batches: writing.tally.batches + 1, ..Tally::default() };
+        next.tally.batches += 1;
         let txn = self.db.begin_write().map_err(database::error)?;
         {
             let mut table = txn.open_table(RECORDS).map_err(database::error)?;
@@ -72,15 +74,15 @@ impl Store {
                 table.remove(place.as_slice()).map_err(database::error)?;
                 let plain = record::unseal_record(&self.keys, &self.id, &place, &sealed)?;
                 let (place, sealed) = record::move_record(keys, &self.id, &place, &plain)?;
-                tally.toggle(&record::share(keys, &place, &sealed));
+                next.tally.toggle(&record::share(keys, &place, &sealed));
                 table.insert(place.as_slice(), sealed.as_slice()).map_err(database::error)?;
             }
         }
-        write_generation(&txn, next)?;
-        write_tally_under(keys, &self.id, &txn, &tally)?;
+        write_generation(&txn, generation)?;
+        write_tally(keys, &self.id, &txn, &next.tally)?;
         txn.commit().map_err(database::error)?;
         fail::point("rekey: decided");
-        Ok((slots, tally))
+        Ok(next)
     }
 
     fn rewrap(&self, slots: &Slots, keys: &Keys, payload: &Payload, of: &str) -> Result<Vec<u8>, StoreError> {

@@ -13,6 +13,8 @@ use crate::StoreError;
 use crate::fail;
 use crate::seal::{NONCE, TAG};
 
+/// The first slot holds no key but the number of batches that the database has, sealed: see [`Slots::count`].
+const COUNT: u32 = 0;
 /// Bytes of a slot. A power of two, so that none crosses a block of the disk.
 const SLOT: usize = 128;
 /// Bytes of a wrapped key.
@@ -44,7 +46,7 @@ impl Slots {
             .mode(0o600)
             .open(&path)
             .map_err(StoreError::file(&path))?;
-        Ok(Slots { file, path, count: 0, free: BTreeSet::new(), dirty: true })
+        Ok(Slots { file, path, count: 1, free: BTreeSet::new(), dirty: true })
     }
 
     /// The file of a generation. All slots count as used until [`Slots::keep`].
@@ -63,7 +65,7 @@ impl Slots {
 
     /// Overwrites every slot that is not in use, and frees it.
     pub(crate) fn keep(&mut self, used: &BTreeSet<u32>) -> Result<(), StoreError> {
-        for slot in (0..self.count).filter(|slot| !used.contains(slot)) {
+        for slot in (1..self.count).filter(|slot| !used.contains(slot)) {
             let mut bytes = [0; SLOT];
             // A last slot that is cut off reads as an error: overwriting it makes the file whole.
             if self.file.read_exact_at(&mut bytes, offset(slot)).is_err() || bytes.iter().any(|b| *b != 0) {
@@ -92,6 +94,19 @@ impl Slots {
     pub(crate) fn get(&self, slot: u32) -> Option<[u8; WRAPPED]> {
         let mut bytes = [0; WRAPPED];
         self.file.read_exact_at(&mut bytes, offset(slot)).ok()?;
+        Some(bytes)
+    }
+
+    /// Notes how many batches the database has. It is written after each of them and not waited for, so that it never
+    /// says more than the database has, unless an older database was put in place, or a damaged one fell back.
+    pub(crate) fn note_count(&mut self, sealed: &[u8]) -> Result<(), StoreError> {
+        self.write(COUNT, sealed)
+    }
+
+    /// What was noted, sealed, in a slot of `N` bytes.
+    pub(crate) fn count<const N: usize>(&self) -> Option<[u8; N]> {
+        let mut bytes = [0; N];
+        self.file.read_exact_at(&mut bytes, offset(COUNT)).ok()?;
         Some(bytes)
     }
 
@@ -139,6 +154,8 @@ impl Slots {
     pub(crate) fn destroy_file(dir: &Path, generation: u64) -> Result<(), StoreError> {
         let mut slots = Slots::open(dir, generation, true)?;
         slots.keep(&BTreeSet::new())?;
+        slots.write(COUNT, &[])?;
+        slots.sync()?;
         fail::point("keys: an old file emptied");
         std::fs::remove_file(&slots.path).map_err(StoreError::file(&slots.path))
     }

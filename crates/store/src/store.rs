@@ -1,6 +1,7 @@
 //! The store: opening it, and changing it in batches.
 
 use std::collections::BTreeSet;
+use std::ffi::OsStr;
 use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
@@ -17,7 +18,7 @@ use crate::header::Header;
 use crate::key::{KeySource, RootKey};
 use crate::payload::Payload;
 use crate::record::{self, Record};
-use crate::seal::{self, Keys};
+use crate::seal::{self, Keys, NONCE, TAG};
 use crate::slots::{self, Slots};
 use crate::verify;
 
@@ -53,6 +54,30 @@ pub(crate) struct Tally {
     pub(crate) sum: [u8; 32],
 }
 
+impl Writing {
+    /// Notes beside the database how many batches it has.
+    pub(crate) fn note_count(&mut self, keys: &Keys, id: &[u8; 16]) -> Result<(), StoreError> {
+        let sealed = seal::seal(&keys.records, &count_bound(id), &self.tally.batches.to_le_bytes())
+            .map_err(|source| StoreError::System { what: "sealing a count".into(), source })?;
+        self.slots.note_count(&sealed)
+    }
+
+    /// Whether the database has all batches that were noted.
+    pub(crate) fn check_count(&self, keys: &Keys, id: &[u8; 16]) -> Result<(), StoreError> {
+        let sealed = self.slots.count::<{ NONCE + 8 + TAG }>();
+        let plain = sealed.and_then(|sealed| seal::unseal(&keys.records, &count_bound(id), &sealed));
+        let noted = plain.and_then(|plain| plain.as_slice().try_into().ok()).map(u64::from_le_bytes);
+        match noted {
+            None => Err(StoreError::corrupt("the count of batches", "it was altered")),
+            Some(noted) if noted > self.tally.batches => {
+                let what = format!("it has {} batches of {noted}: an older state was put back", self.tally.batches);
+                Err(StoreError::corrupt(database::FILE, what))
+            }
+            Some(_) => Ok(()),
+        }
+    }
+}
+
 impl Tally {
     /// Adds a record's share, or takes it away.
     pub(crate) fn toggle(&mut self, share: &[u8; 32]) {
@@ -66,10 +91,23 @@ impl Store {
     /// # Errors
     /// If there is something in the folder, or the key source fails.
     pub fn create(dir: &Path, source: &dyn KeySource) -> Result<Store, StoreError> {
-        DirBuilder::new().recursive(true).mode(0o700).create(dir).map_err(StoreError::file(dir))?;
-        if fs::read_dir(dir).map_err(StoreError::file(dir))?.next().is_some() {
+        let occupied = fs::read_dir(dir).is_ok_and(|mut entries| entries.next().is_some());
+        if occupied || dir.is_file() {
             return Err(StoreError::Exists { dir: dir.to_owned() });
         }
+        // Made beside, and put in place whole: a crash leaves no half of a store.
+        let name = dir.file_name().ok_or_else(|| StoreError::Exists { dir: dir.to_owned() })?;
+        let beside = dir.with_file_name([name, OsStr::new(".being-made")].join(OsStr::new("")));
+        if beside.exists() {
+            fs::remove_dir_all(&beside).map_err(StoreError::file(&beside))?;
+        }
+        DirBuilder::new().recursive(true).mode(0o700).create(&beside).map_err(StoreError::file(&beside))?;
+        drop(Store::create_in(&beside, source)?);
+        fs::rename(&beside, dir).and_then(|()| seal::sync_folder_of(dir)).map_err(StoreError::file(dir))?;
+        Store::open(dir, source)
+    }
+
+    fn create_in(dir: &Path, source: &dyn KeySource) -> Result<Store, StoreError> {
         let lock = lock(dir, true)?;
         let (root, mut header) = (RootKey::random()?, Header::new()?);
         header.add(0, &root, source)?;
@@ -86,13 +124,12 @@ impl Store {
             read_only: false,
             _lock: lock,
         };
-        store.batch(|batch| {
+        store.batch::<_, StoreError>(|batch| {
             for table in [database::RECORDS, database::CHUNKS] {
                 batch.txn.open_table(table).map_err(database::error)?;
             }
             write_generation(&batch.txn, 0)
         })?;
-        // The header last: a folder without one holds no store.
         header.write(dir)?;
         Ok(store)
     }
@@ -104,7 +141,7 @@ impl Store {
     /// first bad entry, in which case [`Store::open_read_only`] still reads what is intact.
     pub fn open(dir: &Path, source: &dyn KeySource) -> Result<Store, StoreError> {
         let mut store = Store::open_unchecked(dir, source, true)?;
-        let survey = verify::survey(&store.view()?, store.lock_writing().tally)?;
+        let survey = verify::survey(&store.view()?, &store.lock_writing())?;
         if let Some(problem) = survey.problems.into_iter().next() {
             return Err(problem);
         }
@@ -266,16 +303,22 @@ impl Batch<'_> {
     /// Makes everything durable: keys before the records that name them, destruction after.
     fn commit(mut self) -> Result<(), StoreError> {
         self.tally.batches += 1;
-        if let Err(e) = self.writing.slots.sync().and_then(|()| write_tally(self.store, &self.txn, &self.tally)) {
+        if let Err(e) = self
+            .writing
+            .slots
+            .sync()
+            .and_then(|()| write_tally(&self.store.keys, &self.store.id, &self.txn, &self.tally))
+        {
             self.undo();
             return Err(e);
         }
-        let Batch { txn, mut writing, tally, freed, .. } = self;
+        let Batch { store, txn, mut writing, tally, freed, .. } = self;
         fail::point("batch: keys are written");
         // If this fails, the database refuses everything until it is opened again, and then knows which state counts:
         // so keys are neither destroyed nor reused now.
         txn.commit().map_err(database::error)?;
         writing.tally = tally;
+        writing.note_count(&store.keys, &store.id)?;
         fail::point("batch: decided");
         if freed.is_empty() { Ok(()) } else { writing.slots.destroy(&freed) }
     }
@@ -336,16 +379,7 @@ pub(crate) fn write_generation(txn: &WriteTransaction, generation: u64) -> Resul
     Ok(())
 }
 
-fn write_tally(store: &Store, txn: &WriteTransaction, tally: &Tally) -> Result<(), StoreError> {
-    write_tally_under(&store.keys, &store.id, txn, tally)
-}
-
-pub(crate) fn write_tally_under(
-    keys: &Keys,
-    id: &[u8; 16],
-    txn: &WriteTransaction,
-    tally: &Tally,
-) -> Result<(), StoreError> {
+pub(crate) fn write_tally(keys: &Keys, id: &[u8; 16], txn: &WriteTransaction, tally: &Tally) -> Result<(), StoreError> {
     let plain = postcard::to_allocvec(tally).map_err(|e| StoreError::Database { what: e.to_string() })?;
     let sealed = seal::seal(&keys.records, &tally_bound(id), &plain)
         .map_err(|source| StoreError::System { what: "sealing a record".into(), source })?;
@@ -358,18 +392,26 @@ fn tally_bound(id: &[u8; 16]) -> Vec<u8> {
     [b"privity 2026-11 store: sum v1".as_slice(), id].concat()
 }
 
+fn count_bound(id: &[u8; 16]) -> Vec<u8> {
+    [b"privity 2026-11 store: count of batches v1".as_slice(), id].concat()
+}
+
 /// The generation, and the sum as it is sealed.
 fn read_state(db: &Database) -> Result<(u64, Vec<u8>), StoreError> {
-    use redb::ReadableDatabase;
-    let txn = db.begin_read().map_err(database::error)?;
-    let table = txn.open_table(STATE).map_err(database::error)?;
-    let read = |key: &str| -> Result<Vec<u8>, StoreError> {
-        let found = table.get(key).map_err(database::error)?;
-        found.map(|v| v.value().to_vec()).ok_or_else(|| StoreError::corrupt(database::FILE, format!("it has no {key}")))
-    };
-    let generation = read(GENERATION)?
-        .try_into()
-        .map(u64::from_le_bytes)
-        .map_err(|_| StoreError::corrupt(database::FILE, "its generation has another length"))?;
-    Ok((generation, read(TALLY)?))
+    database::guarded(|| {
+        use redb::ReadableDatabase;
+        let txn = db.begin_read().map_err(database::error)?;
+        let table = txn.open_table(STATE).map_err(database::error)?;
+        let read = |key: &str| -> Result<Vec<u8>, StoreError> {
+            let found = table.get(key).map_err(database::error)?;
+            found
+                .map(|v| v.value().to_vec())
+                .ok_or_else(|| StoreError::corrupt(database::FILE, format!("it has no {key}")))
+        };
+        let generation = read(GENERATION)?
+            .try_into()
+            .map(u64::from_le_bytes)
+            .map_err(|_| StoreError::corrupt(database::FILE, "its generation has another length"))?;
+        Ok((generation, read(TALLY)?))
+    })
 }

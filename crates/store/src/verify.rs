@@ -9,7 +9,7 @@ use crate::ledger::{Count, Session, Watermark};
 use crate::payload::{self, Payload};
 use crate::record::{self, Table};
 use crate::saves::{Save, StagedValue};
-use crate::store::Tally;
+use crate::store::{Tally, Writing};
 use crate::value::{Held, called};
 use crate::{Store, StoreError};
 
@@ -51,7 +51,7 @@ impl Store {
         // No batch meanwhile, so that keys and records are of one time.
         let writing = self.lock_writing();
         let view = self.view()?;
-        let survey = survey(&view, writing.tally)?;
+        let survey = survey(&view, &writing)?;
         let mut found = Verification { records: survey.records, payloads: 0, bytes: 0, problems: survey.problems };
         for Belonging { payload, to, of } in survey.payloads {
             let held = payload::key(&writing.slots, &self.keys.wrapping, &self.id, &payload, &of)
@@ -69,7 +69,8 @@ impl Store {
 }
 
 /// Opens every record, and compares their sum with the sealed one.
-pub(crate) fn survey(view: &View<'_>, sealed: Tally) -> Result<Survey, StoreError> {
+pub(crate) fn survey(view: &View<'_>, writing: &Writing) -> Result<Survey, StoreError> {
+    let sealed = writing.tally;
     let mut survey = Survey { records: 0, slots: BTreeSet::new(), payloads: Vec::new(), problems: Vec::new() };
     let mut tally = Tally { batches: sealed.batches, ..Tally::default() };
     for (place, bytes) in view.sealed_from(&[])? {
@@ -87,6 +88,7 @@ pub(crate) fn survey(view: &View<'_>, sealed: Tally) -> Result<Survey, StoreErro
             Err(problem) => survey.problems.push(problem),
         }
     }
+    survey.problems.extend(writing.check_count(view.keys(), view.store()).err());
     if tally != sealed {
         let what = "it does not fit: records were altered, removed, added or put back to an older state";
         survey.problems.push(StoreError::corrupt("the sum over all records", what));

@@ -312,7 +312,7 @@ proptest! {
         prop_assert_eq!(found.payloads, model.values.len() + staged + checkpoints);
         // No key is left of what was replaced, dropped or removed.
         let keys = std::fs::read(home.path("store/keys.0")).unwrap();
-        let used = keys.chunks(128).filter(|slot| slot.iter().any(|b| *b != 0)).count();
+        let used = keys.chunks(128).skip(1).filter(|slot| slot.iter().any(|b| *b != 0)).count();
         prop_assert_eq!(used, found.payloads);
     }
 }
