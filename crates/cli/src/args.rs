@@ -62,6 +62,10 @@ pub(crate) enum Command {
     Doctor(crate::doctor::Doctor),
     /// Run a relay: where workers that cannot be dialled from outside meet the others. It sees ciphertext only.
     Relay(Relay),
+    /// Look after what a worker keeps, while it is stopped: values, backups, keys.
+    Store(crate::store::args::Store),
+    /// Show and check a worker's audit log.
+    Audit(crate::audit::Audit),
     /// Show versions.
     Version {
         /// Print one JSON object.
@@ -91,6 +95,8 @@ impl Args {
             Command::Invite(a) => a.json(),
             Command::Join(a) => a.json(),
             Command::Doctor(a) => a.json,
+            Command::Store(a) => a.json(),
+            Command::Audit(a) => a.json(),
             Command::Version { json } => *json,
         }
     }

@@ -11,6 +11,7 @@ macro_rules! say {
 }
 
 mod args;
+mod audit;
 mod bench;
 mod desk;
 mod doctor;
@@ -25,6 +26,8 @@ mod relay;
 mod run;
 mod serve;
 mod static_checks;
+mod store;
+mod time;
 
 use std::ffi::OsString;
 
@@ -83,6 +86,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Join(a) => meet::join(a),
         Command::Doctor(a) => doctor::doctor(&a),
         Command::Relay(a) => relay::relay(&a),
+        Command::Store(a) => store::store(&a),
+        Command::Audit(a) => audit::audit(&a),
         Command::Version { json } => {
             version(json);
             Ok(())
