@@ -34,7 +34,7 @@ pub fn permutation(party: &Party, rows: usize) -> Result<Permutation> {
         let draws: Vec<u64> = party.shared(peer, "permutation")?.elements(rows);
         // Fisher and Yates; an index is biased by less than 2^-64 times the number of rows.
         for i in (1..rows).rev() {
-            let below = u128::from(draws[i]) * (i as u128 + 1) >> 64;
+            let below = (u128::from(draws[i]) * (i as u128 + 1)) >> 64;
             order.swap(i, below as usize);
         }
         parts[pair] = Some(order);
