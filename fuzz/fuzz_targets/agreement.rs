@@ -1,4 +1,5 @@
-//! Any text is an agreement or refused, without a panic; an agreement has one text.
+//! Any text is an agreement, a ratification, a decline, a receipt or a policy, or refused, without a panic; what is read
+//! has one text.
 
 #![no_main]
 
@@ -8,7 +9,15 @@ fuzz_target!(|text: &str| {
     if let Ok(agreement) = agreement::Agreement::from_text(text) {
         assert_eq!(agreement.text(), text);
     }
-    // A roster and a ratification may hold anything too.
     let _ = agreement::Roster::parse(text);
-    let _ = agreement::Ratification::from_text(text);
+    if let Ok(ratification) = agreement::Ratification::from_text(text) {
+        assert_eq!(ratification.to_string(), text);
+    }
+    if let Ok(decline) = agreement::Decline::from_text(text) {
+        assert_eq!(decline.to_string(), text);
+    }
+    if let Ok(receipt) = serde_json::from_str::<agreement::SignedReceipt>(text) {
+        let _ = receipt.verify();
+    }
+    let _ = policy::Policy::load(text);
 });

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use net::Identity;
-use net::identity::{KeyPair, PublicKey};
+use net::identity::KeyPair;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::Agreement;
@@ -11,6 +11,8 @@ use crate::context;
 use crate::encode::Encoder;
 use crate::error::AgreementError;
 use crate::id::{Digest, as_hex};
+use crate::signed::{Signed, canonical, players};
+use crate::text;
 
 /// The longest reason, in characters.
 const MAX_REASON: usize = 1000;
@@ -21,6 +23,8 @@ const MAX_REASON: usize = 1000;
 pub struct Decline {
     /// Digest of the agreement.
     pub agreement: Digest,
+    /// The players for whom it is, for people to read. The key decides; what differs from the roster is refused.
+    players: Vec<String>,
     reason: String,
     #[serde(with = "as_hex")]
     key: [u8; 32],
@@ -36,19 +40,17 @@ impl Decline {
     pub fn sign(agreement: &Agreement, reason: &str, key: &KeyPair) -> Result<Decline, AgreementError> {
         check_reason(reason)?;
         let digest = agreement.digest();
-        let signature = key.sign(context::DECLINE, &signed(digest, reason));
-        Ok(Decline { agreement: digest, reason: reason.to_owned(), key: key.public().to_bytes(), signature })
+        let signature = key.sign(context::DECLINE, &message(digest, reason));
+        let players = players(agreement, key.identity());
+        Ok(Decline { agreement: digest, players, reason: reason.to_owned(), key: key.public().to_bytes(), signature })
     }
 
-    /// Reads the text form.
+    /// Reads the text form, which is one for each decline.
     ///
     /// # Errors
-    /// [`AgreementError::Syntax`], [`AgreementError::Reason`].
+    /// [`AgreementError::Syntax`], [`AgreementError::NotCanonical`], [`AgreementError::Reason`].
     pub fn from_text(text: &str) -> Result<Decline, AgreementError> {
-        let decline: Decline = toml::from_str(text).map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(0, |s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() + 1);
-            AgreementError::Syntax { line, message: error.message().trim_end().replace('\n', "; ") }
-        })?;
+        let decline: Decline = canonical(text)?;
         check_reason(&decline.reason)?;
         Ok(decline)
     }
@@ -63,17 +65,10 @@ impl Decline {
     /// # Errors
     /// One of another agreement, by someone who takes no part, or with a signature that does not hold.
     pub fn verify(&self, agreement: &Agreement) -> Result<Identity, AgreementError> {
-        if self.agreement != agreement.digest() {
-            return Err(AgreementError::OtherAgreement { found: self.agreement });
-        }
-        let key = PublicKey::from_bytes(&self.key).map_err(|_| AgreementError::Signature { player: None })?;
-        let identity = key.identity();
-        let Some(player) = agreement.roster().players_of(identity).next() else {
-            return Err(AgreementError::ForeignSigner { identity });
-        };
-        key.verify(context::DECLINE, &signed(self.agreement, &self.reason), &self.signature)
-            .map_err(|_| AgreementError::Signature { player: Some(player.to_owned()) })?;
-        Ok(identity)
+        check_reason(&self.reason)?;
+        let Decline { agreement: digest, players, key, signature, .. } = self;
+        let signed = Signed { agreement: *digest, players, key, signature };
+        signed.verify(agreement, context::DECLINE, &message(*digest, &self.reason))
     }
 }
 
@@ -86,17 +81,18 @@ fn check_reason(reason: &str) -> Result<(), AgreementError> {
 }
 
 /// What is signed: the digest of the agreement and the reason, unambiguously.
-fn signed(agreement: Digest, reason: &str) -> [u8; 32] {
+fn message(agreement: Digest, reason: &str) -> [u8; 32] {
     let mut encoder = Encoder::new(context::DECLINE);
     encoder.bytes(&agreement.0).bytes(reason.as_bytes());
     encoder.finish()
 }
 
-/// The text form: four lines of TOML.
+/// The text form: five lines of TOML.
 impl fmt::Display for Decline {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "agreement = \"{}\"", self.agreement)?;
-        writeln!(f, "reason = {}", toml::Value::String(self.reason.clone()))?;
+        writeln!(f, "players = {}", text::strings(&self.players))?;
+        writeln!(f, "reason = {}", text::string(&self.reason))?;
         writeln!(f, "key = \"{}\"", hex::encode(self.key))?;
         writeln!(f, "signature = \"{}\"", hex::encode(self.signature))
     }

@@ -3,6 +3,8 @@
 use ir::Diagnostic;
 use net::Identity;
 
+use crate::agreement::Agreement;
+use crate::diff::{Change, diff};
 use crate::id::Digest;
 use crate::roster::{RosterError, RosterFault};
 use crate::terms::Timestamp;
@@ -149,10 +151,12 @@ pub enum AgreementError {
         dataset: String,
     },
     /// A ratification is of another agreement.
-    #[error("the ratification is of another agreement, {found}")]
+    #[error("it was signed for another agreement, {found}{}", since(changes))]
     OtherAgreement {
         /// The digest that it signs.
         found: Digest,
+        /// What changed since, where the other agreement is at hand.
+        changes: Vec<Change>,
     },
     /// A ratification is by someone who takes no part.
     #[error("{identity} takes no part in the agreement")]
@@ -187,6 +191,11 @@ fn joined(diagnostics: &[Diagnostic]) -> String {
     diagnostics.iter().map(Diagnostic::to_string).collect::<Vec<_>>().join("; ")
 }
 
+fn since(changes: &[Change]) -> String {
+    let all: Vec<String> = changes.iter().map(Change::to_string).collect();
+    if all.is_empty() { String::new() } else { format!("; since then: {}", all.join("; ")) }
+}
+
 fn by(player: &Option<String>) -> String {
     player.as_ref().map(|p| format!(" of {p}")).unwrap_or_default()
 }
@@ -198,6 +207,19 @@ impl From<RosterFault> for AgreementError {
 }
 
 impl AgreementError {
+    /// The same, with what changed since the agreement that was signed, if that is among `older`.
+    #[must_use]
+    pub fn since(self, agreement: &Agreement, older: &[Agreement]) -> AgreementError {
+        match self {
+            AgreementError::OtherAgreement { found, .. } => {
+                let old = older.iter().find(|a| a.digest() == found);
+                let changes = old.map(|old| diff(old, agreement)).unwrap_or_default();
+                AgreementError::OtherAgreement { found, changes }
+            }
+            other => other,
+        }
+    }
+
     /// A stable code for programs to match on.
     pub fn code(&self) -> &'static str {
         match self {

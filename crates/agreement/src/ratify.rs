@@ -1,17 +1,20 @@
 //! Ratifications: signatures over an agreement's digest, and the proof that all of them are there.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::sync::Arc;
 
 use net::Identity;
-use net::identity::{KeyPair, PublicKey};
+use net::identity::KeyPair;
 use serde::{Deserialize, Serialize};
 
 use crate::agreement::Agreement;
 use crate::context;
+use crate::decline::Decline;
 use crate::error::AgreementError;
 use crate::id::{Digest, as_hex};
+use crate::signed::{Signed, canonical, players};
+use crate::text;
 
 /// One party's signature over an agreement's digest.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
@@ -19,6 +22,8 @@ use crate::id::{Digest, as_hex};
 pub struct Ratification {
     /// Digest of the agreement.
     pub agreement: Digest,
+    /// The players for whom it is, for people to read. The key decides; what differs from the roster is refused.
+    players: Vec<String>,
     #[serde(with = "as_hex")]
     key: [u8; 32],
     #[serde(with = "as_hex")]
@@ -30,18 +35,16 @@ impl Ratification {
     pub fn sign(agreement: &Agreement, key: &KeyPair) -> Ratification {
         let digest = agreement.digest();
         let signature = key.sign(context::RATIFICATION, &digest.0);
-        Ratification { agreement: digest, key: key.public().to_bytes(), signature }
+        let players = players(agreement, key.identity());
+        Ratification { agreement: digest, players, key: key.public().to_bytes(), signature }
     }
 
-    /// Reads the text form.
+    /// Reads the text form, which is one for each ratification.
     ///
     /// # Errors
-    /// [`AgreementError::Syntax`].
+    /// [`AgreementError::Syntax`], [`AgreementError::NotCanonical`].
     pub fn from_text(text: &str) -> Result<Ratification, AgreementError> {
-        toml::from_str(text).map_err(|error: toml::de::Error| {
-            let line = error.span().map_or(0, |s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() + 1);
-            AgreementError::Syntax { line, message: error.message().trim_end().replace('\n', "; ") }
-        })
+        canonical(text)
     }
 
     /// Whose it is, if it is a valid ratification of an agreement.
@@ -49,26 +52,61 @@ impl Ratification {
     /// # Errors
     /// One of another agreement, by someone who takes no part, or with a signature that does not hold.
     pub fn verify(&self, agreement: &Agreement) -> Result<Identity, AgreementError> {
-        if self.agreement != agreement.digest() {
-            return Err(AgreementError::OtherAgreement { found: self.agreement });
-        }
-        let key = PublicKey::from_bytes(&self.key).map_err(|_| AgreementError::Signature { player: None })?;
-        let identity = key.identity();
-        let Some(player) = agreement.roster().players_of(identity).next() else {
-            return Err(AgreementError::ForeignSigner { identity });
-        };
-        key.verify(context::RATIFICATION, &agreement.digest().0, &self.signature)
-            .map_err(|_| AgreementError::Signature { player: Some(player.to_owned()) })?;
-        Ok(identity)
+        let Ratification { agreement: digest, players, key, signature } = self;
+        let signed = Signed { agreement: *digest, players, key, signature };
+        signed.verify(agreement, context::RATIFICATION, &agreement.digest().0)
     }
 }
 
-/// The text form: three lines of TOML.
+/// The text form: four lines of TOML.
 impl fmt::Display for Ratification {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "agreement = \"{}\"", self.agreement)?;
+        writeln!(f, "players = {}", text::strings(&self.players))?;
         writeln!(f, "key = \"{}\"", hex::encode(self.key))?;
         writeln!(f, "signature = \"{}\"", hex::encode(self.signature))
+    }
+}
+
+/// How far an agreement is ratified.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+pub struct Standing {
+    /// The players whose operators ratified.
+    pub ratified: BTreeSet<String>,
+    /// Those who declined and did not ratify, with their reasons.
+    pub declined: BTreeMap<String, String>,
+    /// Those of whom there is neither.
+    pub missing: BTreeSet<String>,
+}
+
+impl Standing {
+    /// Verifies ratifications and declines, and says whose are there.
+    ///
+    /// # Errors
+    /// As for [`Ratification::verify`] and [`Decline::verify`].
+    pub fn of(
+        agreement: &Agreement,
+        ratifications: &[Ratification],
+        declines: &[Decline],
+    ) -> Result<Standing, AgreementError> {
+        let mut standing = Standing::default();
+        for ratification in ratifications {
+            standing.ratified.extend(players(agreement, ratification.verify(agreement)?));
+        }
+        for decline in declines {
+            let players = players(agreement, decline.verify(agreement)?).into_iter();
+            let players = players.filter(|p| !standing.ratified.contains(p));
+            standing.declined.extend(players.map(|p| (p, decline.reason().to_owned())));
+        }
+        let all = agreement.roster().iter().map(|(name, _)| name.to_owned());
+        standing.missing =
+            all.filter(|p| !standing.ratified.contains(p) && !standing.declined.contains_key(p)).collect();
+        Ok(standing)
+    }
+
+    /// Whether everyone ratified.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty() && self.declined.is_empty()
     }
 }
 
@@ -109,20 +147,11 @@ impl Ratified {
     /// A ratification of another agreement, of someone who takes no part, or with a signature that does not
     /// hold; and [`AgreementError::Unratified`] with the players that are missing.
     pub fn verify(agreement: Agreement, ratifications: &[Ratification]) -> Result<Ratified, AgreementError> {
-        let mut signed = BTreeSet::new();
-        for ratification in ratifications {
-            signed.insert(ratification.verify(&agreement)?);
-        }
-        let missing: Vec<String> = agreement
-            .roster()
-            .iter()
-            .filter(|(_, member)| !signed.contains(&member.identity))
-            .map(|(name, _)| name.to_owned())
-            .collect();
-        if missing.is_empty() {
+        let standing = Standing::of(&agreement, ratifications, &[])?;
+        if standing.is_complete() {
             Ok(Ratified { agreement: Arc::new(agreement), basis: Basis::Signatures })
         } else {
-            Err(AgreementError::Unratified { players: missing })
+            Err(AgreementError::Unratified { players: standing.missing.into_iter().collect() })
         }
     }
 

@@ -226,6 +226,26 @@ pub enum ReceiptError {
     /// The receipt names other identities than the agreement's roster.
     #[error("the receipt names other players than the agreement")]
     Players,
+    /// There is no receipt of a player, or none at all.
+    #[error("there is no receipt of {}", .0.join(", "))]
+    Missing(Vec<String>),
+    /// There are two different receipts of one player.
+    #[error("there are two receipts of {0}")]
+    Twice(String),
+    /// The receipt is of another attempt at the session than others.
+    #[error("the receipt of {0} is of another attempt than the others")]
+    Attempt(String),
+    /// The receipt commits to other inputs or outputs than the agreement gives its player.
+    #[error("the receipt of {player} does not commit to just the {what} that the agreement gives it")]
+    Commitments {
+        /// The player.
+        player: String,
+        /// Inputs or outputs.
+        what: &'static str,
+    },
+    /// The run began when the agreement did not allow it.
+    #[error("the receipt of {0} says that the run began when the agreement was not valid")]
+    Window(String),
     /// The signature does not hold: the receipt was changed, or never signed.
     #[error("the receipt's signature does not hold")]
     Signature,
@@ -247,7 +267,25 @@ impl ReceiptError {
             ReceiptError::OtherAgreement(_) => "receipt.other-agreement",
             ReceiptError::OtherSession(_) => "receipt.other-session",
             ReceiptError::Players => "receipt.players",
+            ReceiptError::Missing(_) => "receipt.missing",
+            ReceiptError::Twice(_) => "receipt.twice",
+            ReceiptError::Attempt(_) => "receipt.attempt",
+            ReceiptError::Commitments { .. } => "receipt.commitments",
+            ReceiptError::Window(_) => "receipt.window",
             ReceiptError::Signature => "receipt.signature",
+        }
+    }
+
+    /// The player concerned, where one is.
+    pub fn player(&self) -> Option<&str> {
+        match self {
+            ReceiptError::Missing(players) => players.first().map(String::as_str),
+            ReceiptError::Signer(player)
+            | ReceiptError::Twice(player)
+            | ReceiptError::Attempt(player)
+            | ReceiptError::Commitments { player, .. }
+            | ReceiptError::Window(player) => Some(player),
+            _ => None,
         }
     }
 
@@ -259,6 +297,10 @@ impl ReceiptError {
             ReceiptError::Times => "correct the worker's clock",
             ReceiptError::OtherAgreement(_) | ReceiptError::OtherSession(_) => "ask for the receipt of this run",
             ReceiptError::Players => "do not rely on the run: its worker talked to others than agreed",
+            ReceiptError::Missing(_) => "ask the player's operator for its worker's receipt",
+            ReceiptError::Twice(_) | ReceiptError::Attempt(_) => "give the receipts of one attempt, one of each player",
+            ReceiptError::Commitments { .. } => "do not rely on the run: its worker did not do what was agreed",
+            ReceiptError::Window(_) => "do not rely on the run, unless the worker's clock was wrong",
             ReceiptError::Signature => "the receipt was damaged or changed; ask for the original",
         }
     }

@@ -77,16 +77,19 @@ pub(crate) fn parse(text: &str) -> Result<Raw, AgreementError> {
     if text.len() > MAX_TEXT {
         return Err(AgreementError::TooLong { bytes: text.len(), most: MAX_TEXT });
     }
-    let syntax = |error: toml::de::Error| {
-        let line = error.span().map_or(0, |s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() + 1);
-        AgreementError::Syntax { line, message: error.message().trim_end().replace('\n', "; ") }
-    };
+    let syntax = |error: toml::de::Error| syntax(text, &error);
     let AnyVersion { version } = toml::from_str(text).map_err(syntax)?;
     if version != VERSION {
         return Err(AgreementError::Version { found: version });
     }
     let raw: Raw = toml::from_str(text).map_err(syntax)?;
     if raw.version == VERSION { Ok(raw) } else { Err(AgreementError::Version { found: raw.version }) }
+}
+
+/// What is no TOML, or says too much or too little, with its line.
+pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> AgreementError {
+    let line = error.span().map_or(0, |s| text.bytes().take(s.start).filter(|b| *b == b'\n').count() + 1);
+    AgreementError::Syntax { line, message: error.message().trim_end().replace('\n', "; ") }
 }
 
 impl Raw {
@@ -152,9 +155,14 @@ fn print_terms(out: &mut String, terms: &Terms) {
     let _ = writeln!(out, "uses = {}\nprofile = \"{}\"", terms.uses, terms.profile.name());
 }
 
+/// A string as TOML.
+pub(crate) fn string(text: &str) -> String {
+    format!("\"{}\"", escaped(text, false))
+}
+
 /// A list of strings as TOML.
 pub(crate) fn strings(list: &[String]) -> String {
-    let quoted: Vec<String> = list.iter().map(|s| format!("\"{}\"", escaped(s, false))).collect();
+    let quoted: Vec<String> = list.iter().map(|s| string(s)).collect();
     format!("[{}]", quoted.join(", "))
 }
 

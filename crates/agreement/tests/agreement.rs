@@ -210,6 +210,38 @@ fn a_text_changed_by_hand_is_refused() {
     }
 }
 
+/// Every byte of an agreement changed in several ways, and every line left out or doubled: no text but the canonical
+/// one is accepted, and none stands for the same agreement.
+#[test]
+fn no_mutation_passes_for_the_agreement() {
+    const SMALL: &str = "computation s\n  player a, b\n  input x : i64 at a\n  release x to b as \"x\"\n";
+    let members = [("a".to_owned(), member(&key(0), 7700)), ("b".to_owned(), member(&key(1), 7701))];
+    let base = Agreement::bind(checked(SMALL), &Roster::new(members).unwrap(), BTreeMap::new(), Terms::default());
+    let base = base.unwrap();
+    let mut tried = 0;
+    let mut attempt = |text: String| {
+        tried += 1;
+        if text != base.text()
+            && let Ok(other) = Agreement::from_text(&text)
+        {
+            assert!(other.text() == text && other.digest() != base.digest(), "{text}");
+        }
+    };
+    let text = base.text();
+    for (at, c) in text.char_indices() {
+        for other in ["", " ", "\n", "\"", "0", "z", "é", "\u{0}"] {
+            attempt(format!("{}{other}{}", &text[..at], &text[at + c.len_utf8()..]));
+        }
+        attempt(format!("{} {}", &text[..at], &text[at..]));
+    }
+    let lines: Vec<&str> = text.split_inclusive('\n').collect();
+    for i in 0..lines.len() {
+        attempt([&lines[..i], &lines[i + 1..]].concat().concat());
+        attempt([&lines[..=i], &lines[i..]].concat().concat());
+    }
+    assert!(tried > 5_000, "{tried}");
+}
+
 #[test]
 fn a_text_of_any_length_is_answered() {
     let long = "#".repeat(13 << 20);

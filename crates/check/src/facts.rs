@@ -34,8 +34,8 @@ pub struct Learned {
 pub struct Ways {
     /// The operators, and how many of each. Those of functions that are called on the way are all counted.
     pub operators: BTreeMap<Op, usize>,
-    /// From how many rows of the input (positions along its first axis) each element is computed, at least. This says
-    /// nothing of how much it tells of one of them: that depends on the operators.
+    /// How many rows of the input (positions along its first axis) are combined, at least, on every way from one of them.
+    /// This does not say how much is told of one of them: that depends on the operators too.
     pub rows: u64,
 }
 

@@ -1,11 +1,12 @@
-//! Rows: from how many rows of an input each element of a value is computed, at least.
+//! Rows: how many rows of an input are combined, at least, on every way from one of them to a value.
 //!
-//! A row is a position along an input's first axis. What is followed is which rows an element is *computed from*, not
-//! what it tells of them: a sum over a hundred rows is computed from a hundred, and so is their maximum, and so is
-//! the sum of one row and ninety-nine times nothing. Who relies on it also looks at the operators on the way.
+//! A row is a position along an input's first axis. A mean over a hundred rows combines a hundred. What is centred by
+//! that mean does not: there is a way from each row to its own element on which nothing is combined, so one row is said.
+//! What is counted is what is *combined*, not what it tells of a row: a maximum combines as many rows as a sum, and so
+//! does a sum in which all but one are multiplied by nothing. Who relies on it also looks at the operators on the way.
 //!
 //! It is a lower bound under a binding of the named dimensions: where an operator is not followed, one row is said.
-//! Control flow is followed by abstract interpretation, as labels are, with [`meet`] where ways come together.
+//! Control flow is followed by abstract interpretation, as labels are.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -13,20 +14,21 @@ use ir::{Attr, Block, Dim, Graph, IndexItem, Instr, Op, Rule, ValueId};
 
 use crate::flow::Flow;
 
-/// From which rows of one input the elements of a value are computed.
+/// How the elements of a value come from the rows of one input.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Reach {
-    /// Along `axis`, the element at position `at + i` is computed from row `first + i * step` alone, for `i < length`,
-    /// and elements elsewhere from none. `batch` is the fold whose batch the rows are counted in.
-    Aligned { axis: usize, at: u64, length: u64, first: u64, step: u64, batch: Option<ValueId> },
-    /// Every element that is computed from the input at all is from so many rows at least.
+    /// Along `axis`, the element at position `at + i` is computed from row `first + i * step` by ways that combine no
+    /// other, for `i < length`, and elements elsewhere by no such ways. All other ways combine `others` rows, at least.
+    /// `batch` is the fold whose batch the rows are counted in.
+    Aligned { axis: usize, at: u64, length: u64, first: u64, step: u64, others: u64, batch: Option<ValueId> },
+    /// Every way combines so many rows, at least.
     AtLeast(u64),
 }
 
 use Reach::{Aligned, AtLeast};
 
 impl Reach {
-    /// How many rows an element is computed from, at least.
+    /// How many rows every way combines, at least.
     fn least(self) -> u64 {
         match self {
             Aligned { .. } => 1,
@@ -37,7 +39,9 @@ impl Reach {
     /// At another axis.
     fn at_axis(self, to: usize) -> Reach {
         match self {
-            Aligned { at, length, first, step, batch, .. } => Aligned { axis: to, at, length, first, step, batch },
+            Aligned { at, length, first, step, others, batch, .. } => {
+                Aligned { axis: to, at, length, first, step, others, batch }
+            }
             AtLeast(_) => self,
         }
     }
@@ -45,26 +49,27 @@ impl Reach {
     /// Over axes that disappear, or shrink to one position, because everything along them is combined.
     fn reduced(self, axes: &[usize], keep: bool) -> Reach {
         match self {
-            Aligned { axis, length, .. } if axes.contains(&axis) => AtLeast(length),
+            Aligned { axis, length, others, .. } if axes.contains(&axis) => AtLeast(length.min(others)),
             Aligned { axis, .. } if !keep => self.at_axis(axis - axes.iter().filter(|a| **a < axis).count()),
             _ => self,
         }
     }
 }
 
-/// An element computed from elements of both.
+/// The ways of both: of an element computed from elements of both, or that is one or the other.
 fn join(a: Reach, b: Reach) -> Reach {
+    let bound = |r: Reach, n: u64| match r {
+        Aligned { axis, at, length, first, step, others, batch } => {
+            Aligned { axis, at, length, first, step, others: others.min(n), batch }
+        }
+        AtLeast(m) => AtLeast(m.min(n)),
+    };
     match (a, b) {
-        _ if a == b => a,
-        (AtLeast(n), AtLeast(m)) => AtLeast(n.max(m)),
-        (AtLeast(n), Aligned { .. }) | (Aligned { .. }, AtLeast(n)) => AtLeast(n),
-        (Aligned { .. }, Aligned { .. }) => AtLeast(1),
+        (_, AtLeast(n)) => bound(a, n),
+        (AtLeast(n), _) => bound(b, n),
+        (Aligned { others: n, .. }, Aligned { others: m, .. }) if bound(a, m) == bound(b, n) => bound(a, m),
+        _ => AtLeast(1),
     }
-}
-
-/// An element that is one or the other.
-fn meet(a: Reach, b: Reach) -> Reach {
-    if a == b { a } else { AtLeast(a.least().min(b.least())) }
 }
 
 /// Changes of what a loop carries after which it is taken for one row: more than programs need.
@@ -83,7 +88,7 @@ struct Rows<'a> {
     steps: usize,
 }
 
-/// The least number of rows of an input that an element of each of `values`, of the main program, is computed from.
+/// The least number of rows of an input that are combined on any way to each of `values`, of the main program.
 /// Takes the instructions that it follows off `steps`; when there are none left, one row is said of every value.
 pub(crate) fn least(
     flow: &Flow<'_>,
@@ -156,7 +161,7 @@ impl Rows<'_> {
             Op::Index => return self.indexed(instr, first, reach),
             Op::Concat => self.concat(instr, axis()),
             Op::Stack => {
-                let all = reached.iter().map(|(_, r)| *r).reduce(meet)?;
+                let all = reached.iter().map(|(_, r)| *r).reduce(join)?;
                 shifted(all, |a| if a >= axis() { a + 1 } else { a })
             }
             Op::ExpandDims => shifted(reach, |a| if a >= axis() { a + 1 } else { a }),
@@ -178,7 +183,9 @@ impl Rows<'_> {
         match self.rank(id) {
             0 => AtLeast(1),
             _ if placement.is_protected() => AtLeast(1),
-            _ => Aligned { axis: 0, at: 0, length: self.length(id, 0), first: 0, step: 1, batch: None },
+            _ => {
+                Aligned { axis: 0, at: 0, length: self.length(id, 0), first: 0, step: 1, others: u64::MAX, batch: None }
+            }
         }
     }
 
@@ -193,7 +200,7 @@ impl Rows<'_> {
     /// The matrix product combines the last axis of its left operand with the last but one of its right.
     /// Vectors and matrices are followed, stacks of them are not, nor a matrix times itself.
     fn product(&self, instr: &Instr, arg: ValueId, reach: Reach) -> Reach {
-        let Aligned { axis, length, .. } = reach else { return reach };
+        let Aligned { axis, length, others, .. } = reach else { return reach };
         let [x, y] = instr.args[..] else { return AtLeast(1) };
         let (left, right) = (self.rank(x), self.rank(y));
         if x == y || left > 2 || right > 2 {
@@ -201,7 +208,7 @@ impl Rows<'_> {
         }
         let inner = if arg == x { left - 1 } else { right.saturating_sub(2) };
         match (axis == inner, arg == x) {
-            (true, _) => AtLeast(length),
+            (true, _) => AtLeast(length.min(others)),
             (false, true) => reach.at_axis(0),
             (false, false) => reach.at_axis(left - 1),
         }
@@ -218,7 +225,7 @@ impl Rows<'_> {
 
     /// Positions and ranges of the first axes; `None` if no row is left.
     fn indexed(&self, instr: &Instr, arg: ValueId, reach: Reach) -> Option<Reach> {
-        let Aligned { axis, at, length, first, step, batch } = reach else { return Some(reach) };
+        let Aligned { axis, at, length, first, step, others, batch } = reach else { return Some(reach) };
         let Some(Attr::Index(items)) = instr.attrs.get("at") else { return Some(AtLeast(1)) };
         let gone = items.iter().take(axis).filter(|i| matches!(i, IndexItem::At(_))).count();
         let to = axis - gone;
@@ -234,7 +241,7 @@ impl Rows<'_> {
                     return None;
                 }
                 let first = first + (low - at) * step;
-                Aligned { axis: to, at: low - from, length: high - low, first, step, batch }
+                Aligned { axis: to, at: low - from, length: high - low, first, step, others, batch }
             }
             Some(IndexItem::Range { .. }) => AtLeast(1),
         })
@@ -246,15 +253,15 @@ impl Rows<'_> {
         let mut found: Vec<Reach> = Vec::new();
         for arg in &instr.args {
             match self.get(*arg) {
-                Some(Aligned { axis, at, length, first, step, batch }) if axis == along => {
-                    found.push(Aligned { axis, at: at + offset, length, first, step, batch });
+                Some(Aligned { axis, at, length, first, step, others, batch }) if axis == along => {
+                    found.push(Aligned { axis, at: at + offset, length, first, step, others, batch });
                 }
                 Some(reach) => found.push(reach),
                 None => {}
             }
             offset = offset.saturating_add(self.length(*arg, along));
         }
-        found.into_iter().reduce(meet).unwrap_or(AtLeast(1))
+        found.into_iter().reduce(join).unwrap_or(AtLeast(1))
     }
 
     /// Row-major: an axis stays where it is if all up to it keep their lengths.
@@ -295,7 +302,7 @@ impl Rows<'_> {
     /// What a parameter may also be. It only ever goes down, also when the loop is entered again, so sweeps are few.
     fn lower(&mut self, param: ValueId, other: Option<Reach>) -> bool {
         let old = self.get(param);
-        let mut new = old.into_iter().chain(other).reduce(meet);
+        let mut new = old.into_iter().chain(other).reduce(join);
         if new == old {
             return false;
         }
@@ -311,9 +318,9 @@ impl Rows<'_> {
     /// A batch of a fold: as many rows as it has, none of which is known.
     fn batch(&self, instr: &Instr, param: ValueId, reach: Reach) -> Reach {
         match reach {
-            Aligned { axis: 0, at: 0, length, .. } if length == self.length(instr.args[0], 0) => {
+            Aligned { axis: 0, at: 0, length, others, .. } if length == self.length(instr.args[0], 0) => {
                 let length = self.length(param, 0);
-                Aligned { axis: 0, at: 0, length, first: 0, step: 1, batch: instr.results.first().copied() }
+                Aligned { axis: 0, at: 0, length, first: 0, step: 1, others, batch: instr.results.first().copied() }
             }
             Aligned { axis: 0, .. } => AtLeast(1),
             _ => reach,

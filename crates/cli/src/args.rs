@@ -7,6 +7,10 @@ use clap::{Args as ClapArgs, Parser, Subcommand};
 use privity::agreement::{Digest, SessionId, Timestamp};
 use privity::net::Identity;
 
+use crate::agreement::AgreementCommand;
+use crate::policy::PolicyCommand;
+use crate::receipts::Verify;
+
 /// Compute on joint data so that each party learns exactly what all agreed to.
 #[derive(Parser)]
 #[command(
@@ -28,6 +32,12 @@ pub(crate) enum Command {
     Disclose(Disclose),
     /// Show each player's plan, with the rounds and bytes that it will take.
     Explain(Explain),
+    /// Make, read, compare and verify agreements.
+    #[command(subcommand)]
+    Agreement(AgreementCommand),
+    /// Check and try out what you ratify without asking.
+    #[command(subcommand)]
+    Policy(PolicyCommand),
     /// Run a program: with all players in this process, or on the workers of a roster.
     Run(Run),
     /// Measure what tasks cost three players in this process.
@@ -80,6 +90,8 @@ impl Args {
             Command::Check(a) => a.json,
             Command::Disclose(a) => a.program.json,
             Command::Explain(a) => a.program.json,
+            Command::Agreement(a) => a.json(),
+            Command::Policy(a) => a.json(),
             Command::Run(a) => a.json,
             Command::Bench(a) => a.json,
             Command::Keygen(a) => a.json,
@@ -329,6 +341,8 @@ pub(crate) struct Receipt {
 
 #[derive(Subcommand)]
 pub(crate) enum ReceiptCommand {
+    /// Verify the receipts of all parties to a run against its agreement, without a key.
+    Verify(Verify),
     /// List the sessions of which a worker that you operate has receipts.
     Ls {
         #[command(flatten)]
@@ -364,6 +378,7 @@ pub(crate) enum ReceiptCommand {
 impl Receipt {
     pub(crate) fn json(&self) -> bool {
         match &self.command {
+            ReceiptCommand::Verify(a) => a.json,
             ReceiptCommand::Ls { json, .. } | ReceiptCommand::Export { json, .. } => *json,
             ReceiptCommand::Show { .. } => true,
         }

@@ -10,6 +10,7 @@ macro_rules! say {
     }};
 }
 
+mod agreement;
 mod args;
 mod audit;
 mod bench;
@@ -19,9 +20,12 @@ mod explain;
 mod jobs;
 mod keygen;
 mod meet;
+mod policy;
 mod present;
 mod progress;
+mod ratify;
 mod receipt;
+mod receipts;
 mod relay;
 mod run;
 mod serve;
@@ -69,6 +73,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Check(a) => static_checks::check(&a),
         Command::Disclose(a) => static_checks::disclose(&a),
         Command::Explain(a) => explain::explain(&a),
+        Command::Agreement(a) => agreement::agreement(&a),
+        Command::Policy(a) => policy::policy(&a),
         Command::Run(a) => run::run(&a),
         Command::Bench(a) => bench::bench(&a),
         Command::Keygen(a) => keygen::keygen(&a),

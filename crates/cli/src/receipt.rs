@@ -1,4 +1,4 @@
-//! `receipt`: the receipts that a worker keeps of its sessions.
+//! `receipt`: the receipts that a worker keeps of its sessions; `receipts` verifies them.
 
 use std::path::Path;
 
@@ -6,10 +6,11 @@ use privity::agreement::SessionId;
 use serde_json::json;
 
 use crate::jobs::console;
-use crate::{Failure, args};
+use crate::{Failure, args, receipts};
 
 pub(crate) fn receipt(a: &args::Receipt) -> Result<(), Failure> {
     match &a.command {
+        args::ReceiptCommand::Verify(a) => receipts::verify(a),
         args::ReceiptCommand::Ls { reach, json } => ls(reach, *json),
         args::ReceiptCommand::Show { session, reach } => show(*session, reach),
         args::ReceiptCommand::Export { session, folder, reach, json } => export(*session, folder, reach, *json),

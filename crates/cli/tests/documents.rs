@@ -3,7 +3,7 @@
 //! In a code block marked
 //!
 //! - `sh`, every line that starts with `privity ` must succeed; other commands must be on [`NOT_RUN`]. The blocks of
-//!   `workers.md` are run together, by bash, as one sequence;
+//!   `workers.md`, and those of `agreements.md`, are run together, by bash, as one sequence;
 //! - `console`, lines that start with `$ ` are run, and what follows is what they print, exit code aside; a line `…`
 //!   stands for any lines;
 //! - `pv` or `text`, what begins with a computation must check, or must not if it is marked `pv refused`;
@@ -32,6 +32,9 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("privity relay", "runs until it is stopped; `tests/relay.rs` runs one"),
     ("privity keygen", "writes a key; `workers.md` makes four"),
 ];
+
+/// Pages whose commands are one sequence for bash.
+const SEQUENCES: &[&str] = &["workers.md", "agreements.md"];
 
 struct Block {
     page: String,
@@ -176,7 +179,7 @@ fn commands_and_programs_of_readme_and_book() {
                 std::fs::write(folder.path().join(file), &block.text).unwrap();
             }
             match block.info.as_str() {
-                "sh" if page == "workers.md" => {}
+                "sh" if SEQUENCES.contains(&&*page) => {}
                 "sh" => printed += &shell(&block, folder.path()),
                 "console" => console(&block, folder.path()),
                 "pv" | "pv refused" | "text" if block.is_program() => program(&block),
@@ -230,6 +233,38 @@ fn the_pages_are_found() {
 /// Those ports of the page that are replaced by free ones.
 const PORTS: [&str; 4] = ["7701", "7702", "7703", "7704"];
 
+/// Runs a script in an empty folder, with our command on the path.
+fn bash(script: &str) -> std::process::Output {
+    let folder = tempfile::tempdir().unwrap();
+    let binary = Path::new(env!("CARGO_BIN_EXE_privity")).parent().unwrap();
+    let path = std::env::var_os("PATH").unwrap_or_default();
+    let path = std::env::join_paths([binary.to_owned()].into_iter().chain(std::env::split_paths(&path))).unwrap();
+    let mut command = Command::new("bash");
+    command.args(["-c", script]).current_dir(folder.path()).env("PATH", path).env_remove("PRIVITY_LOG");
+    command.stdin(Stdio::null()).output().unwrap()
+}
+
+#[test]
+fn agreements_as_the_book_makes_them() {
+    let page = &pages()["agreements.md"];
+    let blocks = blocks("agreements.md", page);
+    let script: String = blocks.iter().filter(|b| b.info == "sh").map(|b| b.text.as_str()).collect();
+    let output = bash(&format!("set -eu\n{script}"));
+    let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{printed}\n{errors}");
+    for shown in [
+        "\"total\" for laboratory is new",
+        "declined: the totals are not for us",
+        "ratified by all",
+        "\"average\" to analyst: allowed by rule means",
+        "rule embargo forbids it: the target is under embargo",
+        "nothing of this party's is disclosed: allowed by rule helping",
+    ] {
+        assert!(printed.contains(shown), "`{shown}` is not in\n{printed}\n{errors}");
+    }
+    assert!(errors.contains("since then: ") && errors.contains("\"total\" for laboratory is new"), "{errors}");
+}
+
 #[test]
 fn four_workers_as_the_book_starts_them() {
     let page = &pages()["workers.md"];
@@ -245,18 +280,7 @@ fn four_workers_as_the_book_starts_them() {
     // Whatever happens, no worker outlives the script.
     let script = format!("set -eu\ntrap 'kill $(jobs -p) 2>/dev/null || true' EXIT\n{script}");
 
-    let folder = tempfile::tempdir().unwrap();
-    let binary = Path::new(env!("CARGO_BIN_EXE_privity")).parent().unwrap();
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let path = std::env::join_paths([binary.to_owned()].into_iter().chain(std::env::split_paths(&path))).unwrap();
-    let output = Command::new("bash")
-        .args(["-c", &script])
-        .current_dir(folder.path())
-        .env("PATH", path)
-        .env_remove("PRIVITY_LOG")
-        .stdin(Stdio::null())
-        .output()
-        .unwrap();
+    let output = bash(&script);
     let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{printed}\n{errors}");
 

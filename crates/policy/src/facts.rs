@@ -60,7 +60,7 @@ pub struct Disclosed {
     pub inputs: BTreeSet<String>,
     /// The operators on the ways from there, but those that compute nothing.
     pub operators: BTreeSet<String>,
-    /// From how many rows of each of these inputs every element is computed, at least.
+    /// How many rows of each of these inputs are combined, at least, on every way to an element.
     pub rows: u64,
     /// How many elements are learned.
     pub elements: u64,

@@ -13,9 +13,11 @@ use crate::error::{PolicyError, Problem};
 /// The longest policy, in bytes.
 const MAX_TEXT: usize = 64 << 10;
 
-/// The most brackets inside one another, and the most signs of one kind after one another: expressions are walked
-/// recursively.
+/// The most brackets inside one another.
 const MAX_DEPTH: usize = 64;
+
+/// The most operators of one rule: expressions are walked recursively.
+const MAX_OPERATORS: usize = 300;
 
 /// A rule, with what its annotations say.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -113,16 +115,26 @@ fn bounded(text: &str) -> Result<(), PolicyError> {
         let message = format!("a policy has at most {MAX_TEXT} bytes, not {}", text.len());
         return Err(PolicyError::one("policy.too-long", None, message));
     }
-    let (mut depth, mut run) = (0usize, 0usize);
+    let (mut depth, mut operators) = (0usize, 0usize);
+    let (mut quoted, mut escaped, mut comment, mut before) = (false, false, false, '\n');
     for (i, c) in text.char_indices() {
         match c {
+            '\n' => comment = false,
+            _ if comment => {}
+            '"' if !escaped => quoted = !quoted,
+            _ if quoted => escaped = c == '\\' && !escaped,
+            '/' => comment = before == '/',
             '(' | '[' | '{' => depth += 1,
             ')' | ']' | '}' => depth = depth.saturating_sub(1),
+            '+' | '-' | '*' | '&' | '|' | '.' | '!' | '<' | '>' | '=' => operators += 1,
+            'i' if text[i..].starts_with("if") => operators += 1,
+            ';' => operators = 0,
             _ => {}
         }
-        run = if matches!(c, '!' | '-' | ' ' | '\t' | '\n') { run + usize::from(matches!(c, '!' | '-')) } else { 0 };
-        if depth > MAX_DEPTH || run > MAX_DEPTH {
-            return Err(PolicyError::one("policy.syntax", Some(line_at(text, i)), "expressions are nested too deeply"));
+        before = c;
+        if depth > MAX_DEPTH || operators > MAX_OPERATORS {
+            let message = "a rule is too long, or nested too deeply; make several of it";
+            return Err(PolicyError::one("policy.syntax", Some(line_at(text, i)), message));
         }
     }
     Ok(())

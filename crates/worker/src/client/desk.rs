@@ -232,6 +232,8 @@ pub fn agreed(text: &str, digest: Digest) -> Result<Agreement, ClientError> {
     let agreement = Agreement::from_text(text)?;
     match agreement.digest() == digest {
         true => Ok(agreement),
-        false => Err(agreement::AgreementError::OtherAgreement { found: agreement.digest() }.into()),
+        false => {
+            Err(agreement::AgreementError::OtherAgreement { found: agreement.digest(), changes: Vec::new() }.into())
+        }
     }
 }
