@@ -137,8 +137,8 @@ pub struct Limits {
 impl Default for Limits {
     fn default() -> Limits {
         Limits {
-            handshakes: 128,
-            handshakes_per_address: 32,
+            handshakes: 512,
+            handshakes_per_address: 128,
             connections_per_identity: 256,
             streams_per_connection: 64,
             requests_per_minute: 6000,

@@ -1,7 +1,9 @@
 //! A connection to one worker's control plane.
 
+use std::time::Duration;
+
 use hyper_util::rt::TokioIo;
-use net::{Alpn, Dialer, Identity, Player};
+use net::{Alpn, Dialer, Identity, NetError, Player, Secured};
 use prost::Message as _;
 use tonic::Status;
 use tonic::transport::{Channel, Endpoint};
@@ -12,6 +14,10 @@ use crate::examine::ahead;
 use crate::proto;
 use crate::proto::worker_client::WorkerClient;
 use crate::service::MAX_ANSWER;
+
+/// Pauses between attempts at a handshake: the first, and the last.
+const FIRST_PAUSE: Duration = Duration::from_millis(100);
+const LONGEST_PAUSE: Duration = Duration::from_millis(800);
 
 /// A worker that was reached, and proved to be who the roster says.
 #[derive(Clone)]
@@ -37,7 +43,7 @@ impl Contact {
         identity: Identity,
     ) -> Result<Contact, ClientError> {
         let named = Player { id: net::PlayerId(0), name: player.into() };
-        let secured = dialer.dial(&named, endpoint, identity, Alpn::Control).await?;
+        let secured = dial(dialer, &named, endpoint, identity).await?;
         let mut stream = Some(TokioIo::new(secured.stream));
         // The connection exists; tonic gets it once, and cannot open another.
         let connector = tower::service_fn(move |_| {
@@ -80,6 +86,20 @@ impl Contact {
         match proto::Failure::decode(status.details()) {
             Ok(failure) if !failure.code.is_empty() => failed(failure, &self.player),
             _ => broke_off(&self.player, status),
+        }
+    }
+}
+
+/// Dials, and again where a handshake was broken off: a worker to which many come at once lets the oldest give way.
+async fn dial(dialer: &Dialer, named: &Player, endpoint: &str, identity: Identity) -> Result<Secured, NetError> {
+    let mut pause = FIRST_PAUSE;
+    loop {
+        match dialer.dial(named, endpoint, identity, Alpn::Control).await {
+            Err(NetError::Handshake { .. }) if pause <= LONGEST_PAUSE => {
+                tokio::time::sleep(pause).await;
+                pause *= 2;
+            }
+            done => return done,
         }
     }
 }
