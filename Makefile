@@ -49,7 +49,8 @@ fuzz:
 		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 bench:
-	$(CARGO) bench --package privity-algebra --package privity-schemes --package privity-bench
+	$(CARGO) bench --package privity-algebra --package privity-bench
+	$(CARGO) bench --package privity-schemes --features testing
 
 clean:
 	$(CARGO) clean

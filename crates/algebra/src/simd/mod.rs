@@ -4,6 +4,7 @@
 //! - A function compiled for an instruction set is called only with a token ([`Avx512`], [`Ifma`], [`Avx2`]) in hand,
 //!   and tokens are made by detection alone.
 //! - Pointers are derived from slices whose lengths are asserted in the same function.
+//! - The one assembly block is empty.
 //!
 //! Every kernel equals its portable counterpart; tests compare them on random sizes.
 #![allow(unsafe_code, reason = "vector kernels; see above")]
@@ -18,6 +19,7 @@ pub(crate) mod cast;
 pub(crate) mod float;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+pub(crate) mod wipe;
 
 use std::sync::OnceLock;
 

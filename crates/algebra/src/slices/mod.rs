@@ -120,6 +120,11 @@ fn collect<T: Element>(len: usize, f: impl Fn(usize, &mut [T]) + Sync) -> Vec<T>
     out
 }
 
+/// Overwrites secrets with zeros, surely and at the speed of memory.
+pub fn wipe<T: Element>(x: &mut [T]) {
+    simd::wipe::wipe(x);
+}
+
 /// The sum of all elements.
 #[must_use]
 pub fn sum<T: Element>(x: &[T]) -> T {

@@ -18,7 +18,7 @@
 
 use algebra::{Bits, Ring, decompose};
 
-use super::planes::{Planes, Words, and, from_first, from_pair};
+use super::planes::{Chosen, Planes, Words, and, and_chosen, from_first, from_pair};
 use super::{BitShare, Seat, Share};
 use crate::error::Result;
 use crate::party::Party;
@@ -86,9 +86,7 @@ async fn carry_out(party: &Party, seat: Seat, known: &Words, bits: usize, lanes:
         _ => None,
     };
     let shared = from_pair(party, seat, summands, (lanes, 2 * leaves - 1)).await?;
-    let g = shared.pick(0..leaves);
-    let p = shared.pick(leaves..2 * leaves - 1);
-    Ok((carry_tree(party, g, p).await?, first))
+    Ok((carry_tree(party, shared, leaves).await?, first))
 }
 
 /// Our summand of G for every leaf, lowest first, then of P for every leaf but the lowest; `a` is our part of P0's
@@ -114,27 +112,35 @@ fn leaf_summands(a: &Words, b: &Words, single: usize, pairs: usize, with_constan
     out
 }
 
-/// The carry out of all leaves. `g` has one plane for each leaf, lowest first, `p` one for each but the lowest.
-async fn carry_tree(party: &Party, mut g: Planes, mut p: Planes) -> Result<Planes> {
-    let mut leaves = g.width();
-    while leaves > 1 {
-        let joined = leaves / 2;
-        // Leaf 2i+1 takes in leaf 2i; p of leaf j is plane j-1.
-        let high_p: Vec<usize> = (0..joined).map(|i| 2 * i).collect();
-        let mut x = p.pick(high_p.iter().copied());
-        let mut y = g.pick((0..joined).map(|i| 2 * i));
-        x.take(&p.pick(high_p.iter().skip(1).copied()), 0..joined - 1);
-        y.take(&p.pick((1..joined).map(|i| 2 * i - 1)), 0..joined - 1);
-        let z = and(party, &x, &y).await?;
-        let mut next_g = z.pick(0..joined).xor(&g.pick((0..joined).map(|i| 2 * i + 1)));
-        let mut next_p = z.pick(joined..2 * joined - 1);
-        if leaves % 2 == 1 {
-            next_g.take(&g, leaves - 1..leaves);
-            next_p.take(&p, leaves - 2..leaves - 1);
+/// The carry out of all leaves, of which there are the generate bits, lowest first, then the propagate bits of all but the
+/// lowest.
+async fn carry_tree(party: &Party, bits: Planes, leaves: usize) -> Result<Planes> {
+    let lanes = bits.lanes();
+    let mut levels = vec![bits];
+    // Where the bits of the nodes still to be joined are: level and plane. The propagate bit of node j is p[j - 1].
+    let mut g: Vec<(usize, usize)> = (0..leaves).map(|i| (0, i)).collect();
+    let mut p: Vec<(usize, usize)> = (leaves..2 * leaves - 1).map(|i| (0, i)).collect();
+    while let (true, Some(&last_g), Some(&last_p)) = (g.len() > 1, g.last(), p.last()) {
+        let (level, joined) = (levels.len(), g.len() / 2);
+        let at = |(level, plane): (usize, usize)| (&levels[level], plane);
+        // Node 2i+1 takes in node 2i.
+        let mut pairs: Vec<(Chosen<'_>, Chosen<'_>)> = (0..joined).map(|i| (at(p[2 * i]), at(g[2 * i]))).collect();
+        pairs.extend((1..joined).map(|i| (at(p[2 * i]), at(p[2 * i - 1]))));
+        let mut z = and_chosen(party, lanes, &pairs).await?;
+        for i in 0..joined {
+            let (of, plane) = g[2 * i + 1];
+            z.xor_plane(i, &levels[of], plane);
         }
-        (g, p, leaves) = (next_g, next_p, leaves - joined);
+        levels.push(z);
+        let odd = g.len() % 2 == 1;
+        (g, p) = ((0..joined).map(|i| (level, i)).collect(), (joined..2 * joined - 1).map(|i| (level, i)).collect());
+        if odd {
+            g.push(last_g);
+            p.push(last_p);
+        }
     }
-    Ok(g)
+    let (level, plane) = g[0];
+    Ok(levels[level].pick([plane]))
 }
 
 /// Whether `x = 0`, for every element of the ring: `A + B = 0` exactly if every bit of A equals that of -B. The leaves

@@ -75,7 +75,7 @@ impl Words {
 
 impl Zeroize for Words {
     fn zeroize(&mut self) {
-        self.words.iter_mut().zeroize();
+        algebra::slices::wipe(&mut self.words);
     }
 }
 
@@ -244,6 +244,32 @@ pub async fn and(party: &Party, x: &Planes, y: &Planes) -> Result<Planes> {
     }
     party.send(seat.prev, &own);
     let next = party.recv(seat.next, (lanes, width)).await?;
+    Ok(Planes { own, next })
+}
+
+/// One plane of some.
+pub(crate) type Chosen<'a> = (&'a Planes, usize);
+
+/// `x ∧ y` of pairs of chosen planes, which need not be brought together first. 1 round, ⌈lanes/8⌉ bytes for each pair
+/// and player.
+pub(crate) async fn and_chosen(party: &Party, lanes: usize, pairs: &[(Chosen<'_>, Chosen<'_>)]) -> Result<Planes> {
+    let party = party.enter("and");
+    let seat = Seat::of(&party)?;
+    let mut masks = [party.shared(seat.next, "zero")?, party.shared(seat.prev, "zero")?];
+    let mut own = Words::zeros(lanes, pairs.len());
+    let stride = own.stride().max(1);
+    let mut mask = Words::zeros(lanes, 1);
+    for (z, ((x, i), (y, j))) in own.words.chunks_mut(stride).zip(pairs) {
+        masks[0].fill(z);
+        masks[1].fill(&mut mask.words);
+        let operands = x.own.plane(*i).iter().zip(x.next.plane(*i)).zip(y.own.plane(*j).iter().zip(y.next.plane(*j)));
+        for ((z, mask), ((x0, x1), (y0, y1))) in z.iter_mut().zip(&mask.words).zip(operands) {
+            *z ^= mask ^ x0 & (y0 ^ y1) ^ x1 & y0;
+        }
+    }
+    mask.zeroize();
+    party.send(seat.prev, &own);
+    let next = party.recv(seat.next, (lanes, pairs.len())).await?;
     Ok(Planes { own, next })
 }
 
