@@ -142,9 +142,11 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
         exchange.close().await?;
         Ok(outputs)
     };
+    // Asked while the work still waits: it is dropped as soon as one of the two is done.
+    let stopped = async { start.stop.await.while_waiting(|| waited_for(&exchange, &c)) };
     let result: Result<_, SessionError> = tokio::select! {
         result = whole => result,
-        error = start.stop => Err(error.while_waiting(|| waited_for(&exchange, &c))),
+        error = stopped => Err(error),
     };
     match result {
         Ok(outputs) => {
