@@ -32,6 +32,12 @@ def execute(code: str, name: str, around: dict) -> dict:
     return around
 
 
+def test_the_page_on_saved_values_runs(capsys):
+    for i, code in enumerate(fenced(ROOT / "book" / "src" / "saved.md", "python")):
+        execute(code, f"saved.md block {i}", {})
+    assert "'model': '2 × fixed<64, 16>, replicated'" in capsys.readouterr().out
+
+
 def test_the_docstring_runs(capsys):
     code = textwrap.dedent(pv.__doc__.split("\n\n", 1)[1])
     execute(code, "docstring", {})
