@@ -8,7 +8,7 @@
     def slope(bmi: pv.f64["n"] @ clinic, target: pv.f64["n"] @ registry):
         with committee:
             x = bmi - pv.mean(bmi)
-            b = pv.dot(x, target) / pv.dot(x, x)
+            b = pv.dot(x, target) / pv.maximum(pv.dot(x, x), 0.001)
         return pv.release(b, to=analyst)
 
     bmi, target = [32.1, 21.6, 30.5, 25.3], [151.0, 75.0, 141.0, 206.0]

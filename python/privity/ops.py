@@ -45,7 +45,7 @@ def size(dim: str, type: DType) -> Tensor:
 
 
 def cast(x: Operand, *, type: DType) -> Tensor:
-    """The same numbers in another element type. What does not fit is an error, never a wrap.
+    """The same numbers in another element type. In the clear, what does not fit is an error; on shares nobody sees it, and it gives a wrong number.
 
     ``type``: the element type.
     """
@@ -223,6 +223,16 @@ def clip(x: Operand, *, low: float, high: float) -> Tensor:
     ``high``: the greatest value.
     """
     result: Tensor = _trace.apply("clip", [x], {"low": low, "high": high})
+    return result
+
+
+def assume(x: Operand, *, low: float, high: float) -> Tensor:
+    """x, of which it is taken for granted that it lies between `low` and `high`. In the clear that is checked; on a protected placement nobody checks it, and the disclosure says so.
+
+    ``low``: the least value.
+    ``high``: the greatest value.
+    """
+    result: Tensor = _trace.apply("assume", [x], {"low": low, "high": high})
     return result
 
 
@@ -739,6 +749,7 @@ __all__ = [
     "softplus",
     "relu",
     "clip",
+    "assume",
     "minimum",
     "maximum",
     "equal",

@@ -171,7 +171,10 @@ class _Function:
         label = [(tracer.player(owner), tracer.players(readers)) for owner, readers in declared.owners]
         shape = [str(d) for d in declared.type.shape]
         place = tracer.place(declared.player)
-        return Value(tracer, tracer.builder.input(name, declared.type.dtype.name, shape, place, label, self._line))
+        made = tracer.builder.input(name, declared.type.dtype.name, shape, place, label, self._line)
+        if declared.type.limits is not None:
+            tracer.builder.range(made, *declared.type.limits, self._line)
+        return Value(tracer, made)
 
     def _deliver(self, tracer: Tracer, result: Any, variables: Mapping[str, Any]) -> None:
         """Delivers what the function returned."""

@@ -23,6 +23,10 @@ class DType:
     def __getitem__(self, shape: Dim | tuple[Dim, ...]) -> TensorType:
         return TensorType(self, shape if isinstance(shape, tuple) else (shape,))
 
+    def range(self, low: float, high: float) -> TensorType:
+        """The same type, for numbers from ``low`` to ``high`` (``f64.range(0, 100) @ clinic``)."""
+        return TensorType(self, ()).range(low, high)
+
     @overload
     def __matmul__(self, place: Player | Labelled) -> InputType: ...
     @overload
@@ -41,6 +45,15 @@ class TensorType:
 
     dtype: DType
     shape: tuple[Dim, ...]
+    limits: tuple[float, float] | None = None
+
+    def range(self, low: float, high: float) -> TensorType:
+        """The same type, for numbers from ``low`` to ``high``: the owner's worker refuses an input with others.
+
+        What is computed on shares must have room for every number in the range; nobody would notice there if one did
+        not fit.
+        """
+        return replace(self, limits=(float(low), float(high)))
 
     @overload
     def __matmul__(self, place: Player | Labelled) -> InputType: ...

@@ -24,7 +24,7 @@ committee = pv.replicated(clinic, laboratory, registry)
 def slope(bmi: pv.f64["n"] @ clinic, target: pv.f64["n"] @ registry):
     with committee:
         x = bmi - pv.mean(bmi)
-        b = pv.dot(x, target) / pv.dot(x, x)
+        b = pv.dot(x, target) / pv.maximum(pv.dot(x, x), 0.001)
     return pv.release(b, to=analyst)
 
 

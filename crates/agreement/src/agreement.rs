@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use check::Checked;
+use check::{Budget, Checked};
 use ir::Computation;
 use ir::text::Digest as ComputationDigest;
 use net::Identity;
@@ -26,6 +26,7 @@ pub struct Agreement {
     computation_digest: ComputationDigest,
     roster: Roster,
     dims: BTreeMap<String, u64>,
+    budget: Budget,
     datasets: Vec<Dataset>,
     terms: Terms,
     text: String,
@@ -47,7 +48,7 @@ impl Agreement {
     /// # Errors
     /// A computation that this version cannot run, a player without an entry, a group, a player that must prove
     /// claims, two players of one protected placement with one identity, a dimension without a length or a length
-    /// without a dimension, a length of zero, or terms that nothing can keep.
+    /// without a dimension, a length of zero, lengths with which a number may not fit, or terms that nothing can keep.
     pub fn bind(
         checked: Checked,
         roster: &Roster,
@@ -63,6 +64,7 @@ impl Agreement {
         check_dims(computation, &dims)?;
         terms.check()?;
         let datasets = dataset::of(computation, &dims)?;
+        let budget = checked.budget(&dims).map_err(AgreementError::Ranges)?;
         let roster = roster.only(computation.players.iter().map(|p| p.name.as_str()));
         let computation_digest = computation.digest();
         let nothing = Digest([0; 32]);
@@ -71,6 +73,7 @@ impl Agreement {
             computation_digest,
             roster,
             dims,
+            budget,
             datasets,
             terms,
             text: String::new(),
@@ -145,6 +148,11 @@ impl Agreement {
     /// Who plays whom: the players of the computation.
     pub fn roster(&self) -> &Roster {
         &self.roster
+    }
+
+    /// The ranges that inputs are held to, and that nothing overflows as long as they are.
+    pub fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The length of each named dimension.

@@ -80,6 +80,9 @@ pub enum AgreementError {
     /// The computation in it does not parse, or does not check.
     #[error("the agreement's computation is refused: {}", joined(.0))]
     Computation(Vec<Diagnostic>),
+    /// With these lengths numbers may arise on shares that do not fit, where nobody would notice.
+    #[error("with these lengths the computation may overflow: {}", joined(.0))]
+    Ranges(Vec<Diagnostic>),
     /// The computation in it is not that of the digest in it.
     #[error("the agreement's computation is not the one that its digest names")]
     ComputationDigest,
@@ -228,6 +231,7 @@ impl AgreementError {
             AgreementError::Version { .. } => "agreement.version",
             AgreementError::NotCanonical { .. } => "agreement.not-canonical",
             AgreementError::Computation(_) => "agreement.computation",
+            AgreementError::Ranges(_) => "agreement.ranges",
             AgreementError::ComputationDigest => "agreement.computation-digest",
             AgreementError::Misstated { .. } => "agreement.misstated",
             AgreementError::Window { .. } => "agreement.window",
@@ -277,6 +281,7 @@ impl AgreementError {
             AgreementError::TooLong { .. } => "give the text of an agreement, as privity wrote it",
             AgreementError::Version { .. } => "use the version of privity that wrote it",
             AgreementError::Computation(_) => "see `privity check` on the computation",
+            AgreementError::Ranges(_) => "declare narrower ranges, or compute in a larger ring",
             AgreementError::ComputationDigest => "the text was changed after it was written; ask for the original",
             AgreementError::Misstated { .. } => {
                 "do not sign it; ask for the original, or use the version of privity that wrote it"

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ir::{Computation, Dim, Op, PlacementId, PlayerId, Scheme, Type, ValueId};
+use ir::{Computation, Dim, Op, PlacementId, PlayerId, Scheme, Type, ValueId, show_range};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{Facts, reader};
@@ -28,6 +28,20 @@ pub struct Disclosure {
     pub matched: Vec<Matched>,
     /// The named lengths; everyone learns them.
     pub dims: Vec<String>,
+    /// What is taken for granted on protected placements, where nobody checks it.
+    #[serde(default)]
+    pub assumptions: Vec<Assumption>,
+}
+
+/// A range that a program takes for granted: where a number is outside of it, results may be wrong.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Assumption {
+    /// The value, in words.
+    pub value: String,
+    /// The range, as `0..100`.
+    pub range: String,
+    /// The line of the program, if known.
+    pub line: Option<u32>,
 }
 
 /// One who gives something: the player at which an input is, or an owner of it.
@@ -49,6 +63,9 @@ pub struct Given {
     pub ty: String,
     /// Its type in words, as `n × f64`.
     pub size: String,
+    /// The range that its owner's worker holds it to, as `0..100`, if the program declares one.
+    #[serde(default)]
+    pub range: Option<String>,
     /// The player that has it, or the placement on which it is stored.
     pub at: String,
     /// For a loaded value, the name that it is stored under.
@@ -161,6 +178,7 @@ pub(crate) fn of(c: &Computation, facts: &[Facts]) -> Disclosure {
         stored: tracer.stored,
         matched: matched(c),
         dims: c.dims().into_keys().collect(),
+        assumptions: tracer.assumptions,
     }
 }
 
@@ -171,6 +189,7 @@ pub(crate) struct Input<'a> {
     pub(crate) at: PlacementId,
     stored: Option<&'a str>,
     label: Label,
+    range: Option<(f64, f64)>,
 }
 
 impl Input<'_> {
@@ -191,6 +210,7 @@ pub(crate) fn inputs(c: &Computation) -> Vec<Input<'_>> {
             at: instr.placement,
             stored: instr.attrs.str("name").filter(|_| instr.op == Op::Load),
             label: Label::of(instr.attrs.label("label").unwrap_or(&[])),
+            range: instr.attrs.range(),
         }
     }
     c.sources().map(|(instr, id)| input(c, instr, id)).collect()
@@ -208,6 +228,7 @@ struct Tracer<'a> {
     /// Events, each with the release that it delivers, if any.
     events: Vec<(Option<ValueId>, Event)>,
     stored: Vec<Stored>,
+    assumptions: Vec<Assumption>,
 }
 
 impl<'a> Tracer<'a> {
@@ -216,7 +237,7 @@ impl<'a> Tracer<'a> {
         // A value that is loaded as shares is there as shares, whether or not it goes anywhere.
         let kept = |i: &Input<'_>| Some(i.at).filter(|at| c.placement(*at).is_protected());
         let forms = inputs.iter().map(|i| kept(i).into_iter().collect()).collect();
-        Tracer { c, inputs, forms, events: Vec::new(), stored: Vec::new() }
+        Tracer { c, inputs, forms, events: Vec::new(), stored: Vec::new(), assumptions: Vec::new() }
     }
 
     fn site(&mut self, site: &Site<'_>) {
@@ -232,6 +253,7 @@ impl<'a> Tracer<'a> {
             Op::Output => self.delivery(site, site.instr.attrs.players("to").unwrap_or(&[])),
             Op::Release => self.release(site),
             Op::Save => self.save(site),
+            Op::Assume if self.c.placement(site.instr.placement).is_protected() => self.assumption(site),
             Op::Move => {
                 let from = site.graph.value(site.instr.args[0]).placement;
                 let to = reader(self.c.placement(site.instr.placement));
@@ -260,6 +282,14 @@ impl<'a> Tracer<'a> {
             self.absorb(value, &event);
         }
         self.events.push((None, event));
+    }
+
+    fn assumption(&mut self, site: &Site<'_>) {
+        let (Some((low, high)), [value]) = (site.instr.attrs.range(), &site.instr.args[..]) else { return };
+        let result = site.instr.results.first().and_then(|r| site.trail.name(*r));
+        let value = result.map_or_else(|| site.trail.describe(*value), |name| format!("`{name}`"));
+        let line = Some(site.instr.span.line).filter(|l| *l > 0);
+        self.assumptions.push(Assumption { value, range: show_range(low, high), line });
     }
 
     /// A release is told on its own until a delivery tells it.
@@ -311,6 +341,7 @@ impl<'a> Tracer<'a> {
             name: input.name.to_owned(),
             ty: ty.to_string(),
             size: size(ty),
+            range: input.range.map(|(low, high)| show_range(low, high)),
             at: self.c.placement(input.at).name.clone(),
             stored: input.stored.map(str::to_owned),
             label: label_names(self.c, &input.label),

@@ -27,6 +27,9 @@
 //! 13. *Disclosure is complete.* Every way on which something of an input leaves its player is in the
 //!     [`Disclosure`]: moves, outputs, releases, and the comparison of keys; and so is what is kept or was kept under
 //!     which label. (`disclosure`)
+//! 14. *Ranges.* On a protected placement no number arises that its ring does not hold, and no operand is outside of
+//!     its operator's domain, as long as inputs keep their ranges and assumptions hold. (`range`, with the data in
+//!     [`ir::Scheme::room`]; again by [`Checked::budget`] once lengths are known)
 //!
 //! ```
 //! let program = r#"
@@ -55,6 +58,7 @@ mod facts;
 mod flow;
 mod label;
 mod places;
+mod range;
 mod readers;
 mod rows;
 mod sites;
@@ -63,11 +67,14 @@ mod types;
 mod words;
 
 pub use coalition::{Coalition, Exposed, if_corrupt};
-pub use disclosure::{Disclosure, Event, Form, Given, Matched, Owner, Reason, Stored};
+pub use disclosure::{Assumption, Disclosure, Event, Form, Given, Matched, Owner, Reason, Stored};
 pub use facts::{Learned, TooLarge, Ways, learned};
 pub use flow::{Fact, Sources};
 pub use label::{Label, MAX_PLAYERS, PlayerSet};
+pub use range::{Budget, InputRange};
 pub use structure::limits;
+
+use std::collections::BTreeMap;
 
 use ir::{Computation, Diagnostic, ValueId};
 
@@ -119,6 +126,14 @@ impl Checked {
         &self.not_runnable
     }
 
+    /// The range of every value once the dimensions have lengths, and the ranges that inputs are held to.
+    ///
+    /// # Errors
+    /// Every operator on a protected placement that may lack room under these lengths, with its budget.
+    pub fn budget(&self, dims: &BTreeMap<String, u64>) -> Result<Budget, Vec<Diagnostic>> {
+        range::of(&self.computation, dims)
+    }
+
     fn main(&self) -> &flow::Facts {
         &self.facts[self.computation.functions.len()]
     }
@@ -141,6 +156,10 @@ pub fn check(computation: Computation) -> Result<Checked, Vec<Diagnostic>> {
     types::check(&computation, &mut found);
     places::check(&computation, &mut found);
     let facts = sites::labels(&computation, &mut found);
+    if !found.is_empty() {
+        return Err(found.sorted());
+    }
+    range::check(&computation).into_iter().for_each(|d| found.push(d));
     if !found.is_empty() {
         return Err(found.sorted());
     }

@@ -35,7 +35,7 @@ impl<'a> Types<'a> {
     }
 
     fn problem(&mut self, p: Problem, span: &Span) {
-        self.out.push(Diagnostic { code: p.code, message: p.message, span: span.clone(), help: p.help });
+        self.out.push(Diagnostic { help: p.help, ..Diagnostic::new(p.code, span.clone(), p.message) });
     }
 
     fn block(&mut self, block: &'a Block) {
@@ -57,6 +57,7 @@ impl<'a> Types<'a> {
             }
             Ok(_) => {}
         }
+        self.range(instr);
         match instr.op {
             Op::Input | Op::Load => self.arity(instr, 0),
             Op::Output | Op::Save => self.arity(instr, 1),
@@ -64,6 +65,16 @@ impl<'a> Types<'a> {
             Op::Fold => self.fold(instr),
             Op::Call => self.call(instr),
             _ => self.ordinary(instr, &args),
+        }
+    }
+
+    /// A range holds numbers, and an input declares both ends of it or none.
+    fn range(&mut self, instr: &'a Instr) {
+        let half = instr.op == Op::Input && instr.attrs.real("low").is_some() != instr.attrs.real("high").is_some();
+        let numbers = instr.results.iter().all(|r| self.of(*r).dtype.is_numeric());
+        let wrong = instr.attrs.range().is_some_and(|(low, high)| low > high || !numbers);
+        if half || wrong {
+            self.error("range.declared", &instr.span, format!("no number lies in the range of `{}`", instr.op.name()));
         }
     }
 

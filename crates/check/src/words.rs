@@ -38,6 +38,16 @@ impl fmt::Display for Disclosure {
             }
             writeln!(f, "{}, which no input has a part in", keeps(stored))?;
         }
+        for (i, assumption) in self.assumptions.iter().enumerate() {
+            if i == 0 {
+                writeln!(f)?;
+            }
+            let (value, range) = (&assumption.value, &assumption.range);
+            writeln!(
+                f,
+                "taken for granted, and checked by nobody: {value} is within {range}; if not, results may be wrong"
+            )?;
+        }
         if self.owners.is_empty() {
             writeln!(f, "nobody gives anything")?;
         }
@@ -87,7 +97,13 @@ fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
                 None => format!(", which {} has", given.at),
             };
             let public = if given.label.is_empty() { ", public: everyone may read it" } else { "" };
-            lines.push(format!("{:7}{}: {}{at}{public}", if i == 0 { "gives" } else { "" }, given.name, given.size));
+            let range = given.range.as_ref().map(|r| format!(", each within {r}")).unwrap_or_default();
+            lines.push(format!(
+                "{:7}{}: {}{range}{at}{public}",
+                if i == 0 { "gives" } else { "" },
+                given.name,
+                given.size
+            ));
         }
         if first.forms.is_empty() {
             let away = |e: &&Event| e.learners.iter().any(|l| *l != first.at);

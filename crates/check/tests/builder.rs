@@ -26,6 +26,7 @@ fn slope() -> Computation {
     let x = b.op(Op::Sub, &[bmi.into(), mean.into()], Attrs::new(), &at).unwrap();
     let over = b.op(Op::Dot, &[x.into(), target.into()], Attrs::new(), &at).unwrap();
     let under = b.op(Op::Dot, &[x.into(), x.into()], Attrs::new(), &at).unwrap();
+    let under = b.op(Op::Maximum, &[under.into(), 0.001.into()], Attrs::new(), &at).unwrap();
     let slope = b.op(Op::Div, &[over.into(), under.into()], Attrs::new(), &at).unwrap();
     b.name(slope, "b", &at).unwrap();
     b.end_on();

@@ -12,7 +12,7 @@ computation slope
   placement committee = replicated(clinic, laboratory, registry)
   dim n by patient
   input bmi : f64[n] at clinic
-  input target : f64[n] at registry owner registry readers clinic
+  input target : f64[n] at registry owner registry readers clinic range 0..500
   function centred(v : fixed<64, 16>[n] at committee)
     on committee
       c = v - mean(v)
@@ -21,7 +21,7 @@ computation slope
     u = move bmi to committee as fixed<64, 16>
   x = call centred(u)
   on committee as fixed<64, 16>
-    b = dot(x, target) / dot(x, x)
+    b = dot(x, target) / maximum(dot(x, x), 0.001)
   release b to analyst as "slope"
 "#;
 
@@ -40,11 +40,11 @@ fn the_disclosure_has_stable_field_names() {
         "computation": "slope",
         "owners": [
             {"player": "clinic", "gives": [{
-                "name": "bmi", "type": "f64[n]", "size": "n × f64", "at": "clinic",
+                "name": "bmi", "type": "f64[n]", "size": "n × f64", "range": null, "at": "clinic",
                 "label": {"clinic": ["clinic"]}, "forms": [form], "dims": ["n"],
             }]},
             {"player": "registry", "gives": [{
-                "name": "target", "type": "f64[n]", "size": "n × f64", "at": "registry",
+                "name": "target", "type": "f64[n]", "size": "n × f64", "range": "0..500", "at": "registry",
                 "label": {"registry": ["clinic", "registry"]}, "forms": [form], "dims": ["n"],
             }]},
         ],
@@ -55,6 +55,7 @@ fn the_disclosure_has_stable_field_names() {
         }],
         "matched": [{"dim": "n", "key": "patient", "players": ["clinic", "registry"]}],
         "dims": ["n"],
+        "assumptions": [],
     });
     assert_eq!(serde_json::to_value(checked().disclosure()).unwrap(), expected);
 }
@@ -77,7 +78,20 @@ fn of(checked: &check::Checked, player: u16) -> Vec<Learned> {
 fn what_is_learned_has_the_operators_between_it_and_each_input() {
     let expected = [
         // Rows are not followed inside of functions.
-        (0, "bmi", &[(Op::Move, 1), (Op::Release, 1), (Op::Sub, 1), (Op::Div, 1), (Op::Mean, 1), (Op::Dot, 2)][..], 1),
+        (
+            0,
+            "bmi",
+            &[
+                (Op::Move, 1),
+                (Op::Release, 1),
+                (Op::Sub, 1),
+                (Op::Div, 1),
+                (Op::Maximum, 1),
+                (Op::Mean, 1),
+                (Op::Dot, 2),
+            ][..],
+            1,
+        ),
         (2, "target", &[(Op::Move, 1), (Op::Release, 1), (Op::Div, 1), (Op::Dot, 1)], 100),
     ];
     for (player, input, operators, rows) in expected {
@@ -223,7 +237,7 @@ fn a_program_made_to_be_slow_is_checked_in_time() {
     for i in 0..WIDTH {
         source += &format!("  input x{i} : i64 at a\n");
     }
-    source += "  function f0(v0 : i64 at trio)\n    on trio\n      w0 = v0 + 1\n    return w0\n";
+    source += "  function f0(v0 : i64 at trio)\n    on trio\n      w0 = clip(v0 + 1, low=0, high=9)\n    return w0\n";
     for i in 1..60 {
         let (p, s) = (i - 1, i);
         source += &format!(

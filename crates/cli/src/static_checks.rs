@@ -22,7 +22,7 @@ pub(crate) fn load(file: &Path) -> Result<Program, Failure> {
 
 fn diagnostic(d: &Diagnostic) -> serde_json::Value {
     json!({
-        "code": d.code, "message": d.message, "help": d.help,
+        "code": d.code, "message": d.message, "help": d.help, "notes": d.notes,
         "line": d.span.line, "column": d.span.column, "length": d.span.length,
     })
 }

@@ -38,6 +38,12 @@ impl fmt::Display for Number {
     }
 }
 
+/// A range as programs write it, `0..100` or `-0.5..1e-9`: each bound in its shortest form.
+pub fn show_range(low: f64, high: f64) -> String {
+    let bound = |x: f64| if x.fract() == 0.0 && x.abs() < 1e15 { format!("{}", x as i64) } else { format!("{x:?}") };
+    format!("{}..{}", bound(low), bound(high))
+}
+
 /// A public constant: a number, or nested lists of equal length.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Literal {
@@ -219,6 +225,11 @@ impl Attrs {
         label: Label -> &[OwnerPolicy] = |v| v;
         /// A public constant.
         literal: Literal -> &Literal = |v| v;
+    }
+
+    /// The range from `low` to `high`, if both are given.
+    pub fn range(&self) -> Option<(f64, f64)> {
+        Some((self.real("low")?, self.real("high")?))
     }
 
     /// The axes named by `axis`, in increasing order; all of `rank` axes if there is none.

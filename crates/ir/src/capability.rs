@@ -5,7 +5,7 @@
 
 use crate::ops::Op;
 use crate::place::{SCHEMES, Scheme};
-use crate::types::DType;
+use crate::types::{DType, RingBits};
 
 /// What a scheme must bring to run an operator.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
@@ -36,7 +36,7 @@ impl Op {
         match self {
             Op::Input => Family::Source,
             Op::Const | Op::Fill | Op::Eye | Op::Size => Family::Local,
-            Op::Move | Op::Classify | Op::Release | Op::Output | Op::Load | Op::Save => Family::Local,
+            Op::Move | Op::Classify | Op::Release | Op::Output | Op::Load | Op::Save | Op::Assume => Family::Local,
             Op::Repeat | Op::Fold | Op::Call => Family::Local,
             Op::Reshape | Op::Transpose | Op::Index | Op::Concat | Op::Stack => Family::Local,
             Op::Broadcast | Op::ExpandDims | Op::Squeeze | Op::Diagonal => Family::Local,
@@ -128,10 +128,113 @@ fn verified(op: Op) -> bool {
     local || product || order || real
 }
 
+/// How much room the kernels of a protection have for numbers of one element type.
+///
+/// Each field but the first is a number of bits b: as the integers that carry them, such numbers must be below 2^b in size.
+/// Nothing can be noticed on shares, so the checker refuses what might not fit. `schemes` states the same domains beside its
+/// kernels, and a test of `privity` holds one against the other.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Room {
+    /// Fraction bits: 1 is carried as 2^frac.
+    pub frac: u32,
+    /// Every value, and every sum.
+    pub value: u32,
+    /// A product or sum of products before truncation, which then has twice the fraction bits.
+    pub product: u32,
+    /// A sum that is divided by a public count, as in a mean.
+    pub counted: u32,
+    /// What is divided.
+    pub dividend: u32,
+    /// What it is divided by.
+    pub divisor: u32,
+    /// The quotient.
+    pub quotient: u32,
+    /// The quotient where the divisor is above 2^61.
+    pub far_quotient: u32,
+    /// The operand of a root.
+    pub radicand: u32,
+    /// The operand of `exp`, `log`, `sigmoid`.
+    pub argument: u32,
+    /// The operand of `tanh`.
+    pub tangent: u32,
+    /// The result of `exp`.
+    pub exponential: u32,
+}
+
+impl Room {
+    /// The room of integers: that of their ring, signed.
+    const INTEGER: Room = Room {
+        frac: 0,
+        value: 63,
+        product: 63,
+        counted: 63,
+        dividend: 63,
+        divisor: 63,
+        quotient: 63,
+        far_quotient: 63,
+        radicand: 63,
+        argument: 63,
+        tangent: 63,
+        exponential: 63,
+    };
+
+    fn fixed(ring: RingBits, frac: u32) -> Room {
+        match ring {
+            RingBits::B64 => Room {
+                frac,
+                value: 62,
+                product: 62,
+                counted: 62,
+                dividend: 62,
+                divisor: 62,
+                quotient: 62,
+                far_quotient: 62,
+                radicand: 62,
+                argument: 62,
+                tangent: 61,
+                exponential: 61,
+            },
+            RingBits::B128 => Room {
+                frac,
+                value: 126,
+                product: 126,
+                counted: 125,
+                dividend: 124u32.saturating_sub(frac),
+                divisor: 87,
+                quotient: 125,
+                far_quotient: 99,
+                radicand: 87,
+                argument: 62,
+                tangent: 61,
+                exponential: 61,
+            },
+        }
+    }
+}
+
+impl Scheme {
+    /// The room for numbers of an element type, where kernels cannot notice what does not fit. `None` where they can, and
+    /// for types that have no bounds to keep (`u64` is modulo 2^64).
+    pub fn room(self, dtype: DType) -> Option<Room> {
+        match self {
+            Scheme::Host | Scheme::Each | Scheme::Enclave => None,
+            Scheme::Replicated
+            | Scheme::Malicious
+            | Scheme::Pond
+            | Scheme::SecureNn
+            | Scheme::Yao
+            | Scheme::Paillier => match dtype {
+                DType::I64 => Some(Room::INTEGER),
+                DType::Fixed { ring, frac } => Some(Room::fixed(ring, u32::from(frac))),
+                DType::Bool | DType::U64 | DType::F32 | DType::F64 | DType::Bytes => None,
+            },
+        }
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::types::RingBits;
 
     #[test]
     fn replicated_runs_everything_but_floats_and_bytes() {

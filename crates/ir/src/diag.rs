@@ -63,18 +63,27 @@ pub struct Diagnostic {
     pub span: Span,
     /// What to do about it, if there is advice.
     pub help: Option<String>,
+    /// What shows that it is so, in lines, such as the budget of an operator that may overflow.
+    pub notes: Vec<String>,
 }
 
 impl Diagnostic {
     /// A diagnostic without advice.
     pub fn new(code: &'static str, span: Span, message: impl Into<String>) -> Diagnostic {
-        Diagnostic { code, message: message.into(), span, help: None }
+        Diagnostic { code, message: message.into(), span, help: None, notes: Vec::new() }
     }
 
     /// Adds advice.
     #[must_use]
     pub fn help(mut self, help: impl Into<String>) -> Diagnostic {
         self.help = Some(help.into());
+        self
+    }
+
+    /// Adds what shows that it is so.
+    #[must_use]
+    pub fn notes(mut self, notes: Vec<String>) -> Diagnostic {
+        self.notes = notes;
         self
     }
 
@@ -101,6 +110,9 @@ impl Diagnostic {
                 let caret = "^".repeat(self.span.length.max(1) as usize);
                 out += &format!("{margin} | {before}{caret}\n");
             }
+        }
+        for (i, note) in self.notes.iter().enumerate() {
+            out += &format!("  {} {note}\n", if i == 0 { "=" } else { " " });
         }
         if let Some(help) = &self.help {
             out += &format!("  = help: {help}\n");

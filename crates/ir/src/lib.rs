@@ -20,9 +20,9 @@ pub mod text;
 mod types;
 mod window;
 
-pub use attrs::{Attr, Attrs, IndexItem, Literal, Number, OwnerPolicy};
+pub use attrs::{Attr, Attrs, IndexItem, Literal, Number, OwnerPolicy, show_range};
 pub use builder::{Builder, Operand};
-pub use capability::Family;
+pub use capability::{Family, Room};
 pub use diag::{Diagnostic, Span};
 pub use domain::{Domain, Outside, STATED, Tolerance, domain};
 pub use graph::{Block, Computation, Function, Graph, Instr, MatchedDim, ValueId, ValueInfo};

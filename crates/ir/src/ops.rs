@@ -184,6 +184,8 @@ const STEP: AttrSpec = attr(
     false,
     "distance between positions, for both axes or one for each; the size if absent",
 );
+const LOW: AttrSpec = attr("low", AttrKind::Real, true, "the least value");
+const HIGH: AttrSpec = attr("high", AttrKind::Real, true, "the greatest value");
 const NAME: AttrSpec = attr("name", AttrKind::Str, true, "the name");
 
 macro_rules! operators {
@@ -210,7 +212,8 @@ macro_rules! operators {
 
 operators! {
     // Where values come from and go to.
-    Input "input" () [NAME, attr("label", AttrKind::Label, true, "owners and readers; no owner means public")] Declared Declared
+    Input "input" () [NAME, attr("label", AttrKind::Label, true, "owners and readers; no owner means public"),
+        attr("low", AttrKind::Real, false, "the least value of its range"), attr("high", AttrKind::Real, false, "the greatest value of its range")] Declared Declared
         "A value that its owner's worker reads from its own data.";
     Const "const" () [attr("value", AttrKind::Literal, true, "the number or nested lists of numbers"), TYPE] Declared Public
         "A public constant, part of the program's text.";
@@ -270,8 +273,9 @@ operators! {
         "x times the normal distribution's function at x (the Gaussian error linear unit), elementwise.";
     Softplus "softplus" (x) [FAST] UnaryReal Join "log(1 + exp(x)), elementwise.";
     Relu "relu" (x) [] Unary Join "The greater of x and 0, elementwise.";
-    Clip "clip" (x) [attr("low", AttrKind::Real, true, "the least value"), attr("high", AttrKind::Real, true, "the greatest value")] Unary Join
-        "x limited to the range from `low` to `high`, elementwise.";
+    Clip "clip" (x) [LOW, HIGH] Unary Join "x limited to the range from `low` to `high`, elementwise.";
+    Assume "assume" (x) [LOW, HIGH] Unary Join
+        "x, of which it is taken for granted that it lies between `low` and `high`. In the clear that is checked; on a protected placement nobody checks it, and the disclosure says so.";
     Minimum "minimum" (x y) [] Binary Join "The lesser of two, elementwise with broadcasting.";
     Maximum "maximum" (x y) [] Binary Join "The greater of two, elementwise with broadcasting.";
 

@@ -17,7 +17,7 @@
 //!
 //!   on committee as fixed<64, 16>
 //!     x = bmi - mean(bmi)
-//!     b = dot(x, target) / dot(x, x)
+//!     b = dot(x, target) / maximum(dot(x, x), 0.001)
 //!
 //!   release b to analyst as \"slope\"
 //! ")?;

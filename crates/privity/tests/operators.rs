@@ -23,7 +23,8 @@ fn errors_on(
         let dims: Vec<String> = shape.iter().map(usize::to_string).collect();
         let shape = if dims.is_empty() { String::new() } else { format!("[{}]", dims.join(", ")) };
         let raw = if dtype.starts_with("fixed") { "f64" } else { dtype };
-        text += &format!("  input {name} : {raw}{shape} at a\n");
+        let range = if *name == "p" { " range 0.5..100" } else { "" };
+        text += &format!("  input {name} : {raw}{shape} at a{range}\n");
     }
     text += &format!("  on trio as {dtype}\n");
     for (name, expression) in lines {
@@ -141,6 +142,7 @@ const ORDERS: &[(&str, &str)] = &[
     ("every", "cast(all(x > -3), type=T)"),
     ("mixed", "select(x > 0, x < y, y < 0)"),
     ("truthy", "cast(cast(x, type=bool), type=T)"),
+    ("granted", "assume(x, low=-10, high=10)"),
 ];
 
 fn typed<'a>(lines: &[(&'a str, &str)], dtype: &str) -> Vec<(&'a str, String)> {
@@ -416,7 +418,7 @@ fn what_one_run_saves_the_next_one_loads() {
     let save =
         format!("{head}  input x : f64[3] at a\n  on trio as fixed<64, 16>\n    w = x * 2.0\n  save w as \"model\"\n");
     let load = format!(
-        "{head}  load model : fixed<64, 16>[n] at trio owner a\n  on trio\n    s = sum(model)\n  release s to b as \"s\"\n"
+        "{head}  load model : fixed<64, 16>[n] at trio owner a\n  on trio\n    s = sum(clip(model, low=-9, high=9))\n  release s to b as \"s\"\n"
     );
     let (save, load) = (Program::parse("save.pv", &save).unwrap(), Program::parse("load.pv", &load).unwrap());
     let options = LocalOptions::default();

@@ -130,6 +130,10 @@ impl Builder {
         self.get_mut()?.checkpoint(every, &span(&line)).map_err(|d| of_diagnostic(py, &d))
     }
 
+    fn range(&mut self, py: Python<'_>, input: u32, low: f64, high: f64, line: Line) -> PyResult<()> {
+        self.get_mut()?.range(ValueId(input), low, high, &span(&line)).map_err(|d| of_diagnostic(py, &d))
+    }
+
     fn constant(&mut self, py: Python<'_>, value: &Bound<'_, PyAny>, dtype_name: &str, line: Line) -> PyResult<u32> {
         let attrs =
             Attrs::new().with("value", Attr::Literal(literal(value)?)).with("type", Attr::DType(dtype(dtype_name)?));

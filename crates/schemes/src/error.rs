@@ -49,6 +49,14 @@ pub enum Error {
         /// Why it does not fit.
         why: &'static str,
     },
+    /// A number in the clear is not where the program takes for granted that it is.
+    #[error("element {index} is not within {range}, as the program assumes")]
+    Assumption {
+        /// Row-major position.
+        index: usize,
+        /// The range.
+        range: String,
+    },
     /// An operator that a scheme does not have for these types.
     #[error("`{op}` of {operands} cannot run on `{scheme}`")]
     Unsupported {
@@ -93,6 +101,7 @@ impl Error {
             Self::Shape(error) => error.code(),
             Self::Fixed(error) => error.code(),
             Self::Range { .. } => "value.range",
+            Self::Assumption { .. } => "value.assumption",
             Self::Unsupported { .. } => "scheme.unsupported",
             Self::Misuse { .. } => "scheme.misuse",
         }
@@ -124,6 +133,9 @@ impl Error {
             }
             Self::Shape(error) => error.help().to_owned(),
             Self::Fixed(error) => error.help().to_owned(),
+            Self::Assumption { .. } => {
+                "what is computed from there on would be wrong: widen the assumption, or look at the data".to_owned()
+            }
             Self::Range { .. } => "clip or scale the values first, or choose a wider type".to_owned(),
             Self::Unsupported { .. } => {
                 "cast to a type that the scheme has, or do this step at another placement".to_owned()

@@ -1,6 +1,8 @@
 //! Binding a computation to lengths and data: every dimension gets a length, every input fits.
 
+use check::InputRange;
 use ir::{Computation, Op, Type, ValueId};
+use schemes::Plain;
 
 use crate::error::SessionError;
 use crate::plan::Dims;
@@ -82,4 +84,14 @@ pub(crate) fn check_input(
         input: name.to_owned(),
         what: format!("has the shape {shape:?}; agreed on was {} = {wanted:?}", value.ty),
     })
+}
+
+/// Holds an input to its range, at its owner: what the program computes of it has room for no other numbers.
+pub(crate) fn check_range(input: &str, player: &str, data: &Plain, range: InputRange) -> Result<(), SessionError> {
+    // Numbers are compared as doubles: the rounding of a large integer is far below its range.
+    let outside = data.to_f64().data().iter().position(|x| !(range.low <= *x && *x <= range.high));
+    let Some(element) = outside else { return Ok(()) };
+    let rows = data.shape().first().copied().unwrap_or(1).max(1);
+    let row = element / (data.shape().iter().product::<usize>() / rows).max(1);
+    Err(SessionError::InputRange { player: player.to_owned(), input: input.to_owned(), row, range })
 }

@@ -1,6 +1,7 @@
 //! What can end a session, split by fault.
 
-use ir::{Instr, Span};
+use check::InputRange;
+use ir::{Instr, Span, show_range};
 use net::NetError;
 
 use crate::vault::VaultError;
@@ -89,6 +90,18 @@ pub enum SessionError {
         /// What it said.
         error: VaultError,
     },
+    /// An input has a number outside of its range.
+    #[error("the input `{input}` of {player}, row {row}, is outside of {}", limits(range))]
+    InputRange {
+        /// Whose worker.
+        player: String,
+        /// The input.
+        input: String,
+        /// The first such row, from 0.
+        row: usize,
+        /// The range.
+        range: InputRange,
+    },
     /// Two owners' rows do not match.
     #[error("the rows of {first} and {second} along `{dim}` do not match: their columns `{key}` differ")]
     RowsDiffer {
@@ -165,6 +178,12 @@ fn waited(waiting: Option<&str>) -> String {
     waiting.map(|player| format!("; it was waiting for {player}")).unwrap_or_default()
 }
 
+/// A range, and where it is from.
+fn limits(range: &InputRange) -> String {
+    let from = if range.declared { "its range" } else { "what the program has room for" };
+    format!("{from}, {}", show_range(range.low, range.high))
+}
+
 fn place(span: &Span) -> String {
     if span.is_known() { format!(" ({span})") } else { String::new() }
 }
@@ -183,6 +202,7 @@ impl SessionError {
             SessionError::StoredMisfit { .. } => "store.misfit",
             SessionError::StoredDiffers { .. } => "store.differs",
             SessionError::Vault { error, .. } => error.code(),
+            SessionError::InputRange { .. } => "session.input-range",
             SessionError::RowsDiffer { .. } => "session.rows-differ",
             SessionError::Kernel(e) => e.code,
             SessionError::Net(e) => e.code(),
@@ -197,6 +217,7 @@ impl SessionError {
         match self {
             SessionError::InputMissing { player, .. }
             | SessionError::InputMisfit { player, .. }
+            | SessionError::InputRange { player, .. }
             | SessionError::InputsChanged { player, .. }
             | SessionError::StoredMissing { player, .. }
             | SessionError::StoredMisfit { player, .. }
@@ -235,6 +256,13 @@ impl SessionError {
                 format!("save \"{name}\" anew, or restore the stores of one moment")
             }
             SessionError::Vault { error, .. } => error.help().into(),
+            SessionError::InputRange { range, .. } if range.declared => {
+                "compare the data, and their unit, with the range that the program declares".into()
+            }
+            SessionError::InputRange { input, .. } => format!(
+                "the program declares no range for `{input}`, and this is what it has room for: scale the data, or \
+                 declare a range, as `range 0..100`, and `privity check` says what makes room for it"
+            ),
             SessionError::RowsDiffer { key, .. } => {
                 format!("sort both files by `{key}`, and keep only rows that both have; then run again")
             }

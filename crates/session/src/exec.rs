@@ -146,6 +146,9 @@ impl<'a> Run<'a> {
             return Err(SessionError::InputMissing { player: player(), input: name.to_owned() });
         };
         bind::check_input(c, id, name, plain.shape(), &self.plan.dims)?;
+        if let Some(range) = self.plan.budget().input(name) {
+            bind::check_range(name, &player(), &plain, range)?;
+        }
         let wanted = graph.value(id).ty.dtype;
         // Data files hold floats; what is declared as fixed point is encoded here, at its owner.
         let plain = schemes::plain::cast(&plain, wanted).map_err(|e| self.error(instr, e))?;

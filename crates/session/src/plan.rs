@@ -8,7 +8,7 @@ use std::fmt;
 use std::sync::Arc;
 
 use agreement::Ratified;
-use check::Checked;
+use check::{Budget, Checked};
 use ir::{Block, Computation, Graph, Instr, Op, PlacementId, PlayerId, ValueId};
 
 use crate::error::SessionError;
@@ -28,6 +28,7 @@ pub struct Plan {
     /// The functions, by their index in the computation.
     pub functions: Vec<Part>,
     computation: Arc<Computation>,
+    budget: Budget,
 }
 
 /// The steps of one block that concern the player.
@@ -86,7 +87,8 @@ impl Plan {
     /// # Errors
     /// If a named dimension has no length, lengths do not fit the program, or a placement cannot be run.
     pub fn project(ratified: &Ratified, player: PlayerId) -> Result<Plan, SessionError> {
-        Plan::preview(ratified.agreement().checked(), player, ratified.agreement().dims())
+        let agreement = ratified.agreement();
+        Plan::within(agreement.checked(), player, agreement.dims(), agreement.budget().clone())
     }
 
     /// The plan that `player` would have: for explaining. Only a plan of what was ratified can be run.
@@ -94,6 +96,10 @@ impl Plan {
     /// # Errors
     /// As [`project`](Self::project).
     pub fn preview(checked: &Checked, player: PlayerId, dims: &Dims) -> Result<Plan, SessionError> {
+        Plan::within(checked, player, dims, Budget::default())
+    }
+
+    fn within(checked: &Checked, player: PlayerId, dims: &Dims, budget: Budget) -> Result<Plan, SessionError> {
         let computation = checked.computation();
         crate::bind::check_dims(computation, dims)?;
         if let Some(reason) = checked.not_runnable().first() {
@@ -107,7 +113,12 @@ impl Plan {
         }
         let scope = Projection { computation: &computation, graph: &computation.graph, player, functions: &functions };
         let main = scope.part(&computation.graph.body);
-        Ok(Plan { player, dims: dims.clone(), main, functions, computation })
+        Ok(Plan { player, dims: dims.clone(), main, functions, computation, budget })
+    }
+
+    /// The ranges that inputs are held to.
+    pub(crate) fn budget(&self) -> &Budget {
+        &self.budget
     }
 
     /// The computation that it is projected from.

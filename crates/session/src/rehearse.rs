@@ -8,7 +8,7 @@ use std::sync::Arc;
 
 use agreement::{Agreement, Ratified, SessionId};
 use algebra::Tensor;
-use check::Checked;
+use check::{Checked, InputRange};
 use ir::{DType, PlayerId};
 use schemes::{Plain, Value};
 
@@ -39,6 +39,7 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
     crate::bind::check_dims(c, dims)?;
     let refused = |e: agreement::AgreementError| SessionError::NotRunnable { reason: e.to_string() };
     let agreement = Agreement::in_process(checked.clone(), dims.clone()).map_err(refused)?;
+    let budget = agreement.budget().clone();
     let ratified = Ratified::local(agreement).map_err(refused)?;
     let mut data: BTreeMap<PlayerId, PlayerData> = BTreeMap::new();
     let mut vaults: BTreeMap<PlayerId, Arc<MemoryVault>> = BTreeMap::new();
@@ -46,13 +47,14 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
         let ty = &c.graph.value(value).ty;
         let shape = concrete(ty, dims)?;
         let player = data.entry(c.placement(instr.placement).players[0]).or_default();
-        player.inputs.insert(instr.attrs.str("name").unwrap_or_default().to_owned(), made_up(ty.dtype, &shape)?);
+        let name = instr.attrs.str("name").unwrap_or_default();
+        player.inputs.insert(name.to_owned(), made_up(ty.dtype, &shape, budget.input(name))?);
     }
     let session = SessionId([0; 16]);
     let origin = Attempt { agreement: ratified.agreement().digest(), session, number: 0 };
     for (instr, value) in c.loads() {
         let ty = &c.graph.value(value).ty;
-        let plain = made_up(ty.dtype, &concrete(ty, dims)?)?;
+        let plain = made_up(ty.dtype, &concrete(ty, dims)?, None)?;
         for player in &c.placement(instr.placement).players {
             let name = instr.attrs.str("name").unwrap_or_default();
             let meta = describe(ratified.agreement(), *player, dims, (name, value), origin)?;
@@ -86,8 +88,10 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
     Ok(prediction)
 }
 
-/// Small positive numbers that are not all the same, so that no operator meets a number that it refuses.
-fn made_up(dtype: DType, shape: &[usize]) -> Result<Plain, SessionError> {
-    let numbers = Plain::F64(Tensor::from_fn(shape, |i| 1.0 + (i % 7) as f64));
+/// Small positive numbers that are not all the same, so that no operator meets a number that it refuses; within the
+/// input's range.
+fn made_up(dtype: DType, shape: &[usize], range: Option<InputRange>) -> Result<Plain, SessionError> {
+    let (low, high) = range.map_or((f64::NEG_INFINITY, f64::INFINITY), |r| (r.low, r.high));
+    let numbers = Plain::F64(Tensor::from_fn(shape, |i| (1.0 + (i % 7) as f64).max(low).min(high)));
     schemes::plain::cast(&numbers, dtype).map_err(|e| SessionError::Internal { what: e.to_string() })
 }

@@ -33,7 +33,7 @@ fn predict() -> String {
   load signs : bool[3] at trio owner a owner b
   input z : f64[3] at c
   on trio as fixed<64, 16>
-    s = dot(w, z)
+    s = dot(assume(w, low=-100, high=100), z)
     some = select(signs, w, 0.0)
   release s to reader as \"s\"
   release some to reader as \"some\"

@@ -258,6 +258,9 @@ impl WorkerError {
             WorkerError::Session(SessionError::Kernel(e)) => {
                 format!("`{}` at {} does not fit the values there; the worker's log says which", e.op, e.player)
             }
+            WorkerError::Session(SessionError::InputRange { player, input, .. }) => {
+                format!("the input `{input}` of {player} has numbers outside of its range; the worker's log says where")
+            }
             other => other.to_string(),
         };
         proto::Failure { code: self.code().to_owned(), message, player: player.unwrap_or_default(), help, remote, echo }

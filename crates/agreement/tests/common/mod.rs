@@ -16,7 +16,7 @@ computation slope
   input target : f64[n]    at registry
   on committee as fixed<64, 16>
     x = bmi[:, 0] - mean(bmi[:, 0])
-    b = dot(x, target) / dot(x, x)
+    b = dot(x, target) / maximum(dot(x, x), 0.001)
   release b to analyst as "slope"
 "#;
 

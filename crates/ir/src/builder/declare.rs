@@ -220,6 +220,27 @@ impl Builder {
         self.name(value, name, span)?;
         Ok(value)
     }
+
+    /// Declares that every number of an input lies within a range. Its owner's worker holds it to that.
+    ///
+    /// # Errors
+    /// If the value is no input, or not of numbers, or the range is empty.
+    pub fn range(&mut self, input: ValueId, low: f64, high: f64, span: &Span) -> Built<()> {
+        let (empty, ty) = (!(low <= high && low.is_finite() && high.is_finite()), self.value(input).ty.clone());
+        if empty || !ty.dtype.is_numeric() {
+            let what = if empty { "no number lies in this range".to_owned() } else { format!("{ty} has no range") };
+            return Err(Diagnostic::new("range.declared", span.clone(), what).help("write it as `range 0..100`"));
+        }
+        let open = self.frame_mut().open.iter_mut();
+        let made_by = open.flat_map(|b| &mut b.block.instrs).find(|i| i.op == Op::Input && i.results == [input]);
+        let Some(instr) = made_by else {
+            let what = "only an input declares a range";
+            return Err(Diagnostic::new("range.declared", span.clone(), what).help("limit other values with `clip`"));
+        };
+        instr.attrs.set("low", Attr::Real(low));
+        instr.attrs.set("high", Attr::Real(high));
+        Ok(())
+    }
 }
 
 impl Builder {

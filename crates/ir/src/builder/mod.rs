@@ -193,7 +193,7 @@ impl Builder {
         span: &Span,
     ) -> Built<ValueId> {
         let types: Vec<&Type> = args.iter().map(|a| &self.value(*a).ty).collect();
-        let at = |p: Problem| Diagnostic { code: p.code, message: p.message, span: span.clone(), help: p.help };
+        let at = |p: Problem| Diagnostic { help: p.help, ..Diagnostic::new(p.code, span.clone(), p.message) };
         let attrs = canonical_attrs(op, &types, &attrs).map_err(at)?;
         let ty = infer(op, &types, &attrs).map_err(at)?;
         limits::shape(&ty.shape, span)?;

@@ -46,6 +46,7 @@ pub(super) enum StatementKind {
         ty: Type,
         at: Word,
         owners: Owners,
+        range: Option<(f64, f64)>,
     },
     Load {
         name: Word,

@@ -224,12 +224,7 @@ impl<'a> Parser<'a> {
                 t if t.is("true") || t.is("false") => Attr::Bool(self.next().text == "true"),
                 _ => return Err(self.expected("`true` or `false`")),
             },
-            AttrKind::Real => {
-                let minus = self.eat("-");
-                let token = self.number_token("a number")?;
-                let x = self.real(token)?;
-                Attr::Real(if minus { -x } else { x })
-            }
+            AttrKind::Real => Attr::Real(self.signed_real()?),
             AttrKind::Str => match self.peek().tok {
                 Tok::Name | Tok::Str => Attr::Str(self.next().text.to_owned()),
                 _ => return Err(self.expected("a name")),
@@ -253,6 +248,14 @@ impl<'a> Parser<'a> {
             Ok(x) if x.is_finite() => Ok(x),
             _ => Err(self.error(Diagnostic::new("literal.range", token.span(), "this number is too large"))),
         }
+    }
+
+    /// A number, perhaps negative.
+    pub(super) fn signed_real(&mut self) -> Parsed<f64> {
+        let minus = self.eat("-");
+        let token = self.number_token("a number")?;
+        let x = self.real(token)?;
+        Ok(if minus { -x } else { x })
     }
 
     fn digits<T: std::str::FromStr>(&mut self, minus: bool, what: &str) -> Parsed<T> {

@@ -238,7 +238,7 @@ impl<'a> Lexer<'a> {
     }
 
     fn punctuation(&mut self, rest: &'a str, c: char, line: u32, column: usize) -> usize {
-        const LONG: &[&str] = &["==", "!=", "<=", ">="];
+        const LONG: &[&str] = &["==", "!=", "<=", ">=", ".."];
         const SHORT: &str = "()[],:;=<>+-*/@";
         if let Some(p) = LONG.iter().find(|p| rest.starts_with(**p)) {
             self.push(Tok::Punct, &rest[..p.len()], line, column, p.len());

@@ -263,8 +263,8 @@ impl Lower {
                 let declared = self.builder.match_dim(&name.text, &key.text, &name.span);
                 self.declared(name, declared);
             }
-            StatementKind::Input { name, ty, at, owners } => {
-                if self.input(name, ty, at, owners).is_err() {
+            StatementKind::Input { name, ty, at, owners, range } => {
+                if self.input(name, ty, at, owners, *range).is_err() {
                     self.poison([name]);
                 }
             }
@@ -374,11 +374,15 @@ impl Lower {
         Ok(())
     }
 
-    fn input(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners) -> Parsed<()> {
+    fn input(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners, range: Option<(f64, f64)>) -> Parsed<()> {
         let (place, label) = self.source(at, owners)?;
         let value = self.builder.input(&name.text, ty.clone(), place, label, &name.span);
         let value = self.built(value)?;
         self.scope().values.insert(name.text.clone(), value);
+        if let Some((low, high)) = range {
+            let ranged = self.builder.range(value, low, high, &name.span);
+            self.built(ranged)?;
+        }
         Ok(())
     }
 

@@ -319,7 +319,8 @@ impl<'a> Parser<'a> {
         self.expect("at")?;
         let at = self.name("the player that has it")?;
         let owners = self.whose()?;
-        Ok(StatementKind::Input { name, ty, at, owners })
+        let range = if self.eat("range") { Some(self.range()?) } else { None };
+        Ok(StatementKind::Input { name, ty, at, owners, range })
     }
 
     /// `load w : f64[3] at committee owner clinic from "model"`.
@@ -352,6 +353,13 @@ impl<'a> Parser<'a> {
         } else {
             Owners::Unsaid
         })
+    }
+
+    /// `0..100`.
+    fn range(&mut self) -> Parsed<(f64, f64)> {
+        let low = self.signed_real()?;
+        self.expect("..")?;
+        Ok((low, self.signed_real()?))
     }
 
     /// `owner alice readers bob, carol owner dave`.

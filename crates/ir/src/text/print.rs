@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 
 use super::inline::{Form, Forms, decide, is_expression, releases_as};
 use super::show::Shower;
-use crate::attrs::OwnerPolicy;
+use crate::attrs::{OwnerPolicy, show_range};
 use crate::graph::{Block, Computation, Function, Graph, Instr, ValueId};
 use crate::ops::Op;
 use crate::place::{PlacementId, Scheme};
@@ -194,19 +194,23 @@ impl<'a> Printer<'a> {
 
     /// Inputs in columns.
     fn inputs(&self, inputs: &[&Instr]) -> String {
-        let rows: Vec<[String; 4]> = inputs
+        let rows: Vec<[String; 5]> = inputs
             .iter()
             .map(|instr| {
                 let value = self.show.info(instr.results[0]);
                 let label = instr.attrs.label("label").unwrap_or(&[]);
                 let owners = if label.is_empty() { "public".to_owned() } else { self.owners(label) };
-                [self.show.name(instr.results[0]), value.ty.to_string(), self.place(instr.placement).to_owned(), owners]
+                let range = instr.attrs.range().map(|(low, high)| format!("range {}", show_range(low, high)));
+                let place = self.place(instr.placement).to_owned();
+                [self.show.name(instr.results[0]), value.ty.to_string(), place, owners, range.unwrap_or_default()]
             })
             .collect();
         let width = |column: usize| rows.iter().map(|r| r[column].len()).max().unwrap_or(0);
-        let (w0, w1, w2) = (width(0), width(1), width(2));
-        let line =
-            |[name, ty, at, owners]: &[String; 4]| format!("  input {name:w0$} : {ty:w1$} at {at:w2$} {owners}\n");
+        let (w0, w1, w2, w3) = (width(0), width(1), width(2), width(3));
+        let line = |[name, ty, at, owners, range]: &[String; 5]| {
+            let line = format!("  input {name:w0$} : {ty:w1$} at {at:w2$} {owners:w3$} {range}");
+            format!("{}\n", line.trim_end())
+        };
         rows.iter().map(line).collect()
     }
 

@@ -51,6 +51,7 @@ fn is_exact(op: Op) -> bool {
                 | Op::Sign
                 | Op::Relu
                 | Op::Clip
+                | Op::Assume
                 | Op::Minimum
                 | Op::Maximum
                 | Op::Reciprocal

@@ -17,11 +17,21 @@ pub fn apply(op: Op, attrs: &Attrs, args: &[&Plain], env: &Env<'_>) -> Result<Pl
     match op {
         Op::Const | Op::Fill | Op::Eye | Op::Size => public(op, attrs, env),
         Op::Cast | Op::Move => cast(args[0], env.dtype),
+        Op::Assume => assume(attrs, args[0]),
         Op::Select => select(args),
         Op::And | Op::Or | Op::Xor | Op::Not | Op::Any | Op::All => logic(op, attrs, args, env),
         _ if is_structural(op) => structure(op, attrs, args, env),
         _ if op.spec().rule == Rule::Rows => rows::apply(op, attrs, args, env),
         _ => numeric(op, attrs, args, env),
+    }
+}
+
+/// What a program takes for granted is checked wherever it can be.
+fn assume(attrs: &Attrs, x: &Plain) -> Result<Plain> {
+    let (low, high) = attrs.range().unwrap_or((f64::NEG_INFINITY, f64::INFINITY));
+    match x.to_f64().data().iter().position(|v| !(low <= *v && *v <= high)) {
+        Some(index) => Err(Error::Assumption { index, range: ir::show_range(low, high) }),
+        None => Ok(x.clone()),
     }
 }
 

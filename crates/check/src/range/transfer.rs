@@ -1,0 +1,346 @@
+//! What range an operator's result has, from those of its operands: one arm for every operator of the table.
+
+use ir::{Attrs, DType, Dim, Instr, Op, Room, Shape, Type};
+
+use super::interval::Interval;
+use super::lengths::Lengths;
+
+/// An operator with what is known of its operands.
+pub(super) struct Site<'a> {
+    pub(super) instr: &'a Instr,
+    pub(super) args: &'a [Interval],
+    /// The operands' types.
+    pub(super) types: &'a [&'a Type],
+    /// The result's type.
+    pub(super) ty: &'a Type,
+    /// The room of the placement for the operands' type; `None` where kernels notice what does not fit.
+    pub(super) room: Option<Room>,
+    /// Whether nobody sees what happens here.
+    pub(super) blind: bool,
+    pub(super) lengths: &'a Lengths<'a>,
+    /// Whether the divisor is a sum of which the dividend is a part.
+    pub(super) share_of_whole: bool,
+}
+
+/// What a type can hold, outwards.
+pub(super) fn capacity(dtype: DType) -> Interval {
+    match dtype {
+        DType::Bool => Interval::BIT,
+        DType::I64 => Interval::within(2f64.powi(63)),
+        DType::U64 => Interval::new(0.0, 2f64.powi(64)),
+        DType::F32 | DType::F64 | DType::Bytes => Interval::ALL,
+        DType::Fixed { ring, frac } => Interval::within(2f64.powi(ring.bits() as i32 - 2 - i32::from(frac))),
+    }
+}
+
+/// The distance of two numbers of a type.
+fn unit(dtype: DType) -> f64 {
+    match dtype {
+        DType::Fixed { frac, .. } => 2f64.powi(-i32::from(frac)),
+        _ => 1.0,
+    }
+}
+
+/// Units in the last place that a real function may err by, and its error in relation to the result; each states less.
+const UNITS: f64 = 4.0;
+const RELATIVE: f64 = 1.0 / (1u64 << 30) as f64;
+
+impl Site<'_> {
+    fn x(&self) -> Interval {
+        self.args.first().copied().unwrap_or(Interval::ALL)
+    }
+
+    fn y(&self) -> Interval {
+        self.args.get(1).copied().unwrap_or(Interval::ALL)
+    }
+
+    fn attrs(&self) -> &Attrs {
+        &self.instr.attrs
+    }
+
+    /// Whether both operands are the same value, so that their product is a square.
+    fn is_square(&self) -> bool {
+        matches!(self.instr.args[..], [a, b] if a == b)
+    }
+
+    /// How many elements a reduction joins to one.
+    pub(super) fn joined(&self) -> Interval {
+        let Some(ty) = self.types.first() else { return Interval::point(1.0) };
+        let dims: Vec<&Dim> = self.attrs().axes(ty.rank()).iter().filter_map(|a| ty.shape.get(*a)).collect();
+        self.lengths.product(dims.into_iter())
+    }
+
+    /// How many products a matrix product or inner product adds up.
+    fn inner(&self) -> Interval {
+        let last = |shape: &Shape| shape.last().cloned();
+        self.types.first().and_then(|t| last(&t.shape)).map_or(Interval::point(1.0), |d| self.lengths.of(&d))
+    }
+
+    /// The length of the one axis that an attribute names.
+    fn along(&self) -> Interval {
+        let axis = self.attrs().int("axis").unwrap_or(0) as usize;
+        self.types.first().and_then(|t| t.shape.get(axis)).map_or(Interval::point(1.0), |d| self.lengths.of(d))
+    }
+
+    /// The product, or the sum of products, before it is rounded.
+    pub(super) fn product(&self) -> Interval {
+        let one = match self.instr.op {
+            Op::Square => self.x().squared(),
+            Op::MatMul if self.instr.args.len() == 2 && self.types[0].rank() > 1 => self.x().times(self.y()),
+            _ if self.is_square() => self.x().squared(),
+            _ => self.x().times(self.y()),
+        };
+        match self.instr.op {
+            Op::MatMul | Op::Dot => one.times(self.inner()),
+            // A position sums over one output channel's part of the kernel, or less at the padded border.
+            Op::Conv1d | Op::Conv2d => {
+                let weights = self.types.get(1).map_or(&[][..], |t| t.shape.get(1..).unwrap_or(&[]));
+                one.hull(Interval::point(0.0)).times(self.lengths.product(weights.iter()))
+            }
+            _ => one,
+        }
+    }
+
+    /// The sum before a mean divides it.
+    pub(super) fn total(&self) -> Interval {
+        if self.instr.op == Op::AvgPool2d {
+            let size = self.attrs().ints("size").unwrap_or(&[1]);
+            let window = if let [one] = size { one.saturating_mul(*one) } else { size.iter().product() };
+            return self.x().times(Interval::point(window.max(1) as f64));
+        }
+        self.x().times(self.joined())
+    }
+
+    /// The sum of squared distances from the mean, at most n·(hi - lo)²/4 (Popoviciu).
+    pub(super) fn squares(&self) -> Interval {
+        let spread = self.x().minus(Interval::point(self.x().lo));
+        let most = spread.squared().times(self.joined()).times(Interval::point(0.25));
+        Interval { lo: 0.0, hi: most.hi }
+    }
+
+    pub(super) fn variance(&self) -> Interval {
+        let ddof = self.attrs().int("ddof").unwrap_or(0) as f64;
+        let count = self.joined();
+        let divisor = Interval::new((count.lo - ddof).max(1.0), (count.hi - ddof).max(1.0));
+        Interval { lo: 0.0, hi: self.squares().over(divisor).hi }
+    }
+
+    /// The quotient, before it is rounded; any number if the divisor may be zero.
+    pub(super) fn quotient(&self) -> Interval {
+        let all = match self.instr.op {
+            Op::Reciprocal => Interval::point(1.0).over(self.x()),
+            _ => self.x().over(self.y()),
+        };
+        if self.share_of_whole { all.meet(Interval::BIT) } else { all }
+    }
+
+    /// The range of the result.
+    pub(super) fn result(&self) -> Interval {
+        let (x, y) = (self.x(), self.y());
+        let literal = || {
+            let numbers = self.attrs().literal("value").map(|l| l.values.iter().map(|n| n.to_f64()));
+            let each = numbers.into_iter().flatten().map(Interval::point);
+            each.reduce(Interval::hull).unwrap_or(Interval::ALL)
+        };
+        let limits = self.attrs().range().map_or(Interval::ALL, |(low, high)| Interval::new(low, high));
+        let sign = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
+        let found = match self.instr.op {
+            Op::Input => limits,
+            // What was saved is known to be of its type, no more.
+            Op::Load => capacity(self.ty.dtype),
+            Op::Const | Op::Fill => self.coarse(literal()),
+            Op::Eye => Interval::BIT,
+            Op::Size => {
+                let dim = self.attrs().str("dim").map(Dim::named);
+                dim.map_or(Interval::ALL, |d| self.lengths.of(&d))
+            }
+            Op::Move | Op::Cast => return self.converted(x),
+            Op::Classify | Op::Release | Op::Output | Op::Save => x,
+            // Their regions say it; see `walk`.
+            Op::Repeat | Op::Fold | Op::Call => Interval::ALL,
+            Op::Add => self.float(x.plus(y)),
+            Op::Sub => self.float(x.minus(y)),
+            Op::Mul | Op::Square | Op::MatMul | Op::Dot => self.coarse(self.float(self.product())),
+            Op::Conv1d | Op::Conv2d => self.coarse(self.float(self.product())),
+            Op::MaxPool2d => x,
+            Op::AvgPool2d => self.same_sign(self.rough(x), x),
+            Op::Neg => x.negated(),
+            Op::Abs => x.absolute(),
+            Op::Sign => Interval::new(sign(x.lo), sign(x.hi)),
+            Op::Div | Op::Reciprocal => self.rough(self.quotient()),
+            Op::Sqrt => self.rough(x.through(|x| x.max(0.0).sqrt())),
+            Op::InverseSqrt => self.rough(Interval::point(1.0).over(x.through(|x| x.max(0.0).sqrt()))),
+            Op::Exp => self.rough(x.through(f64::exp)),
+            Op::Log => self.rough(x.through(|x| x.max(0.0).ln())),
+            Op::Sigmoid => self.rough(x.through(|x| 1.0 / (1.0 + (-x).exp())).meet(Interval::BIT)),
+            Op::Tanh => self.rough(x.through(f64::tanh).meet(Interval::within(1.0))),
+            Op::Relu => Interval { lo: x.lo.max(0.0), hi: x.hi.max(0.0) },
+            Op::Clip => x.meet(self.coarse(limits)),
+            Op::Assume => x.meet(limits),
+            Op::Minimum => Interval { lo: x.lo.min(y.lo), hi: x.hi.min(y.hi) },
+            Op::Maximum => Interval { lo: x.lo.max(y.lo), hi: x.hi.max(y.hi) },
+            Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual => Interval::BIT,
+            Op::And | Op::Or | Op::Xor | Op::Not | Op::Any | Op::All => Interval::BIT,
+            Op::Select => y.hull(self.args.get(2).copied().unwrap_or(Interval::ALL)),
+            Op::Sum => self.float(self.total()),
+            // What is divided is a sum of numbers, so that a mean of numbers ≥ 0 is, and the same for variances.
+            Op::Mean => self.same_sign(self.rough(x), x),
+            Op::Variance => self.same_sign(self.rough(self.variance()), Interval::new(0.0, f64::INFINITY)),
+            Op::Std => self.rough(self.variance().through(|x| x.max(0.0).sqrt())),
+            Op::Min | Op::Max => x,
+            Op::ArgMin | Op::ArgMax => Interval { lo: 0.0, hi: (self.along().hi - 1.0).max(0.0) },
+            Op::Reshape | Op::Transpose | Op::Index | Op::Broadcast | Op::ExpandDims | Op::Squeeze => x,
+            Op::Diagonal => x,
+            Op::Concat | Op::Stack => self.args.iter().copied().reduce(Interval::hull).unwrap_or(x),
+            Op::CumSum => self.float(x.hull(x.times(self.along()))),
+            Op::Exp2 | Op::Log2 | Op::Pow | Op::Power | Op::Erf | Op::Gelu | Op::Softplus => {
+                self.rough(self.function())
+            }
+            Op::Norm => self.rough(self.sum_of_squares().through(f64::sqrt)),
+            Op::Softmax => self.rough(Interval::BIT),
+            Op::LogSoftmax => {
+                let spread = x.minus(Interval::point(x.hi));
+                self.rough(Interval { lo: spread.lo - self.elements().hi.ln().max(0.0), hi: 0.0 })
+            }
+            // No number is further from the mean of n than √n standard deviations.
+            Op::LayerNorm | Op::BatchNormTraining => self.rough(Interval::within(self.elements().hi.sqrt())),
+            Op::BatchNormInference => self.rough(self.normalised()),
+            Op::Sort | Op::SortBy | Op::Shuffle | Op::TopK => x,
+            Op::Quantile | Op::Median => self.rough(x),
+            Op::ArgSort => Interval { lo: 0.0, hi: (self.rows().hi - 1.0).max(0.0) },
+            Op::Histogram | Op::GroupCount => Interval { lo: 0.0, hi: self.rows().hi },
+            Op::Take => x.hull(Interval::point(0.0)),
+            Op::Put | Op::GroupSum | Op::SegmentSum => self.float(self.gathered()),
+            Op::GroupMean => self.rough(x.hull(Interval::point(0.0))),
+            Op::SegmentLast => Interval::BIT,
+        };
+        self.held(found)
+    }
+
+    /// The sum of the squares.
+    pub(super) fn sum_of_squares(&self) -> Interval {
+        self.x().squared().times(self.joined())
+    }
+
+    /// The number of elements of the first operand.
+    fn elements(&self) -> Interval {
+        self.types.first().map_or(Interval::point(1.0), |t| self.lengths.product(t.shape.iter()))
+    }
+
+    /// The number of rows of the first operand.
+    fn rows(&self) -> Interval {
+        self.types.first().and_then(|t| t.shape.first()).map_or(Interval::point(1.0), |d| self.lengths.of(d))
+    }
+
+    /// The sum of any rows: of x, or where rows are put into x, of those as well.
+    pub(super) fn gathered(&self) -> Interval {
+        let none = Interval::point(0.0);
+        if self.instr.op == Op::Put {
+            let rows = self.types.get(2).and_then(|t| t.shape.first()).map_or(none, |d| self.lengths.of(d));
+            let values = self.args.get(2).copied().unwrap_or(Interval::ALL);
+            return self.x().hull(none).hull(values.hull(none).times(rows));
+        }
+        let x = self.x().hull(none);
+        x.hull(x.times(self.rows()))
+    }
+
+    /// The exponent of a power by a public number.
+    pub(super) fn exponent(&self) -> f64 {
+        self.attrs().real("exponent").unwrap_or(1.0)
+    }
+
+    /// `(x - mean) / √(variance + epsilon)`.
+    pub(super) fn normalised(&self) -> Interval {
+        let variance = self.args.get(2).copied().unwrap_or(Interval::ALL);
+        let epsilon = self.attrs().real("epsilon").unwrap_or(1e-5);
+        let under = variance.through(|v| (v.max(0.0) + epsilon).sqrt());
+        self.x().minus(self.y()).over(under)
+    }
+
+    /// Elementwise functions of the library, before their error.
+    pub(super) fn function(&self) -> Interval {
+        let (x, y) = (self.x(), self.y());
+        match self.instr.op {
+            Op::Exp2 => x.through(f64::exp2),
+            Op::Log2 => x.through(|x| x.max(0.0).log2()),
+            Op::Pow => {
+                let e = self.exponent();
+                match (x.lo > 0.0, e >= 0.0) {
+                    (true, _) => Interval::new(x.lo.powf(e), x.hi.powf(e)).widened(0.0, 1e-12),
+                    // Of a whole number, even or odd.
+                    (false, true) => Interval::within(x.magnitude().powf(e).max(1.0)),
+                    (false, false) => {
+                        let least = if x.contains(0.0) { 0.0 } else { x.hi.abs() };
+                        Interval::within(least.powf(e))
+                    }
+                }
+            }
+            Op::Power if x.lo > 0.0 => {
+                let corners = [(x.lo, y.lo), (x.lo, y.hi), (x.hi, y.lo), (x.hi, y.hi)].map(|(x, y)| x.powf(y));
+                let all = corners.map(Interval::point);
+                all.into_iter().reduce(Interval::hull).unwrap_or(Interval::ALL).widened(0.0, 1e-12)
+            }
+            Op::Erf => Interval::within(1.0),
+            // Its least value is above -0.2.
+            Op::Gelu => Interval { lo: if x.lo < 0.0 { -0.2 } else { 0.0 }, hi: x.hi.max(0.0) },
+            Op::Softplus => x.through(|x| x.max(0.0) + (-x.abs()).exp().ln_1p()),
+            _ => Interval::ALL,
+        }
+    }
+
+    /// On the grid of a fixed-point type, to which one truncation rounds up or down.
+    fn coarse(&self, found: Interval) -> Interval {
+        if self.ty.dtype.is_fixed() { found.on_grid(unit(self.ty.dtype)) } else { found }
+    }
+
+    /// With the error of an approximated function.
+    fn rough(&self, found: Interval) -> Interval {
+        match self.ty.dtype.is_fixed() {
+            // What is fast errs more.
+            true if self.attrs().bool("fast") == Some(true) => found.widened(0.01, 0.01),
+            true => found.widened(UNITS * unit(self.ty.dtype), RELATIVE),
+            false => self.float(found),
+        }
+    }
+
+    fn same_sign(&self, found: Interval, of: Interval) -> Interval {
+        let lo = if of.lo >= 0.0 { found.lo.max(0.0) } else { found.lo };
+        Interval { lo, hi: if of.hi <= 0.0 { found.hi.min(0.0) } else { found.hi } }
+    }
+
+    /// With the rounding of floating point, of all steps of an operator.
+    fn float(&self, found: Interval) -> Interval {
+        match self.ty.dtype {
+            DType::F64 => found.widened(0.0, 2f64.powi(-40)),
+            DType::F32 => found.widened(0.0, 2f64.powi(-12)),
+            _ => found,
+        }
+    }
+
+    /// The same numbers in the result's type, rounded to it; what does not fit in the clear is an error there.
+    fn converted(&self, x: Interval) -> Interval {
+        let (from, to) = (self.types.first().map_or(self.ty.dtype, |t| t.dtype), self.ty.dtype);
+        let rounded = match to {
+            DType::Bool if from != DType::Bool => Interval::BIT,
+            DType::I64 | DType::U64 if !from.is_integer() && from != DType::Bool => {
+                Interval { lo: x.lo.round(), hi: x.hi.round() }.widened(0.5, 0.0).on_grid(1.0)
+            }
+            DType::Fixed { .. } if from.is_fixed() => x.widened(unit(to), 0.0).on_grid(unit(to)),
+            DType::Fixed { .. } => x.on_grid(unit(to)),
+            DType::F32 => x.widened(0.0, 2f64.powi(-20)),
+            _ => x,
+        };
+        rounded.meet(capacity(to))
+    }
+
+    /// What is left once the kernel has refused what does not fit: in the clear, all that does; on shares `u64` wraps.
+    fn held(&self, found: Interval) -> Interval {
+        let all = capacity(self.ty.dtype);
+        match (self.ty.dtype, found.is_in(all)) {
+            (_, true) => found,
+            (DType::U64, false) => all,
+            _ if self.blind => found,
+            _ => found.meet(all),
+        }
+    }
+}
