@@ -16,10 +16,8 @@ use futures::future::{BoxFuture, Shared};
 
 use super::bit_claims::{self, BitClaim};
 use super::claims::{self, Claim};
-use super::coin::{DIGEST_WORDS, Digest, contradiction};
 use crate::error::Result;
 use crate::party::Party;
-use crate::replicated::Seat;
 
 /// Verifies one batch; the causal depth of the last message.
 type Verification = Shared<BoxFuture<'static, Result<u32>>>;
@@ -52,23 +50,6 @@ impl Past {
         let party = party.enter("bit-claims");
         Self::of(async move {
             bit_claims::check(&party, claims).await?;
-            Ok(party.depth())
-        })
-    }
-
-    /// That what we hold in common with the player before us, and with the next, are the same at them.
-    pub(super) fn same(party: &Party, own: Digest, next: Digest, dealer: net::PlayerId) -> Self {
-        let party = party.enter("same");
-        Self::of(async move {
-            let seat = Seat::of(&party)?;
-            party.send(seat.prev, &own);
-            party.send(seat.next, &next);
-            for (peer, ours) in [(seat.prev, &own), (seat.next, &next)] {
-                let theirs: Digest = party.recv(peer, DIGEST_WORDS).await?;
-                if theirs != *ours {
-                    return Err(contradiction(&party, &[peer, dealer], "we did not get the same shares of an input"));
-                }
-            }
             Ok(party.depth())
         })
     }

@@ -2,7 +2,7 @@
 //!
 //! A dealer inside can share a wrong value, which is its own affair, but not different ones: every component has two
 //! holders, and it is one of them or the two share a key or nothing. A dealer outside sends each component to two players, who
-//! compare digests before anything that depends on it is revealed.
+//! compare digests at once.
 //!
 //! What is revealed is verified first, with all that it depends on. A reader inside gets the component that it lacks from
 //! the player before it, and its digest from the player after it; a reader outside gets every component from one holder
@@ -20,7 +20,7 @@ use crate::replicated::{self, Seat};
 use crate::wire::Wire;
 
 /// Shares a tensor of the dealer, who alone gives a `value`. Run by the three, and by the dealer if it is not one of
-/// them, who gets `None`. As [`replicated::share`], and 64 bytes more if the dealer is outside.
+/// them, who gets `None`. As [`replicated::share`], and 1 round and 64 bytes more if the dealer is outside.
 pub async fn share<R: Ring>(
     party: &Party,
     dealer: PlayerId,
@@ -29,8 +29,8 @@ pub async fn share<R: Ring>(
 ) -> Result<Option<Share<R>>> {
     let party = party.enter("share-verified");
     let Some(value) = replicated::share(&party, dealer, value, shape).await? else { return Ok(None) };
-    let past = compared(&party, dealer, value.own(), value.next());
-    Ok(Some(Share::new(value, past)))
+    compared(&party, dealer, value.own(), value.next()).await?;
+    Ok(Some(Share::new(value, Past::default())))
 }
 
 /// Shares bits of the dealer, as [`share`] does.
@@ -42,15 +42,26 @@ pub async fn share_bits(
 ) -> Result<Option<BitShare>> {
     let party = party.enter("share-verified");
     let Some(value) = replicated::share_bits(&party, dealer, value, shape).await? else { return Ok(None) };
-    let past = compared(&party, dealer, value.own(), value.next());
-    Ok(Some(BitShare::new(value, past)))
+    compared(&party, dealer, value.own(), value.next()).await?;
+    Ok(Some(BitShare::new(value, Past::default())))
 }
 
-fn compared<T: Wire>(party: &Party, dealer: PlayerId, own: &T, next: &T) -> Past {
+/// Compares what a dealer from outside gave us with what it gave the others, before anything is computed on it: an error
+/// that is found later, and grew by secrets meanwhile, could tell of them.
+async fn compared<T: Wire + Sync>(party: &Party, dealer: PlayerId, own: &T, next: &T) -> Result<()> {
     if party.roles().contains(&dealer) {
-        return Past::default();
+        return Ok(());
     }
-    Past::same(party, digest(own), digest(next), dealer)
+    let seat = Seat::of(party)?;
+    let ours = [(seat.prev, digest(own)), (seat.next, digest(next))];
+    ours.iter().for_each(|(peer, digest)| party.send(*peer, digest));
+    for (peer, digest) in &ours {
+        let theirs: Digest = party.recv(*peer, DIGEST_WORDS).await?;
+        if theirs != *digest {
+            return Err(contradiction(party, &[*peer, dealer], "we did not get the same shares of an input"));
+        }
+    }
+    Ok(())
 }
 
 /// Reveals a tensor to the players `to`, once everything that it depends on is verified. The three give their `share`; a
