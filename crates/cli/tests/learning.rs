@@ -43,7 +43,8 @@ fn greatest(x: &[f64]) -> usize {
 #[test]
 fn private_predictions_are_those_in_the_clear() {
     let digits = repository().join("examples/digits");
-    let expected: Value = serde_json::from_str(&std::fs::read_to_string(digits.join("expected.json")).unwrap()).unwrap();
+    let expected: Value =
+        serde_json::from_str(&std::fs::read_to_string(digits.join("expected.json")).unwrap()).unwrap();
     for model in ["mlp", "cnn"] {
         let report = run(&digits, &format!("{model}.pv"), &format!("{model}.toml"));
         let found = numbers(&report["outputs"]["reader"]["digit"]);
