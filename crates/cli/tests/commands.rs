@@ -97,7 +97,7 @@ fn bad_data_gets_an_error_that_names_owner_and_place() {
         ("clinic.csv", "bmi\n21\nnan\n32\n", "data."),
         ("clinic.csv", "bmi\n21\n25\n", "data."),
         ("clinic.csv", "weight\n21\n25\n32\n", "data."),
-        ("clinic.csv", "bmi\n21\n1e300\n32\n", "fixed.out-of-range"),
+        ("clinic.csv", "bmi\n21\n1e300\n32\n", "session.input-range"),
     ];
     for (file, text, code) in cases {
         let f = folder(SLOPE);

@@ -144,7 +144,7 @@ fn which_element_failed_stays_with_its_owner() {
         .replace("bmi * target", "huge * target")
         .replace("  on committee", "  on clinic\n    huge = bmi * bmi * bmi * bmi * bmi * bmi\n  on committee");
     let (result, code) = parties.run(&program, "guest.key");
-    assert_eq!((code, &result["error"]["code"]), (1, &"fixed.out-of-range".into()), "{result}");
+    assert_eq!((code, &result["error"]["code"]), (1, &"session.input-range".into()), "{result}");
     assert_eq!(result["error"]["player"], "clinic");
     assert!(!result["error"]["message"].as_str().unwrap().contains("element"), "{result}");
 }

@@ -23,7 +23,12 @@ fn errors_on(
         let dims: Vec<String> = shape.iter().map(usize::to_string).collect();
         let shape = if dims.is_empty() { String::new() } else { format!("[{}]", dims.join(", ")) };
         let raw = if dtype.starts_with("fixed") { "f64" } else { dtype };
-        let range = if *name == "p" { " range 0.5..100" } else { "" };
+        // Without a declared range an input gets what the lines have room for, which depends on all of them.
+        let range = match *name {
+            "p" => " range 0.5..100",
+            "y" if dtype.starts_with("fixed") => " range -4..4",
+            _ => "",
+        };
         text += &format!("  input {name} : {raw}{shape} at a{range}\n");
     }
     text += &format!("  on trio as {dtype}\n");
@@ -176,7 +181,7 @@ const PUBLIC: &[(&str, &str)] = &[
     ("by_list", "x * [0.001, -3.0, 0.3]"),
     ("turned_round", "0.7 * y"),
     ("third", "x / 3"),
-    ("shares_of", "x / [3.0, -7.0, 0.1]"),
+    ("shares_of", "x / [3.0, 7.0, 0.1]"),
     ("computed", "x * (0.001 + 0.002 / 3)"),
     ("public_matrix", "x @ [[0.5, 1.0], [0.25, -3.0], [2.0, 0.0]]"),
     ("public_rows", "[[0.5, 1.0], [0.25, -3.0]] @ x"),
@@ -226,7 +231,7 @@ const FUNCTIONS: &[(&str, &str)] = &[
     ("cubed", "pow(x, exponent=3)"),
     ("falling_power", "pow(p, exponent=-2)"),
     ("odd_power", "pow(p, exponent=1.37)"),
-    ("secret_power", "power(p, y)"),
+    ("secret_power", "power(clip(p, low=0.5, high=10), y)"),
     ("gaussian", "erf(x)"),
     ("gated", "gelu(x)"),
     ("gated_by_tangent", "gelu(x, approximate=true)"),

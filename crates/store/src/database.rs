@@ -70,6 +70,31 @@ pub(crate) fn guarded<T>(read: impl FnOnce() -> Result<T, StoreError>) -> Result
         .unwrap_or_else(|_| Err(StoreError::corrupt(FILE, "the database cannot make sense of its file")))
 }
 
+/// An open database. Closing one whose file is damaged may panic, too; what was committed is on disk by then.
+pub(crate) struct Open(Option<Database>);
+
+impl Open {
+    pub(crate) fn new(db: Database) -> Open {
+        Open(Some(db))
+    }
+}
+
+impl std::ops::Deref for Open {
+    type Target = Database;
+
+    fn deref(&self) -> &Database {
+        self.0.as_ref().unwrap_or_else(|| unreachable!("it is taken only when it is dropped"))
+    }
+}
+
+impl Drop for Open {
+    fn drop(&mut self) {
+        let db = self.0.take();
+        // Nothing is left to be told: whoever read the damaged file got an error.
+        let _ = catch_unwind(AssertUnwindSafe(|| drop(db)));
+    }
+}
+
 /// A transaction that records can be read in.
 pub(crate) trait Read {
     fn keys(&self) -> &Keys;

@@ -32,7 +32,7 @@ const TALLY: &str = "tally";
 pub struct Store {
     pub(crate) dir: PathBuf,
     pub(crate) id: [u8; 16],
-    pub(crate) db: Database,
+    pub(crate) db: database::Open,
     pub(crate) keys: Keys,
     pub(crate) generation: u64,
     pub(crate) writing: Mutex<Writing>,
@@ -117,7 +117,7 @@ impl Store {
         let store = Store {
             dir: dir.to_owned(),
             id: header.id,
-            db,
+            db: database::Open::new(db),
             keys: Keys::of(&root),
             generation: 0,
             writing: Mutex::new(Writing { slots, tally: Tally::default() }),
@@ -180,7 +180,7 @@ impl Store {
         Ok(Store {
             dir: dir.to_owned(),
             id: header.id,
-            db,
+            db: database::Open::new(db),
             keys,
             generation,
             writing: Mutex::new(Writing { slots, tally }),
