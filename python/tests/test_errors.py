@@ -83,8 +83,14 @@ def test_a_value_has_no_data():
 
 def test_a_parameter_says_what_it_is():
     assert refused(lambda x: x).code == "python.annotation"
-    with pytest.raises(TypeError):
-        pv.f64["n"] @ committee
+    # What is stored at a protected placement has such a type, and is loaded, not given.
+    with pytest.raises(pv.ProgramError) as stored:
+
+        @pv.computation
+        def of_shares(x: pv.f64["n"] @ committee):
+            return x.release(to=analyst)
+
+    assert stored.value.code == "python.annotation"
 
 
 def test_values_do_not_wander_between_computations():

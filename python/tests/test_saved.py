@@ -24,7 +24,7 @@ def use():
     with committee:
         model = pv.load("model", pv.fixed(64, 16)[3] @ committee, owners=[alice, bob])
         scale = pv.load("the total", pv.fixed(64, 16) @ committee, owners=(alice, bob))
-        scaled = model * scale
+        scaled = pv.clip(model, low=-100, high=100) * pv.clip(scale, low=-100, high=100)
     return pv.release(scaled, to=analyst)
 
 
@@ -69,7 +69,7 @@ def test_a_load_says_whose_it_is():
         shared = pv.load("ours", pv.i64 @ committee, owners={alice: bob, bob: alice})
         free = pv.load("free", pv.i64 @ committee, owners=())
         with committee:
-            s = shared + free
+            s = pv.clip(shared, low=-100, high=100) + pv.clip(free, low=-100, high=100)
         return {"mine": pv.release(mine, to=analyst), "s": pv.release(s, to=analyst)}
 
     text = own.text()

@@ -295,7 +295,10 @@ def test_every_generated_function_traces(name):
 
     @pv.computation
     def traced(
-        x: pv.f64[1, 2, 2] @ alice, v: pv.f64["n"] @ alice, flags: pv.bool_[1, 2, 2] @ bob, keys: pv.i64["n"] @ bob
+        x: pv.f64[1, 2, 2].range(0.5, 4) @ alice,
+        v: pv.f64["n"].range(0.5, 4) @ alice,
+        flags: pv.bool_[1, 2, 2] @ bob,
+        keys: pv.i64["n"] @ bob,
     ):
         operand = v if name in ROWS else {"dot": v, "squeeze": x, "diagonal": x[0], "conv1d": x}.get(name, x[0])
         if name.startswith("logical") or name in ("any", "all"):
