@@ -10,7 +10,7 @@
 //! Vaudenay 2005). The phrase is a hash of the table and all nonces. Whoever shows two parties different tables,
 //! the host included, has fixed both before one honest nonce is known, so the phrases agree with probability 2^-64.
 //!
-//! [`ceremony`] is the protocol, without sockets; [`host`] and [`guest`] speak it over TLS between any two keys.
+//! `ceremony` is the protocol, without sockets; [`invite`] and [`join`] speak it over TLS between any two keys.
 
 mod ceremony;
 mod code;

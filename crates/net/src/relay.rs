@@ -12,9 +12,9 @@
 //!
 //! | first bytes | then | the relay's answer |
 //! |---|---|---|
-//! | `privrly1` `C` | identity (32) | [`YES`], then the other end's bytes; or [`NO`], [`BUSY`] |
-//! | `privrly1` `R` | after a nonce (32): public key (32), signature (64) | [`YES`] or [`NO`]; then [`BEAT`]s, which are answered, and [`CALL`]s with tickets (16) |
-//! | `privrly1` `A` | ticket (16) | [`YES`], then the caller's bytes; or [`NO`] |
+//! | `privrly1` `C` | identity (32) | `YES`, then the other end's bytes; or `NO`, `BUSY` |
+//! | `privrly1` `R` | after a nonce (32): public key (32), signature (64) | `YES` or `NO`; then `BEAT`s, which are answered, and `CALL`s with tickets (16) |
+//! | `privrly1` `A` | ticket (16) | `YES`, then the caller's bytes; or `NO` |
 
 mod attend;
 mod call;

@@ -4,7 +4,7 @@
 //! Values are shared and multiplied as in [`replicated`](crate::replicated). There a player that deviates can do just one
 //! thing: add something to a component that it sends. So every product leaves a *claim*, and claims are verified in batches,
 //! [before anything that depends on them is revealed](past::Past): products of elements and of matrices over Z_2^k, and
-//! conjunctions of bits, all come down to one claim about an inner product, which is [proved](prove) with few elements.
+//! conjunctions of bits, all come down to one claim about an inner product, which is proved (`prove`) with few elements.
 //!
 //! **Why this check.** Soundness needs no larger ring, so that shares, conversions and both rings stay as they are
 //! (postprocessing with Z_2^(k+s), Eerikson et al. 2019, and SPDZ-wise MACs, Abspoel et al. 2019, need one). Its traffic
