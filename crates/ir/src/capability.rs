@@ -131,8 +131,8 @@ fn verified(op: Op) -> bool {
 /// How much room the kernels of a protection have for numbers of one element type.
 ///
 /// Each field but the first is a number of bits b: as the integers that carry them, such numbers must be below 2^b in size.
-/// Nothing can be noticed on shares, so the checker refuses what might not fit. `schemes` states the same domains beside its
-/// kernels, and a test of `privity` holds one against the other.
+/// Nothing can be noticed on shares, so the checker refuses what might not fit. The documents of the
+/// kernels in `schemes` state the same domains.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Room {
     /// Fraction bits: 1 is carried as 2^frac.
