@@ -126,18 +126,15 @@ pub(crate) struct Failure {
 }
 
 impl Failure {
+    /// A failure that names its player and says what to do, where that is known.
+    fn of(remote: bool, code: String, message: String, player: Option<String>, help: Option<String>) -> Failure {
+        let exit = if remote { 3 } else { 1 };
+        Failure { diagnostics: None, in_full: false, said: false, code, message, player, help, exit }
+    }
+
     /// Bad input that is no program and no data.
     pub(crate) fn input(code: &str, message: impl Into<String>, help: &str) -> Failure {
-        Failure {
-            diagnostics: None,
-            in_full: false,
-            said: false,
-            code: code.into(),
-            message: message.into(),
-            player: None,
-            help: Some(help.into()),
-            exit: 1,
-        }
+        Failure::of(false, code.into(), message.into(), None, Some(help.into()))
     }
 
     /// The same, with a peer or the network at fault.
@@ -194,32 +191,13 @@ impl Failure {
 
 impl From<Error> for Failure {
     fn from(e: Error) -> Failure {
-        let exit = if e.fault() == Fault::Remote { 3 } else { 1 };
-        Failure {
-            diagnostics: None,
-            in_full: false,
-            said: false,
-            code: e.code(),
-            player: e.player(),
-            help: e.help(),
-            message: e.to_string(),
-            exit,
-        }
+        let remote = e.fault() == Fault::Remote;
+        Failure::of(remote, e.code(), e.to_string(), e.player(), e.help())
     }
 }
 
 impl From<worker::ClientError> for Failure {
     fn from(e: worker::ClientError) -> Failure {
-        let exit = if e.is_remote() { 3 } else { 1 };
-        Failure {
-            diagnostics: None,
-            in_full: false,
-            said: false,
-            code: e.code(),
-            player: e.player(),
-            help: e.help(),
-            message: e.to_string(),
-            exit,
-        }
+        Failure::of(e.is_remote(), e.code(), e.to_string(), e.player(), e.help())
     }
 }
