@@ -98,6 +98,7 @@ fn start(runtime: &tokio::runtime::Runtime, folder: &Path) -> Result<Vec<Worker>
             readers: Vec::new(),
             operators: Vec::new(),
             ratify_all: true,
+            policy: None,
             datasets: data::Datasets::parse(&data, folder)?,
             jobs: JobLimits::default(),
             limits: Limits { requests_per_minute: 1_000_000, ..Limits::default() },

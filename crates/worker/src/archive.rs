@@ -60,7 +60,11 @@ impl Office {
         }
         let agreement = job.ratified.agreement();
         let counter = Counter::Agreement(agreement.digest().0);
-        Ok(vec![Charge { counter, limit: Some(agreement.terms().uses), until: expiry(agreement) }])
+        let mut charges = vec![Charge { counter, limit: Some(agreement.terms().uses), until: expiry(agreement) }];
+        if let Some(rules) = self.rules_of(agreement.digest())? {
+            charges.extend(rules.charges());
+        }
+        Ok(charges)
     }
 
     /// Records that a session ended well: entries in the audit log, then the receipt that `sign` makes with the log's

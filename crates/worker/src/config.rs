@@ -8,6 +8,7 @@ use std::time::Duration;
 use agreement::Roster;
 use data::{Datasets, Source};
 use net::{Identity, KeyPair};
+use policy::Policy;
 use serde::Deserialize;
 
 /// What a worker is told by its operator.
@@ -28,6 +29,8 @@ pub struct Config {
     pub operators: Vec<Identity>,
     /// Runs whatever is submitted, without its operator's signature.
     pub ratify_all: bool,
+    /// What it ratifies without asking its operator; nothing if there is none.
+    pub policy: Option<Rules>,
     /// Its datasets, by player and input.
     pub datasets: Datasets,
     /// How much it does at once.
@@ -38,6 +41,27 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// Where it keeps what it must not lose.
     pub store: Store,
+}
+
+/// A policy, and the digest of its text.
+pub struct Rules {
+    /// What it says.
+    pub policy: Policy,
+    /// BLAKE3 of its text, in hexadecimal.
+    pub digest: String,
+}
+
+impl Rules {
+    /// Reads a policy file.
+    ///
+    /// # Errors
+    /// What cannot be read, and everything that is wrong with it, in words.
+    pub fn read(file: &Path) -> Result<Rules, String> {
+        let at = |what: String| format!("{}: {what}", file.display());
+        let text = std::fs::read_to_string(file).map_err(|e| at(e.to_string()))?;
+        let policy = Policy::load(&text).map_err(|e| at(e.to_string()))?;
+        Ok(Rules { policy, digest: blake3::hash(text.as_bytes()).to_string() })
+    }
 }
 
 /// Where a worker keeps what it must not lose.
@@ -175,6 +199,7 @@ struct Raw {
     operators: Vec<String>,
     #[serde(default)]
     ratify_all: bool,
+    policy: Option<PathBuf>,
     #[serde(default)]
     data: BTreeMap<String, BTreeMap<String, Source>>,
     #[serde(default)]
@@ -250,6 +275,7 @@ impl Config {
         if let (Some(key), Some(roster)) = (&key, &roster) {
             problems.own_entry(key.identity(), roster);
         }
+        let policy = raw.policy.and_then(|file| problems.note(Rules::read(&base.join(file))));
         problems.limits(&raw.jobs, &raw.limits, raw.http.listen);
         let mut datasets = Datasets::default();
         for (player, inputs) in raw.data {
@@ -266,6 +292,7 @@ impl Config {
                 readers,
                 operators,
                 ratify_all: raw.ratify_all,
+                policy,
                 datasets,
                 jobs: raw.jobs,
                 limits: raw.limits,

@@ -16,9 +16,6 @@ use crate::proto::{self, statement::Statement as Said};
 /// Agreements of one proposer that may wait for answers.
 const OPEN_PER_IDENTITY: usize = 200;
 
-/// Where the rules are kept by which the policy ratified, by the agreement's digest.
-const RULES: &str = "rule";
-
 /// An agreement on the desk.
 pub(crate) struct Item {
     pub(crate) proposal: Proposal,
@@ -65,6 +62,7 @@ impl Office {
         if self.store.propose(&proposal)? {
             self.note(audit::Event::Proposed { agreement: digest.to_string(), by: from.to_string() })?;
             tracing::info!(agreement = %digest, %from, "an agreement was proposed");
+            self.ask_policy(from, agreement)?;
             self.post.nudge();
         }
         Ok(())
@@ -83,6 +81,12 @@ impl Office {
             self.record(agreement, statement, None)?;
         }
         Ok(news)
+    }
+
+    /// Ratifies with this worker's key, because rules of its policy say so.
+    pub(crate) fn ratify_by(&self, agreement: &Agreement, rules: &str) -> Result<(), WorkerError> {
+        let verdict = Verdict::Ratified(Ratification::sign(agreement, &self.config.key).to_string().into_bytes());
+        self.record(agreement, Statement { by: self.config.key.identity(), verdict }, Some(rules.to_owned()))
     }
 
     fn record(&self, agreement: &Agreement, statement: Statement, rule: Option<String>) -> Result<(), WorkerError> {
@@ -120,6 +124,8 @@ impl Office {
                 Verdict::Declined { reason, statement }
             }
         };
+        // The operator's own answer stands in place of the policy's.
+        self.forget_rules(agreement.digest())?;
         self.record(&agreement, Statement { by: key.identity(), verdict }, None)?;
         self.settle(&agreement)?;
         self.post.nudge();
@@ -177,12 +183,6 @@ impl Office {
             return Err(WorkerError::Unproposed { digest: hex(only) });
         }
         Ok(items)
-    }
-
-    /// The rule of this worker's policy by which it ratified an agreement, if one did.
-    pub(crate) fn rule_of(&self, item: &Item) -> Result<Option<String>, WorkerError> {
-        let rule = self.store.note(RULES, &item.proposal.agreement)?;
-        Ok(rule.map(|rule| String::from_utf8_lossy(&rule).into_owned()))
     }
 
     /// Verifies that an agreement may run: every party's ratification, from the desk or as they were brought.

@@ -23,6 +23,7 @@ mod office;
 mod perform;
 mod postman;
 mod rate;
+mod rules;
 mod serve;
 mod service;
 mod tensor;
@@ -38,7 +39,7 @@ pub use client::{
     Console, Job, Proposal, Reach, Receipts, Statement, agreed, examine_roster, propose_program, run_agreement,
     run_on_workers,
 };
-pub use config::{Config, ConfigError, JobLimits, Limits, Store};
+pub use config::{Config, ConfigError, JobLimits, Limits, Rules, Store};
 pub use error::{ClientError, WorkerError};
 pub use examine::Finding;
 pub use fuzzed::read_messages;

@@ -78,6 +78,9 @@ impl Office {
             refused: OnceLock::new(),
         };
         office.note(Event::Started { version: env!("CARGO_PKG_VERSION").into() })?;
+        if let Some(rules) = &office.config.policy {
+            office.note(Event::PolicyLoaded { digest: rules.digest.clone() })?;
+        }
         office.tidy()?;
         Ok(office)
     }

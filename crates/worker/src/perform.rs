@@ -76,6 +76,7 @@ async fn run(
         office.end_well(job, released, (&inputs, &outputs), |head| {
             let mut receipt = receipt(job, (started_ms, now_ms()), cost, &inputs, &outputs);
             receipt.audit = Some(head);
+            receipt.policy = office.rules_of(receipt.agreement)?.map(|rules| rules.in_words());
             Ok(receipt.sign(&office.config.key)?)
         })
     })

@@ -183,7 +183,9 @@ impl Worker for Service {
         let inbox = move |office: &Office| {
             let alone = !digest.is_empty();
             let items = office.inbox(sees, &digest)?;
-            let shown = items.iter().map(|item| Ok(item.to_proto(office.rule_of(item)?, alone)));
+            let shown = items
+                .iter()
+                .map(|item| Ok(item.to_proto(office.rules_of(item.agreement.digest())?.map(|r| r.in_words()), alone)));
             shown.collect::<Result<Vec<_>, WorkerError>>()
         };
         Ok(Response::new(proto::InboxReply { proposals: self.blocking(caller, inbox).await? }))

@@ -81,6 +81,7 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
         readers: Vec::new(),
         operators: Vec::new(),
         ratify_all,
+        policy: None,
         datasets: data::Datasets::parse("", Path::new("")).unwrap(),
         jobs: JobLimits::default(),
         limits: Limits::default(),
@@ -223,6 +224,37 @@ fn what_is_forged_foreign_late_or_early_is_refused() {
     // It may be read and ratified before its time.
     assert!(desk.post_in(b, future.text(), Vec::new()).is_ok());
     assert!(desk.answer(&future.digest().0, None).is_ok());
+}
+
+#[test]
+fn what_the_policy_allows_is_ratified_at_once_and_counted() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.cedar");
+    let rule = "@id(\"sums\") @uses(\"2\") permit (principal, action, resource) when { [\"sum\"].containsAll(resource.operators) };";
+    std::fs::write(&file, rule).unwrap();
+    let mut config = config(&folder, false);
+    config.policy = Some(crate::config::Rules::read(&file).unwrap());
+    let desk = Office::open(config, Dialer::new(Credentials::new(key("a")).unwrap())).unwrap();
+    let b = key("b").identity();
+    let agreement = under(Terms { uses: 9, ..Terms::default() });
+    let item = desk.post_in(b, agreement.text(), Vec::new()).unwrap();
+    assert_eq!((item.standing(), item.statements().len()), ("open", 1));
+    assert_eq!(desk.rules_of(agreement.digest()).unwrap().unwrap().in_words(), "sums");
+    let rest = signed(&agreement, &["b", "c"]);
+    for session in [1, 2] {
+        let job = desk.admit(agreement.text(), &[session; 16], &rest).unwrap();
+        desk.begin(&job, b).unwrap();
+    }
+    // The agreement says nine times, the rule allows two.
+    let job = desk.admit(agreement.text(), &[3; 16], &rest).unwrap();
+    assert_eq!(desk.begin(&job, b).unwrap_err().code(), "ledger.used-up");
+    let other = under(Terms { uses: 8, ..Terms::default() });
+    let item = desk.post_in(b, other.text(), Vec::new()).unwrap();
+    assert_eq!(item.statements().len(), 0, "the rule is used up");
+    // What the operator says itself does not count.
+    desk.answer(&agreement.digest().0, None).unwrap();
+    let job = desk.admit(agreement.text(), &[4; 16], &rest).unwrap();
+    desk.begin(&job, b).unwrap();
 }
 
 #[test]
