@@ -42,6 +42,8 @@ pub(crate) enum Command {
     Run(Run),
     /// Measure what tasks cost three players in this process.
     Bench(Bench),
+    /// Attempt a session again that failed on the workers of a roster: it goes on from its last checkpoint, if it has any.
+    Resume(Resume),
     /// Make a key pair, the long-term identity of a worker or of a person.
     Keygen(Keygen),
     /// Run a worker: one party's side of computations, until it is stopped.
@@ -94,6 +96,7 @@ impl Args {
             Command::Policy(a) => a.json(),
             Command::Run(a) => a.json,
             Command::Bench(a) => a.json,
+            Command::Resume(a) => a.json,
             Command::Keygen(a) => a.json,
             Command::Propose(a) => a.json,
             Command::Inbox(a) => a.json,
@@ -187,6 +190,24 @@ pub(crate) struct Run {
     pub(crate) disclose: bool,
     #[command(flatten)]
     pub(crate) dims: Dims,
+}
+
+#[derive(ClapArgs)]
+pub(crate) struct Resume {
+    /// The session, as `privity jobs` and the workers' logs show it.
+    pub(crate) session: SessionId,
+    /// The workers that this roster names.
+    #[arg(long, value_name = "ROSTER.toml")]
+    pub(crate) roster: PathBuf,
+    /// The key to come as; outputs that its owner may read are shown.
+    #[arg(long, value_name = "KEY")]
+    pub(crate) key: PathBuf,
+    /// A ratification of the agreement, besides those that the workers know. Can be given several times.
+    #[arg(long, value_name = "FILE")]
+    pub(crate) ratification: Vec<PathBuf>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
 }
 
 #[derive(ClapArgs)]

@@ -76,6 +76,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Agreement(a) => agreement::agreement(&a),
         Command::Policy(a) => policy::policy(&a),
         Command::Run(a) => run::run(&a),
+        Command::Resume(a) => run::resume(&a),
         Command::Bench(a) => bench::bench(&a),
         Command::Keygen(a) => keygen::keygen(&a),
         Command::Worker(a) => serve::worker(&a),

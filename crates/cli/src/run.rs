@@ -1,6 +1,6 @@
 //! `run`: with all players in this process, or on workers.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use privity::agreement::{Digest, Ratification};
 use privity::session::Dims;
@@ -18,7 +18,9 @@ pub(crate) fn run(a: &args::Run) -> Result<(), Failure> {
             let dims: Dims = a.dims.dims.iter().cloned().collect();
             let report = match (data, roster) {
                 (Some(data), _) => local(a, &program, data, &dims)?,
-                (None, Some(roster)) => worker::run_on_workers(&program, roster, a.key.as_deref(), &dims, observer(a))?,
+                (None, Some(roster)) => {
+                    worker::run_on_workers(&program, roster, a.key.as_deref(), &dims, observer(a.json))?
+                }
                 (None, None) => {
                     return Err(Failure::input(
                         "usage",
@@ -30,12 +32,25 @@ pub(crate) fn run(a: &args::Run) -> Result<(), Failure> {
             (program, report)
         }
     };
-    if a.json {
+    show(a.json, &program, &report);
+    Ok(())
+}
+
+/// Attempts a session again that failed.
+pub(crate) fn resume(a: &args::Resume) -> Result<(), Failure> {
+    let ratifications = ratifications(&a.ratification)?;
+    let (agreement, report) = worker::resume(a.session, &ratifications, &a.roster, &a.key, observer(a.json))?;
+    let program = Program::new(agreement.checked().computation().clone()).map_err(Error::from)?;
+    show(a.json, &program, &report);
+    Ok(())
+}
+
+fn show(json: bool, program: &Program, report: &Report) {
+    if json {
         say!("{}", report.to_json());
     } else {
-        present::report(&program, &report);
+        present::report(program, report);
     }
-    Ok(())
 }
 
 fn disclose(a: &args::Run, program: &Program) {
@@ -57,13 +72,7 @@ fn digest(file: &Path) -> Option<Digest> {
 /// Runs an agreement that was ratified, with the ratifications that the workers have and those that are brought.
 fn on_agreement(a: &args::Run, roster: &Path) -> Result<(Program, Report), Failure> {
     let key = a.key.as_deref().ok_or(worker::ClientError::NoKey)?;
-    let mut ratifications = Vec::new();
-    for file in &a.ratification {
-        let text = std::fs::read_to_string(file).map_err(|e| {
-            Failure::input("file", format!("{}: {e}", file.display()), "name ratifications that you may read")
-        })?;
-        ratifications.push(Ratification::from_text(&text).map_err(worker::ClientError::from)?);
-    }
+    let mut ratifications = ratifications(&a.ratification)?;
     let agreement = match digest(&a.file) {
         Some(digest) => {
             let console = Console::open(Reach::by_roster(roster, key, &[])?)?;
@@ -81,16 +90,26 @@ fn on_agreement(a: &args::Run, roster: &Path) -> Result<(Program, Report), Failu
     };
     let program = Program::new(agreement.checked().computation().clone()).map_err(Error::from)?;
     disclose(a, &program);
-    let report = worker::run_agreement(&agreement, &ratifications, roster, key, observer(a))?;
+    let report = worker::run_agreement(&agreement, &ratifications, roster, key, observer(a.json))?;
     Ok((program, report))
 }
 
-fn observer(a: &args::Run) -> privity::session::Observer {
-    if a.json { privity::session::unobserved() } else { progress::bars() }
+fn ratifications(files: &[PathBuf]) -> Result<Vec<Ratification>, Failure> {
+    let read = |file: &PathBuf| {
+        let text = std::fs::read_to_string(file).map_err(|e| {
+            Failure::input("file", format!("{}: {e}", file.display()), "name ratifications that you may read")
+        })?;
+        Ok(Ratification::from_text(&text).map_err(worker::ClientError::from)?)
+    };
+    files.iter().map(read).collect()
+}
+
+fn observer(json: bool) -> privity::session::Observer {
+    if json { privity::session::unobserved() } else { progress::bars() }
 }
 
 fn local(a: &args::Run, program: &Program, data: &Path, dims: &Dims) -> Result<Report, Failure> {
     let data = LocalData::read(program, data, dims)?;
-    let options = LocalOptions { compare: a.compare, observer: observer(a), ..LocalOptions::default() };
+    let options = LocalOptions { compare: a.compare, observer: observer(a.json), ..LocalOptions::default() };
     Ok(privity::run_local(program, data, &options)?)
 }

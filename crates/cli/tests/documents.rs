@@ -30,6 +30,7 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("privity join", "needs a host; `tests/meet.rs` runs meetings"),
     ("privity doctor", "needs workers; `tests/doctor.rs` starts four"),
     ("privity relay", "runs until it is stopped; `tests/relay.rs` runs one"),
+    ("privity resume SESSION", "names no real session; `tests/saved.rs` resumes one"),
     ("privity keygen", "writes a key; `workers.md` makes four"),
 ];
 

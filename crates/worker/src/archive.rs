@@ -39,7 +39,7 @@ impl Office {
         let begin = Begin {
             agreement: digest.0,
             session: job.session.0,
-            attempt: 0,
+            attempt: job.attempt,
             when: now,
             expires,
             charges: self.charges(job)?,
@@ -49,13 +49,13 @@ impl Office {
             batch.set_note(TEXTS, &digest.0, agreement.text().as_bytes())
         })?;
         let (agreement, session) = (digest.to_string(), job.session.to_string());
-        self.note(Event::RunBegun { agreement, session, attempt: 0, by: by.to_string() })?;
+        self.note(Event::RunBegun { agreement, session, attempt: job.attempt, by: by.to_string() })?;
         Ok(())
     }
 
-    /// What a session uses up. What runs by `--ratify-all` was counted by nobody.
+    /// What a session uses up, at its first attempt here. What runs by `--ratify-all` was counted by nobody.
     fn charges(&self, job: &Job) -> Result<Vec<Charge>, WorkerError> {
-        if job.ratified.basis() != agreement::Basis::Signatures {
+        if job.ratified.basis() != agreement::Basis::Signatures || self.store.session(job.session.0)?.is_some() {
             return Ok(Vec::new());
         }
         let agreement = job.ratified.agreement();
@@ -78,8 +78,13 @@ impl Office {
     ) -> Result<SignedReceipt, WorkerError> {
         let session = job.session.to_string();
         let agreement = job.ratified.agreement().digest().to_string();
-        let mut events =
-            vec![Event::RunEnded { agreement, session: session.clone(), attempt: 0, code: None, player: None }];
+        let mut events = vec![Event::RunEnded {
+            agreement,
+            session: session.clone(),
+            attempt: job.attempt,
+            code: None,
+            player: None,
+        }];
         let left =
             |(output, to): (String, Identity)| Event::Released { session: session.clone(), output, to: to.to_string() };
         events.extend(released.into_iter().map(left));
@@ -92,7 +97,7 @@ impl Office {
                 }
             }
             batch.keep_receipt(job.session.0, self.config.key.identity(), json.as_bytes())?;
-            batch.end(job.session.0, 0, State::Finished { when: now_ms() })
+            batch.end(job.session.0, job.attempt, State::Finished { when: now_ms() })
         })?;
         self.post.exchange_receipts(job.session);
         Ok(receipt)
@@ -100,13 +105,13 @@ impl Office {
 
     /// Records that a session that was begun failed.
     pub(crate) fn end_badly(&self, job: &Job, code: String, player: String) -> Result<(), WorkerError> {
-        self.store.end(job.session.0, 0, State::Failed { when: now_ms(), code: code.clone() })?;
+        self.store.end(job.session.0, job.attempt, State::Failed { when: now_ms(), code: code.clone() })?;
         let player = Some(player).filter(|p| !p.is_empty());
         let agreement = job.ratified.agreement().digest().to_string();
         self.note(Event::RunEnded {
             agreement,
             session: job.session.to_string(),
-            attempt: 0,
+            attempt: job.attempt,
             code: Some(code),
             player,
         })?;
@@ -166,6 +171,19 @@ impl Office {
         let known = self.store.session(session.0)?.ok_or_else(unknown)?;
         let text = self.store.note(TEXTS, &known.agreement)?.ok_or_else(unknown)?;
         Ok(Agreement::from_text(&String::from_utf8_lossy(&text))?)
+    }
+
+    /// The agreement of a session that was begun here, and how often it was attempted. For those who take part or
+    /// operate this worker (`None`).
+    pub(crate) fn recall(&self, caller: Option<Identity>, session: &[u8]) -> Result<proto::RecallReply, WorkerError> {
+        let session = SessionId(session.try_into().map_err(|_| WorkerError::SessionId)?);
+        let unknown = || WorkerError::UnknownSession { id: session.to_string() };
+        let known = self.store.session(session.0)?.ok_or_else(unknown)?;
+        let agreement = self.agreement_of(session)?;
+        if caller.is_some_and(|c| !agreement.signers().contains_key(&c)) {
+            return Err(unknown());
+        }
+        Ok(proto::RecallReply { agreement: agreement.text().to_owned(), attempts: known.attempt + 1 })
     }
 
     /// Keeps receipts of other players, if they are theirs, of this session and its agreement. The first of each player

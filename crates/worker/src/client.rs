@@ -10,7 +10,7 @@ pub use console::{Console, Job, Reach};
 pub(crate) use contact::Contact;
 pub use desk::{Proposal, Receipts, Statement, agreed};
 pub use doctor::examine_roster;
-pub use run::{propose_program, run_agreement, run_on_workers};
+pub use run::{propose_program, resume, run_agreement, run_on_workers};
 
 use crate::error::ClientError;
 

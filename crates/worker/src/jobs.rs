@@ -135,9 +135,11 @@ impl Jobs {
         if table.draining {
             return Err(WorkerError::Draining);
         }
-        if table.entries.contains_key(&session) {
+        if table.entries.get(&session).is_some_and(|e| !e.state().is_over()) {
             return Err(WorkerError::Replay { id: session.to_string() });
         }
+        // A session that is resumed takes the place of its earlier attempt.
+        table.ended.retain(|ended| *ended != session);
         let theirs = table.queues.get(&submitter).map_or(0, VecDeque::len);
         if table.waiting >= self.limits.waiting || theirs >= self.limits.waiting_per_submitter() {
             return Err(WorkerError::Busy { waiting: table.waiting });

@@ -36,7 +36,7 @@ pub(crate) mod proto {
 }
 
 pub use client::{
-    Console, Job, Proposal, Reach, Receipts, Statement, agreed, examine_roster, propose_program, run_agreement,
+    Console, Job, Proposal, Reach, Receipts, Statement, agreed, examine_roster, propose_program, resume, run_agreement,
     run_on_workers,
 };
 pub use config::{Config, ConfigError, JobLimits, Limits, Rules, Store};

@@ -11,7 +11,7 @@ use data::{DimBinding, Inputs};
 use ir::PlayerId;
 use net::{Card, Dialer, Identity, Player, Switchboard};
 use session::Plan;
-use store::{KeyFile, Store};
+use store::{KeyFile, State, Store};
 
 use crate::clock::now_ms;
 use crate::config::{self, Config};
@@ -21,6 +21,7 @@ use crate::jobs::{About, Jobs};
 use crate::memory;
 use crate::metrics::Metrics;
 use crate::postman::Postman;
+use crate::proto;
 use crate::rate::Counts;
 
 /// See the module.
@@ -53,6 +54,8 @@ pub(crate) struct Job {
     pub(crate) ratified: Ratified,
     pub(crate) player: PlayerId,
     pub(crate) session: SessionId,
+    /// 0 at first; one more for each time that the session is resumed.
+    pub(crate) attempt: u32,
     /// What this worker says in greetings.
     pub(crate) card: Card,
     /// Memory that it takes at most.
@@ -133,18 +136,22 @@ impl Office {
     ///
     /// # Errors
     /// As [`review`](Self::review); an agreement that nobody ratified, or that is not to run now; a session's id that
-    /// is none.
-    pub(crate) fn admit(&self, text: &str, session: &[u8], ratifications: &[String]) -> Result<Job, WorkerError> {
-        let session = SessionId(session.try_into().map_err(|_| WorkerError::SessionId)?);
-        let Reviewed { agreement, player } = self.review(text)?;
+    /// is none; an attempt that was begun before, at a session that ended well or is another agreement's.
+    pub(crate) fn admit(&self, request: &proto::RunRequest) -> Result<Job, WorkerError> {
+        let session = SessionId(request.session[..].try_into().map_err(|_| WorkerError::SessionId)?);
+        let attempt = request.attempt;
+        let Reviewed { agreement, player } = self.review(&request.agreement)?;
         agreement.check_time(now_ms())?;
-        let ratified = self.ratified(agreement, ratifications)?;
-        if self.store.session(session.0)?.is_some() {
-            return Err(WorkerError::Replay { id: session.to_string() });
+        let ratified = self.ratified(agreement, &request.ratifications)?;
+        if let Some(known) = self.store.session(session.0)? {
+            let same = known.agreement == ratified.agreement().digest().0;
+            if !same || known.attempt >= attempt || !matches!(known.state, State::Failed { .. }) {
+                return Err(WorkerError::Replay { id: session.to_string() });
+            }
         }
-        let card = card(&ratified, player, session)?;
+        let card = card(&ratified, player, session, attempt)?;
         let memory = memory::bound(&Plan::project(&ratified, player)?);
-        Ok(Job { ratified, player, session, card, memory })
+        Ok(Job { ratified, player, session, attempt, card, memory })
     }
 
     /// A submitter must not be able to put another key under a player's name.
@@ -217,8 +224,20 @@ fn open_store(places: &config::Store) -> Result<Store, WorkerError> {
     Ok(store)
 }
 
+/// Where the workers of one attempt at a session meet: its id, and another one for each later attempt, so that workers
+/// that disagree on the attempt do not meet, and late connections of an earlier one lead nowhere.
+fn meeting(session: SessionId, attempt: u32) -> [u8; 16] {
+    if attempt == 0 {
+        return session.0;
+    }
+    let mut place = [0; 16];
+    let mut hasher = blake3::Hasher::new_derive_key("privity 2026-11 later attempt at a session v1");
+    hasher.update(&session.0).update(&attempt.to_be_bytes()).finalize_xof().fill(&mut place);
+    place
+}
+
 /// What all workers of a session must believe alike: agreement, players, and the plans of all of them.
-fn card(ratified: &Ratified, me: PlayerId, session: SessionId) -> Result<Card, WorkerError> {
+fn card(ratified: &Ratified, me: PlayerId, session: SessionId, attempt: u32) -> Result<Card, WorkerError> {
     let agreement = ratified.agreement();
     let c = agreement.checked().computation();
     let mut plans = blake3::Hasher::new_derive_key("privity 2026-11 plans of a session v1");
@@ -230,7 +249,7 @@ fn card(ratified: &Ratified, me: PlayerId, session: SessionId) -> Result<Card, W
         players.push((Player { id: net::PlayerId(id.0), name: player.name.as_str().into() }, member.identity));
     }
     Ok(Card {
-        session: session.0,
+        session: meeting(session, attempt),
         agreement: agreement.digest().0,
         plan: *plans.finalize().as_bytes(),
         me: net::PlayerId(me.0),

@@ -157,6 +157,12 @@ impl Worker for Service {
         Ok(Response::new(ReceiverStream::new(stream)))
     }
 
+    async fn recall(&self, request: Request<proto::RecallRequest>) -> Result<Response<proto::RecallReply>, Status> {
+        let caller = self.hear(&request)?;
+        let (sees, session) = (self.sees(caller), request.into_inner().session);
+        Ok(Response::new(self.blocking(caller, move |office| office.recall(sees, &session)).await?))
+    }
+
     async fn cancel(&self, request: Request<proto::CancelRequest>) -> Result<Response<proto::CancelReply>, Status> {
         let caller = self.hear(&request)?;
         let entry = self.find(caller, &request.into_inner().session)?;

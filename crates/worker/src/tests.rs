@@ -8,7 +8,8 @@ use agreement::{Agreement, Member, Ratification, Roster, Terms};
 use net::{Credentials, Dialer, KeyPair};
 
 use crate::config::{Config, JobLimits, Limits};
-use crate::office::Office;
+use crate::error::WorkerError;
+use crate::office::{Job, Office};
 use crate::proto;
 
 const PROGRAM: &str = "computation c
@@ -90,13 +91,30 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
     }
 }
 
+/// What an office says to a first attempt.
+fn admit(office: &Office, text: &str, session: &[u8], ratifications: &[String]) -> Result<Job, WorkerError> {
+    attempt(office, text, session, 0, ratifications)
+}
+
+/// What an office says to any attempt.
+fn attempt(
+    office: &Office,
+    text: &str,
+    session: &[u8],
+    attempt: u32,
+    ratifications: &[String],
+) -> Result<Job, WorkerError> {
+    let (agreement, session, ratifications) = (text.to_owned(), session.to_vec(), ratifications.to_vec());
+    office.admit(&proto::RunRequest { agreement, session, ratifications, attempt })
+}
+
 fn agreement(program: &str, roster: &Roster) -> Agreement {
     let checked = check::check(ir::text::parse(program).unwrap()).unwrap();
     Agreement::bind(checked, roster, [("n".to_owned(), 3)].into(), Terms::default()).unwrap()
 }
 
 fn refusal(office: &Office, text: &str, session: &[u8]) -> String {
-    match office.admit(text, session, &[]).and_then(|job| office.begin(&job, key("b").identity())) {
+    match admit(office, text, session, &[]).and_then(|job| office.begin(&job, key("b").identity())) {
         Ok(()) => panic!("it was admitted"),
         Err(error) => {
             let failure = error.to_failure(None);
@@ -110,14 +128,14 @@ fn refusal(office: &Office, text: &str, session: &[u8]) -> String {
 fn what_is_in_order_is_admitted_once() {
     let office = office(true);
     let agreement = agreement(PROGRAM, &roster(HONEST));
-    let job = office.admit(agreement.text(), &[1; 16], &[]).ok().unwrap();
+    let job = admit(&office, agreement.text(), &[1; 16], &[]).ok().unwrap();
     assert_eq!(job.name(), "a");
     // Three numbers, and shares of them: some kilobytes, and what a session takes for itself.
     assert!((1 << 20..2 << 20).contains(&job.memory), "{}", job.memory);
     assert!(office.begin(&job, key("b").identity()).is_ok());
     assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.replay");
     assert_eq!(refusal(&office, agreement.text(), &[1; 15]), "worker.session-id");
-    assert!(office.admit(agreement.text(), &[2; 16], &[]).is_ok());
+    assert!(admit(&office, agreement.text(), &[2; 16], &[]).is_ok());
     // Nor after a restart.
     let office = office.again();
     assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.replay");
@@ -151,7 +169,7 @@ fn an_agreement_runs_once_all_have_ratified_and_as_often_as_it_says() {
 
     let desk = desk.again();
     for session in [1, 2] {
-        let job = desk.admit(agreement.text(), &[session; 16], &[]).unwrap();
+        let job = admit(&desk, agreement.text(), &[session; 16], &[]).unwrap();
         assert_eq!(job.ratified.basis(), agreement::Basis::Signatures);
         desk.begin(&job, b).unwrap();
     }
@@ -181,7 +199,7 @@ fn a_decline_holds_until_the_same_operator_ratifies() {
     let shown = item.to_proto(None, true);
     assert_eq!((shown.declined["a"].as_str(), shown.missing.len()), ("not before the audit", 2));
     // A ratification of ours that somebody still has does not overrule us.
-    let code = match desk.admit(agreement.text(), &[1; 16], &all) {
+    let code = match admit(&desk, agreement.text(), &[1; 16], &all) {
         Ok(_) => panic!("it was admitted"),
         Err(error) => error.code().to_owned(),
     };
@@ -189,7 +207,7 @@ fn a_decline_holds_until_the_same_operator_ratifies() {
     desk.post_in(key("b").identity(), agreement.text(), vec![said(all[0].clone())]).unwrap();
     assert_eq!(refusal(&desk, agreement.text(), &[1; 16]), "worker.declined");
     desk.answer(&agreement.digest().0, None).unwrap();
-    assert!(desk.admit(agreement.text(), &[1; 16], &all).is_ok());
+    assert!(admit(&desk, agreement.text(), &[1; 16], &all).is_ok());
 }
 
 #[test]
@@ -197,18 +215,18 @@ fn what_is_forged_foreign_late_or_early_is_refused() {
     let desk = office(false);
     let agreement = under(Terms::default());
     let b = key("b").identity();
-    let admit = |brought: &[String]| match desk.admit(agreement.text(), &[1; 16], brought) {
+    let brought = |brought: &[String]| match admit(&desk, agreement.text(), &[1; 16], brought) {
         Ok(_) => panic!("it was admitted"),
         Err(error) => error.code().to_owned(),
     };
     let all = signed(&agreement, &["a", "b", "c"]);
-    assert!(desk.admit(agreement.text(), &[1; 16], &all).is_ok());
-    assert_eq!(admit(&all[1..]), "worker.not-ratified");
-    assert_eq!(admit(&[all.clone(), signed(&agreement, &["mallory"])].concat()), "ratification.foreign");
+    assert!(admit(&desk, agreement.text(), &[1; 16], &all).is_ok());
+    assert_eq!(brought(&all[1..]), "worker.not-ratified");
+    assert_eq!(brought(&[all.clone(), signed(&agreement, &["mallory"])].concat()), "ratification.foreign");
     let other = under(Terms { uses: 9, ..Terms::default() });
-    assert_eq!(admit(&signed(&other, &["a", "b", "c"])), "ratification.other-agreement");
+    assert_eq!(brought(&signed(&other, &["a", "b", "c"])), "ratification.other-agreement");
     let relabelled = signed(&other, &["a"])[0].replace(&other.digest().to_string(), &agreement.digest().to_string());
-    assert_eq!(admit(&[relabelled.clone(), all[1].clone(), all[2].clone()]), "ratification.signature");
+    assert_eq!(brought(&[relabelled.clone(), all[1].clone(), all[2].clone()]), "ratification.signature");
     assert_eq!(
         desk.post_in(b, agreement.text(), vec![said(relabelled)]).err().unwrap().code(),
         "ratification.signature"
@@ -216,10 +234,10 @@ fn what_is_forged_foreign_late_or_early_is_refused() {
 
     let past = under(Terms { not_after: agreement::Timestamp::from_seconds(1_000_000_000), ..Terms::default() });
     assert_eq!(desk.post_in(b, past.text(), Vec::new()).err().unwrap().code(), "agreement.expired");
-    let late = desk.admit(past.text(), &[1; 16], &signed(&past, &["a", "b", "c"])).err().unwrap();
+    let late = admit(&desk, past.text(), &[1; 16], &signed(&past, &["a", "b", "c"])).err().unwrap();
     assert_eq!(late.code(), "agreement.expired");
     let future = under(Terms { not_before: agreement::Timestamp::from_seconds(9_000_000_000), ..Terms::default() });
-    let early = desk.admit(future.text(), &[1; 16], &signed(&future, &["a", "b", "c"])).err().unwrap();
+    let early = admit(&desk, future.text(), &[1; 16], &signed(&future, &["a", "b", "c"])).err().unwrap();
     assert_eq!(early.code(), "agreement.not-yet");
     // It may be read and ratified before its time.
     assert!(desk.post_in(b, future.text(), Vec::new()).is_ok());
@@ -242,18 +260,18 @@ fn what_the_policy_allows_is_ratified_at_once_and_counted() {
     assert_eq!(desk.rules_of(agreement.digest()).unwrap().unwrap().in_words(), "sums");
     let rest = signed(&agreement, &["b", "c"]);
     for session in [1, 2] {
-        let job = desk.admit(agreement.text(), &[session; 16], &rest).unwrap();
+        let job = admit(&desk, agreement.text(), &[session; 16], &rest).unwrap();
         desk.begin(&job, b).unwrap();
     }
     // The agreement says nine times, the rule allows two.
-    let job = desk.admit(agreement.text(), &[3; 16], &rest).unwrap();
+    let job = admit(&desk, agreement.text(), &[3; 16], &rest).unwrap();
     assert_eq!(desk.begin(&job, b).unwrap_err().code(), "ledger.used-up");
     let other = under(Terms { uses: 8, ..Terms::default() });
     let item = desk.post_in(b, other.text(), Vec::new()).unwrap();
     assert_eq!(item.statements().len(), 0, "the rule is used up");
     // What the operator says itself does not count.
     desk.answer(&agreement.digest().0, None).unwrap();
-    let job = desk.admit(agreement.text(), &[4; 16], &rest).unwrap();
+    let job = admit(&desk, agreement.text(), &[4; 16], &rest).unwrap();
     desk.begin(&job, b).unwrap();
 }
 
@@ -331,14 +349,13 @@ fn stored_and_random_bytes_are_read_without_a_panic() {
 fn the_corpora_start_from_real_messages() {
     use prost::Message as _;
     let agreement = agreement(PROGRAM, &roster(HONEST));
-    let run =
-        proto::RunRequest { agreement: agreement.text().to_owned(), session: vec![1; 16], ratifications: Vec::new() };
+    let run = proto::RunRequest { agreement: agreement.text().to_owned(), session: vec![1; 16], ..Default::default() };
     let submit = proto::RunCommand { command: Some(proto::run_command::Command::Submit(run)) };
     let describe = proto::DescribeRequest { computation: PROGRAM.to_owned(), player: "a".to_owned() };
     let tensor = proto::Tensor { dtype: "f64".to_owned(), shape: vec![1], data: vec![0; 8] };
     let outcome = proto::Outcome { outputs: [("y".to_owned(), tensor)].into(), rounds: 3, ..Default::default() };
     let event = |e| proto::RunEvent { event: Some(e) }.encode_to_vec();
-    let failure = office(false).admit("", &[1; 16], &[]).err().unwrap().to_failure(Some("a"));
+    let failure = admit(&office(false), "", &[1; 16], &[]).err().unwrap().to_failure(Some("a"));
     let files = [
         ("control/run", submit.encode_to_vec()),
         ("control/describe", describe.encode_to_vec()),
@@ -356,4 +373,34 @@ fn the_corpora_start_from_real_messages() {
         }
         assert!(std::fs::read(&path).unwrap() == bytes, "{name} is out of date: run with BLESS=1");
     }
+}
+
+#[test]
+fn a_session_that_failed_is_attempted_again_and_counted_once() {
+    let desk = office(false);
+    let agreement = under(Terms { uses: 1, ..Terms::default() });
+    let all = signed(&agreement, &["a", "b", "c"]);
+    let by = key("b").identity();
+    let first = admit(&desk, agreement.text(), &[1; 16], &all).unwrap();
+    desk.begin(&first, by).unwrap();
+    let refused = |session: u8, number: u32| match attempt(&desk, agreement.text(), &[session; 16], number, &all) {
+        Ok(job) => desk.begin(&job, by).map_or_else(|e| e.code().to_owned(), |()| "begun".to_owned()),
+        Err(error) => error.code().to_owned(),
+    };
+    assert_eq!(refused(1, 1), "worker.replay", "it still runs");
+    desk.end_badly(&first, "net.peer-lost".into(), String::new()).unwrap();
+    assert_eq!(refused(1, 0), "worker.replay");
+    assert_eq!(desk.recall(None, &[1; 16]).unwrap().attempts, 1);
+    assert_eq!(refused(1, 1), "begun", "its use was spent when it began");
+    assert_eq!(desk.recall(Some(by), &[1; 16]).unwrap().attempts, 2);
+    assert_eq!(refused(2, 0), "ledger.used-up", "another session is another use");
+    assert_eq!(desk.recall(Some(key("mallory").identity()), &[1; 16]).unwrap_err().code(), "worker.unknown-session");
+}
+
+#[test]
+fn attempts_at_a_session_meet_in_different_places() {
+    let (desk, agreement) = (office(true), under(Terms::default()));
+    let place = |number| attempt(&desk, agreement.text(), &[1; 16], number, &[]).unwrap().card.session;
+    assert_eq!(place(0), [1; 16]);
+    assert!(place(1) != place(0) && place(2) != place(1));
 }

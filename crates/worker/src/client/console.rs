@@ -3,7 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::path::Path;
 
-use agreement::{Digest, Roster, SessionId};
+use agreement::{Agreement, Digest, Roster, SessionId};
 use net::{Credentials, Dialer, Identity, KeyPair};
 use tokio::runtime::Runtime;
 
@@ -198,6 +198,35 @@ impl Console {
                 each(&player, line.at_ms, &line.text);
             }
             Ok(())
+        })
+    }
+
+    /// The agreement of a session that was begun, and the number of its next attempt: one more than any worker knows.
+    ///
+    /// # Errors
+    /// If no worker knows the session, or two know different agreements by its id.
+    pub fn recall(&self, session: SessionId) -> Result<(Agreement, u32), ClientError> {
+        self.runtime.block_on(async {
+            let (mut found, mut refused) = (None, None);
+            for contact in &self.contacts {
+                let request = proto::RecallRequest { session: session.0.to_vec() };
+                let reply = match contact.worker.clone().recall(request).await {
+                    Ok(reply) => reply.into_inner(),
+                    Err(status) => {
+                        refused = refused.or(Some(contact.failed(&status)));
+                        continue;
+                    }
+                };
+                let bad = || ClientError::BadOutput { player: contact.player.clone() };
+                let agreement = Agreement::from_text(&reply.agreement).map_err(|_| bad())?;
+                found = match found {
+                    None => Some((agreement, reply.attempts)),
+                    Some((known, attempts)) if known == agreement => Some((known, reply.attempts.max(attempts))),
+                    Some(_) => return Err(bad()),
+                };
+            }
+            let nobody = || ClientError::System { what: "no worker could be asked".into() };
+            found.ok_or_else(|| refused.unwrap_or_else(nobody))
         })
     }
 

@@ -15,6 +15,7 @@ use tokio::task::JoinSet;
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::contact::{self, Contact};
+use super::{Console, Reach};
 use crate::error::ClientError;
 use crate::proto::run_command::Command;
 use crate::proto::{self, run_event};
@@ -88,6 +89,30 @@ pub fn run_agreement(
     })
 }
 
+/// Attempts a session again that failed, on the workers of a roster, coming as the owner of a key. Blocks until it is
+/// done. It goes on from the last checkpoint that all have, or from the beginning; see [`session`].
+///
+/// # Errors
+/// If no worker knows the session, or they know different agreements by its id; and as [`run_agreement`].
+pub fn resume(
+    session: SessionId,
+    ratifications: &[Ratification],
+    roster: &Path,
+    key: &Path,
+    observer: Observer,
+) -> Result<(Agreement, Report), ClientError> {
+    let console = Console::open(Reach::by_roster(roster, key, &[])?)?;
+    let (agreement, attempt) = console.recall(session)?;
+    drop(console);
+    let key = KeyPair::load(key)?;
+    let roster = Roster::read(roster)?;
+    let report = super::runtime()?.block_on(async {
+        let client = Client::connect(agreement.checked().computation(), &roster, key).await?;
+        client.attempt((session, attempt), &agreement, ratifications, observer).await
+    })?;
+    Ok((agreement, report))
+}
+
 /// Connections to the workers of all players.
 struct Client {
     contacts: Vec<Contact>,
@@ -125,18 +150,28 @@ impl Client {
         Ok(dims)
     }
 
-    /// Asks for the session's turn at one worker after the other, always in the order of identities, so that no two
-    /// sessions hold what the other waits for; then all begin.
+    /// Runs a new session.
     async fn run(
         self,
         agreement: &Agreement,
         ratifications: &[Ratification],
         observer: Observer,
     ) -> Result<Report, ClientError> {
-        let begun = Instant::now();
         let mut id = [0; 16];
         getrandom::fill(&mut id).map_err(|e| ClientError::System { what: e.to_string() })?;
-        let session = SessionId(id);
+        self.attempt((SessionId(id), 0), agreement, ratifications, observer).await
+    }
+
+    /// Asks for the session's turn at one worker after the other, always in the order of identities, so that no two
+    /// sessions hold what the other waits for; then all begin.
+    async fn attempt(
+        self,
+        (session, attempt): (SessionId, u32),
+        agreement: &Agreement,
+        ratifications: &[Ratification],
+        observer: Observer,
+    ) -> Result<Report, ClientError> {
+        let begun = Instant::now();
         let word = watch::Sender::new(Word::Wait);
         let mut tasks = JoinSet::new();
         let mut ended = Vec::new();
@@ -145,6 +180,7 @@ impl Client {
                 agreement: agreement.text().to_owned(),
                 session: session.0.to_vec(),
                 ratifications: ratifications.iter().map(ToString::to_string).collect(),
+                attempt,
             };
             let (admitted, turn) = oneshot::channel();
             let following = Following {

@@ -78,7 +78,7 @@ impl Conversation {
             return Err(WorkerError::NoSubmission);
         };
         let office = Arc::clone(&self.office);
-        let admit = move || office.admit(&request.agreement, &request.session, &request.ratifications);
+        let admit = move || office.admit(&request);
         let job =
             tokio::task::spawn_blocking(admit).await.map_err(|e| WorkerError::System { what: e.to_string() })??;
         let ticket = self.office.jobs.enter(job.about(self.caller))?;

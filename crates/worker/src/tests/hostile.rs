@@ -76,7 +76,7 @@ impl Guarded {
     /// Submits a run as player b, and returns the code of what it failed with.
     async fn run(&self, agreement: &str, session: Vec<u8>, ratifications: Vec<String>) -> String {
         let mut contact = self.contact(&key("b")).await.unwrap();
-        let submit = proto::RunRequest { agreement: agreement.to_owned(), session, ratifications };
+        let submit = proto::RunRequest { agreement: agreement.to_owned(), session, ratifications, attempt: 0 };
         let (commands, stream) = tokio::sync::mpsc::channel(2);
         commands.send(proto::RunCommand { command: Some(Command::Submit(submit)) }).await.unwrap();
         let mut events = match contact.worker.run(ReceiverStream::new(stream)).await {
