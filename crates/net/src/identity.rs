@@ -157,7 +157,9 @@ impl KeyPair {
         AsRef::<VerifyingKey>::as_ref(&*self.0).as_bytes()
     }
 
-    fn seed(&self) -> &[u8; 32] {
+    /// The seed, which is the secret: for keys of other protocols that are derived from it or are the same key.
+    /// Whatever is signed with it elsewhere must have a domain that no signature here has.
+    pub fn seed(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
 }

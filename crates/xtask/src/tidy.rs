@@ -10,7 +10,7 @@ const ROWS: &[&[&str]] = &[
     &["check"],
     &["agreement", "schemes", "data", "store", "audit"],
     &["session", "policy", "secagg", "meet"],
-    &["privity"],
+    &["privity", "aggregator"],
     &["worker", "bench"],
     &["cli"],
     &["python"],

@@ -20,6 +20,8 @@ pub enum Accepted {
     New {
         /// Whose it is.
         client: Identity,
+        /// What lists say of it, and what [`Collector::recall`] takes.
+        digest: [u8; 32],
         /// One message for each aggregator (or clerk, and then the recipient).
         deposits: Vec<Vec<u8>>,
     },
@@ -71,7 +73,15 @@ impl<E: Enrolment, P: Electorate> Collector<E, P> {
             }
             None => self.accepted.insert(client, digest),
         };
-        Ok(Accepted::New { client, deposits })
+        Ok(Accepted::New { client, digest, deposits })
+    }
+
+    /// Takes note of a contribution that [`accept`](Self::accept) gave this digest before: after a restart, or by another
+    /// collector that shares the board. It is not verified again; of two with one identity the first one counts.
+    pub fn recall(&mut self, client: Identity, digest: [u8; 32]) {
+        if !self.excluded.contains(&client) {
+            self.accepted.entry(client).or_insert(digest);
+        }
     }
 
     /// Leaves a contribution out, because an aggregator or clerk cannot use it. Its client may not send another one.

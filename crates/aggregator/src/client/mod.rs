@@ -1,0 +1,179 @@
+//! A client: one vector into one round, through crashes of the service, and of its own in the committee sum.
+
+pub(crate) mod api;
+mod outcome;
+mod pairwise;
+mod resume;
+
+use std::path::{Path, PathBuf};
+use std::time::Instant;
+
+use net::KeyPair;
+use secagg::committee::contribute;
+use secagg::{Vector, pairwise as protocol};
+use zeroize::Zeroizing;
+
+use crate::enrolment::Enrolled;
+use crate::error::Error;
+use crate::keys;
+use crate::random::Stream;
+use crate::round::{Stage, phases};
+use crate::service::Standing;
+use crate::terms::{Protocol, Terms};
+
+pub use api::Api;
+pub use outcome::Aggregate;
+
+/// One client of one set of terms.
+pub struct Client {
+    api: Api,
+    terms: Terms,
+    key: KeyPair,
+    resume: Option<PathBuf>,
+}
+
+/// What a client contributes.
+pub struct Input<'a> {
+    /// Its values, as many as the terms say; each is clipped to the terms' range.
+    pub values: &'a [f64],
+    /// Its weight, where the terms have weights.
+    pub weight: Option<u32>,
+}
+
+impl Client {
+    /// A client with this key. `address` overrides that of the terms.
+    ///
+    /// # Errors
+    /// [`Error::Net`] if no certificate can be made for the key.
+    pub fn new(terms: Terms, key: KeyPair, address: Option<String>) -> Result<Self, Error> {
+        let api = Api::new(&terms, &key, address)?;
+        Ok(Self { api, terms, key, resume: None })
+    }
+
+    /// Keeps what is sent to a round of the committee sum in this file until it was accepted, so that a client that is
+    /// started again sends the very same: a second, different contribution would be refused. The file holds what the
+    /// service sees, nothing more.
+    #[must_use]
+    pub fn resuming(mut self, file: &Path) -> Self {
+        self.resume = Some(file.to_owned());
+        self
+    }
+
+    /// Its terms.
+    #[must_use]
+    pub fn terms(&self) -> &Terms {
+        &self.terms
+    }
+
+    /// How a round stands; `None` is the current one.
+    ///
+    /// # Errors
+    /// What the service refused, or [`Error::Timeout`].
+    pub async fn standing(&self, round: Option<u64>, until: Instant) -> Result<Standing, Error> {
+        self.api.standing(round, None, until).await
+    }
+
+    /// Contributes to a round, `None` being the first one that takes contributions, and gives its number when the service
+    /// has accepted it. Values are rounded, masked and sealed here; nothing else leaves.
+    ///
+    /// The committee sum is done with this one message. Of pairwise masking this takes all five, and ends when the round
+    /// does.
+    ///
+    /// # Errors
+    /// [`Error::Late`] as the service says it, what it refused otherwise, or [`Error::Timeout`].
+    pub async fn contribute(&self, input: &Input<'_>, round: Option<u64>, until: Instant) -> Result<u64, Error> {
+        match self.terms.protocol() {
+            Protocol::Committee(committee) => {
+                let round = self.open_round(round, phases::COLLECT, until).await?;
+                let task = self.terms.task(round);
+                let message = match self.resumed(round)? {
+                    Some(message) => message,
+                    None => {
+                        let signer = keys::signer(&self.key);
+                        let vector = self.encode(input)?;
+                        contribute(&task, committee, &signer, &vector, &mut Stream::fresh()?)?
+                    }
+                };
+                if let Some(file) = &self.resume {
+                    resume::keep(file, &self.terms, round, &message)?;
+                }
+                self.api.post(round, Stage::Contribution, &message, until).await?;
+                if let Some(file) = &self.resume {
+                    resume::forget(file)?;
+                }
+                Ok(round)
+            }
+            Protocol::Pairwise(parameters) => {
+                let round = self.open_round(round, phases::KEYS, until).await?;
+                let enrolled = Enrolled::parse(&self.terms, &self.api.enrolment(until).await?)?;
+                let start = || -> Result<_, Error> {
+                    let signer = keys::signer(&self.key);
+                    Ok(protocol::start(self.terms.task(round), *parameters, signer, &mut Stream::fresh()?)?)
+                };
+                let clients = enrolled.of_round(&self.terms, round);
+                let vector = self.encode(input)?;
+                pairwise::take_part(&self.api, round, start()?, &clients, &vector, until).await?;
+                Ok(round)
+            }
+        }
+    }
+
+    /// The published sum of a round, once it is there.
+    ///
+    /// # Errors
+    /// [`Error::RoundFailed`], what the service refused, or [`Error::Timeout`].
+    pub async fn result(&self, round: u64, until: Instant) -> Result<Aggregate, Error> {
+        let mut after = None;
+        loop {
+            let standing = self.api.standing(Some(round), after.as_deref(), until).await?;
+            match phases::named(&standing.phase) {
+                Some(phases::PUBLISHED) => break,
+                Some(phases::FAILED) => return Err(Error::RoundFailed { round, reason: standing.reason }),
+                _ => after = Some(standing.phase),
+            }
+        }
+        Aggregate::decode(&self.terms, round, &self.api.result(round, until).await?)
+    }
+
+    /// The number of the round that is asked for, or of the current one, as soon as it is open.
+    async fn open_round(&self, asked: Option<u64>, takes: crate::board::Phase, until: Instant) -> Result<u64, Error> {
+        let mut after = None;
+        loop {
+            let standing = self.api.standing(asked, after.as_deref(), until).await?;
+            let phase = phases::named(&standing.phase);
+            let open = matches!(phase, Some(phases::WAITING)) || phase == Some(takes);
+            // A round that was asked for by number may have been contributed to before: the service says what became of it.
+            if open || asked.is_some() {
+                return Ok(standing.round);
+            }
+            if standing.is_over() && standing.round >= self.terms.draft().rounds {
+                return Err(Error::Late { what: "contributions: all rounds are over" });
+            }
+            after = Some(standing.phase);
+        }
+    }
+
+    fn resumed(&self, round: u64) -> Result<Option<Vec<u8>>, Error> {
+        match &self.resume {
+            Some(file) => resume::kept(file, &self.terms, round),
+            None => Ok(None),
+        }
+    }
+
+    /// Values to the round's vector.
+    fn encode(&self, input: &Input<'_>) -> Result<Vector, Error> {
+        let draft = self.terms.draft();
+        if input.values.len() != draft.length as usize {
+            let what = format!("{} values, but the terms say {}", input.values.len(), draft.length);
+            return Err(secagg::Error::Vector { what }.into());
+        }
+        let values = Zeroizing::new(input.values.to_vec());
+        let (quantiser, mut rng) = (self.terms.quantiser(), Stream::fresh()?);
+        match (draft.weights, input.weight) {
+            (Some(_), Some(weight)) => Ok(quantiser.encode_weighted(&values, weight, &mut rng)?),
+            (None, None) => Ok(quantiser.encode(&values, &mut rng)?),
+            (Some(_), None) => Err(Error::terms("these terms want a weight with the values")),
+            (None, Some(_)) => Err(Error::terms("these terms have no weights")),
+        }
+    }
+}

@@ -1,0 +1,46 @@
+//! A published sum as the numbers that it stands for.
+
+use secagg::Vector;
+
+use crate::error::Error;
+use crate::round::Published;
+use crate::terms::Terms;
+
+/// What a round published.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Aggregate {
+    /// The round.
+    pub round: u64,
+    /// How many contributions are in it.
+    pub contributions: u32,
+    /// The sum of their values; with weights, of each value times its weight.
+    pub sum: Vec<f64>,
+    /// The mean; with weights, the weighted mean.
+    pub mean: Vec<f64>,
+    /// The sum of the weights, where the terms have weights.
+    pub weight: Option<f64>,
+}
+
+impl Aggregate {
+    /// What [`Published::encode`] gave.
+    ///
+    /// # Errors
+    /// [`Error::Answer`] for another form; [`Error::Protocol`] for a sum that no contributions give.
+    pub fn decode(terms: &Terms, round: u64, bytes: &[u8]) -> Result<Self, Error> {
+        let strange = |what: &str| Error::Answer { what: what.into() };
+        let Published { contributions, sum } = Published::decode(bytes).ok_or_else(|| strange("too short a result"))?;
+        if contributions < terms.draft().minimum {
+            return Err(strange("a result of fewer contributions than the minimum"));
+        }
+        let (task, quantiser) = (terms.task(round), terms.quantiser());
+        let vector = Vector::unpack(task.ring, task.len as usize, &sum)?;
+        let count = contributions as usize;
+        if terms.draft().weights.is_some() {
+            let (mean, weight) = quantiser.decode_weighted_mean(&vector, count)?;
+            let sum = mean.iter().map(|mean| mean * weight).collect();
+            return Ok(Self { round, contributions, sum, mean, weight: Some(weight) });
+        }
+        let (sum, mean) = (quantiser.decode_sum(&vector, count)?, quantiser.decode_mean(&vector, count)?);
+        Ok(Self { round, contributions, sum, mean, weight: None })
+    }
+}

@@ -1,0 +1,36 @@
+//! Secure aggregation as a service: many clients each hold a vector, and only the sum over a round may be seen.
+//!
+//! `secagg` has the protocols, as state machines without I/O. Here is what stands around them:
+//!
+//! | part | who runs it |
+//! |---|---|
+//! | [`Terms`], [`enrol`], [`Enrolled`] | what everyone agrees on, in a file; who may contribute, signed by the enroller |
+//! | [`board`] | where messages wait: in memory, in a file |
+//! | [`Rounds`], [`Service`] | rounds on a board, and the port that clients and aggregators talk to |
+//! | [`Member`] | an aggregator of a committee: an organisation of its own, with its own key |
+//! | [`Client`] | a client, which is done after one message (committee) or five (pairwise) |
+//!
+//! The service sees masked vectors and ciphertext. What it must be trusted with is what the terms'
+//! [assumption](Terms::assumption) says, and availability: it can make rounds fail.
+
+pub mod board;
+mod client;
+mod enrolment;
+mod error;
+mod keys;
+mod member;
+mod metrics;
+mod random;
+mod round;
+mod service;
+mod terms;
+
+pub use client::{Aggregate, Api, Client, Input};
+pub use enrolment::{Enrolled, Selected, enrol};
+pub use error::Error;
+pub use keys::{open_key, signer};
+pub use member::Member;
+pub use random::Stream;
+pub use round::{Progress, Published, Rounds, Sender, Stage, phases};
+pub use service::{Service, Standing};
+pub use terms::{AggregatorDraft, CommitteeDraft, Draft, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, Terms};

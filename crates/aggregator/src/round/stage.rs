@@ -1,0 +1,187 @@
+//! Stages, phases and slots: what may come when, from whom, and where it lies on the board.
+
+use crate::board::{Phase, Slot};
+use crate::terms::{Protocol, Terms};
+
+/// The phases of a round, in the order in which it goes through them.
+pub mod phases {
+    use crate::board::Phase;
+
+    /// No round is ever in it.
+    pub(crate) const NEVER: Phase = Phase(0xff);
+    /// Open; no client has come yet.
+    pub const WAITING: Phase = Phase(0);
+    /// Pairwise: takes keys.
+    pub const KEYS: Phase = Phase(1);
+    /// Pairwise: takes shares.
+    pub const SHARES: Phase = Phase(2);
+    /// Pairwise: takes masked vectors.
+    pub const MASKED: Phase = Phase(3);
+    /// Pairwise: takes signatures over the survivor set.
+    pub const AGREED: Phase = Phase(4);
+    /// Pairwise: takes revealed shares.
+    pub const REVEAL: Phase = Phase(5);
+    /// Committee: takes contributions.
+    pub const COLLECT: Phase = Phase(10);
+    /// Committee: aggregators say which contributions they cannot use.
+    pub const CHECK: Phase = Phase(11);
+    /// Committee: aggregators vote for the list.
+    pub const VOTE: Phase = Phase(12);
+    /// Committee: aggregators answer for the list.
+    pub const ANSWER: Phase = Phase(13);
+    /// Over: the sum can be read.
+    pub const PUBLISHED: Phase = Phase(100);
+    /// Over: nothing was published.
+    pub const FAILED: Phase = Phase(101);
+
+    /// Whether nothing can come any more.
+    #[must_use]
+    pub fn is_over(phase: Phase) -> bool {
+        matches!(phase, PUBLISHED | FAILED)
+    }
+
+    const NAMES: [(Phase, &str); 12] = [
+        (WAITING, "waiting"),
+        (KEYS, "keys"),
+        (SHARES, "shares"),
+        (MASKED, "masked"),
+        (AGREED, "agreed"),
+        (REVEAL, "reveal"),
+        (COLLECT, "collect"),
+        (CHECK, "check"),
+        (VOTE, "vote"),
+        (ANSWER, "answer"),
+        (PUBLISHED, "published"),
+        (FAILED, "failed"),
+    ];
+
+    /// Its name.
+    #[must_use]
+    pub fn name(phase: Phase) -> &'static str {
+        NAMES.iter().find(|(known, _)| *known == phase).map_or("unknown", |(_, name)| name)
+    }
+
+    /// The phase of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Phase> {
+        NAMES.iter().find(|(_, known)| *known == name).map(|(phase, _)| *phase)
+    }
+}
+
+/// Who sends the messages of a stage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sender {
+    /// An enrolled client.
+    Client,
+    /// An aggregator of the committee.
+    Aggregator,
+}
+
+/// What a message is.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Stage {
+    /// Pairwise: a client's keys.
+    Keys,
+    /// Pairwise: its shares.
+    Shares,
+    /// Pairwise: its masked vector.
+    Masked,
+    /// Pairwise: its signature over the survivor set.
+    Agreed,
+    /// Pairwise: what it reveals.
+    Reveal,
+    /// Committee: a client's contribution.
+    Contribution,
+    /// Committee: identities (32 bytes each) whose contributions an aggregator cannot use.
+    Review,
+    /// Committee: an aggregator's vote.
+    Vote,
+    /// Committee: an aggregator's answer.
+    Answer,
+}
+
+/// Every stage, with its name, how many of it are called, its phase and its slot.
+const STAGES: [(Stage, &str, &str, Phase, Slot); 9] = [
+    (Stage::Keys, "keys", "keys", phases::KEYS, Slot(1)),
+    (Stage::Shares, "shares", "shares", phases::SHARES, Slot(2)),
+    (Stage::Masked, "masked", "masked vectors", phases::MASKED, Slot(3)),
+    (Stage::Agreed, "agreed", "agreements", phases::AGREED, Slot(4)),
+    (Stage::Reveal, "reveal", "revealed shares", phases::REVEAL, Slot(5)),
+    (Stage::Contribution, "contribution", "contributions", phases::COLLECT, Slot(10)),
+    (Stage::Review, "review", "reviews", phases::CHECK, Slot(12)),
+    (Stage::Vote, "vote", "votes", phases::VOTE, Slot(13)),
+    (Stage::Answer, "answer", "answers", phases::ANSWER, Slot(14)),
+];
+
+impl Stage {
+    fn row(self) -> &'static (Stage, &'static str, &'static str, Phase, Slot) {
+        &STAGES[self as usize]
+    }
+
+    /// The stage of this name.
+    #[must_use]
+    pub fn named(name: &str) -> Option<Self> {
+        STAGES.iter().find(|row| row.1 == name).map(|row| row.0)
+    }
+
+    /// Its name, as in paths.
+    #[must_use]
+    pub fn name(self) -> &'static str {
+        self.row().1
+    }
+
+    pub(crate) fn plural(self) -> &'static str {
+        self.row().2
+    }
+
+    /// The phase in which it is taken.
+    #[must_use]
+    pub fn phase(self) -> Phase {
+        self.row().3
+    }
+
+    pub(crate) fn slot(self) -> Slot {
+        self.row().4
+    }
+
+    /// The stage of a phase.
+    pub(crate) fn of(phase: Phase) -> Option<Self> {
+        STAGES.iter().find(|row| row.3 == phase).map(|row| row.0)
+    }
+
+    /// Who sends it.
+    #[must_use]
+    pub fn sender(self) -> Sender {
+        match self {
+            Self::Review | Self::Vote | Self::Answer => Sender::Aggregator,
+            _ => Sender::Client,
+        }
+    }
+
+    /// Whether it starts a round that waits.
+    pub(crate) fn is_first(self) -> bool {
+        matches!(self, Self::Keys | Self::Contribution)
+    }
+}
+
+/// How long a phase lasts at most.
+pub(crate) fn patience_ms(terms: &Terms, phase: Phase) -> Option<u64> {
+    let seconds = match Stage::of(phase)?.sender() {
+        Sender::Client => terms.draft().collect_seconds,
+        Sender::Aggregator => terms.draft().answer_seconds,
+    };
+    Some((seconds * 1e3) as u64)
+}
+
+/// What is erased when a round is over: everything that is as long as a vector, or sealed.
+pub(crate) fn erased(terms: &Terms) -> Vec<Slot> {
+    match terms.protocol() {
+        Protocol::Committee(committee) => {
+            let deposits = (0..committee.members().len()).map(super::committee::deposit);
+            [Stage::Contribution.slot(), Stage::Answer.slot()].into_iter().chain(deposits).collect()
+        }
+        Protocol::Pairwise(_) => {
+            [Stage::Keys, Stage::Shares, Stage::Masked, Stage::Agreed, Stage::Reveal].map(Stage::slot).to_vec()
+        }
+    }
+}

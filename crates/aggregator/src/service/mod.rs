@@ -1,0 +1,149 @@
+//! The service: HTTP/2 over TLS in which both ends prove their identities, on one port.
+//!
+//! | request | who | what |
+//! |---|---|---|
+//! | `GET /v1/TERMS/enrolment` | anyone known | the enroller's signed list |
+//! | `GET /v1/TERMS/rounds/N` | anyone known | how the round stands (JSON); N may be `current`; `?after=PHASE&wait_ms=T` waits for a change |
+//! | `POST /v1/TERMS/rounds/N/STAGE` | clients, aggregators | takes a message, once; answers when it is durable |
+//! | `GET /v1/TERMS/rounds/N/letter` | pairwise clients | what the service says to the caller in this phase |
+//! | `GET /v1/TERMS/rounds/N/list` | aggregators | the list to check, vote for, or answer for |
+//! | `GET /v1/TERMS/rounds/N/deposits?after=ID` | aggregators | the caller's deposits, a page of them |
+//! | `GET /v1/TERMS/rounds/N/result` | clients, aggregators, readers | the published sum |
+//!
+//! `TERMS` is the terms' digest in hexadecimal. Errors are JSON with a code, a message and a line of help. An identity is what
+//! TLS proved, never what a request says.
+
+mod answer;
+mod http;
+mod status;
+
+use std::collections::HashMap;
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use net::tls::{Limits, listen};
+use net::{Acceptor, Credentials, Identity, KeyPair};
+use tokio::net::TcpListener;
+use tokio::sync::Semaphore;
+use tokio::task::JoinSet;
+
+use crate::error::Error;
+use crate::metrics::Metrics;
+use crate::round::Rounds;
+
+pub(crate) use answer::decode_page;
+pub use status::Standing;
+
+/// Uploads that are in memory at once: with the length of a message, what bounds memory whatever the number of clients.
+const UPLOADS: usize = 32;
+/// How often boards are looked at when nothing happens in this process: others may share them.
+const TICK: Duration = Duration::from_millis(250);
+/// The least time between two looks, so that many messages at once are looked at together.
+const REST: Duration = Duration::from_millis(10);
+
+/// What all connections share.
+pub(crate) struct Shared {
+    pub(crate) tasks: HashMap<[u8; 32], Arc<Rounds>>,
+    pub(crate) metrics: Metrics,
+    pub(crate) uploads: Semaphore,
+}
+
+/// A running service. It ends when it is dropped; nothing that was accepted is lost by that.
+pub struct Service {
+    address: SocketAddr,
+    http: Option<SocketAddr>,
+    tasks: JoinSet<()>,
+}
+
+/// Milliseconds since 1970.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |since| since.as_millis() as u64)
+}
+
+impl Service {
+    /// Listens, and runs the rounds of these tasks. `http` serves health, metrics and a page on a loopback address.
+    ///
+    /// # Errors
+    /// [`Error::System`] if an address cannot be listened at; [`Error::Terms`] if the terms name another service.
+    pub async fn start(
+        key: KeyPair,
+        listen_at: SocketAddr,
+        http: Option<SocketAddr>,
+        rounds: Vec<Rounds>,
+    ) -> Result<Self, Error> {
+        let mut known: HashMap<[u8; 32], Arc<Rounds>> = HashMap::new();
+        for of_task in rounds {
+            if of_task.terms().service() != key.identity() {
+                let name = &of_task.terms().draft().name;
+                return Err(Error::terms(format!("the terms of {name} name another service than this key's")));
+            }
+            known.insert(of_task.terms().digest(), Arc::new(of_task));
+        }
+        let shared = Arc::new(Shared { tasks: known, metrics: Metrics::new(), uploads: Semaphore::new(UPLOADS) });
+        let failed = |e: std::io::Error| Error::System { what: format!("listening at {listen_at}: {e}") };
+        let listener = TcpListener::bind(listen_at).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        let http = match http {
+            Some(at) => Some(status::serve(at, Arc::clone(&shared)).await?),
+            None => None,
+        };
+        let guests = Arc::clone(&shared);
+        let acceptor = Acceptor::new(Credentials::new(key)?, move |who| guests.knows(who))?;
+        let limits = Limits { handshakes: 1024, handshakes_per_address: 1024, waiting: 1024 };
+        let mut tasks = JoinSet::new();
+        for rounds in shared.tasks.values() {
+            tasks.spawn(run(Arc::clone(rounds), Arc::clone(&shared)));
+        }
+        tasks.spawn(http::serve(listen(listener, acceptor, limits).control, shared));
+        tracing::info!(%address, "listening");
+        Ok(Self { address, http, tasks })
+    }
+
+    /// Where it listens.
+    #[must_use]
+    pub fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// Where health and metrics are served, if they are.
+    #[must_use]
+    pub fn http(&self) -> Option<SocketAddr> {
+        self.http
+    }
+
+    /// Runs until it cannot any more, which should never be.
+    pub async fn served(&mut self) {
+        self.tasks.join_next().await;
+    }
+}
+
+impl Shared {
+    /// Who may connect: whoever has a part in one of the tasks.
+    fn knows(&self, who: &Identity) -> bool {
+        let who = secagg::Identity(*who.as_bytes());
+        self.tasks
+            .values()
+            .any(|rounds| secagg::Enrolment::admits(rounds.enrolled(), &who) || rounds.terms().may_read(&who))
+    }
+}
+
+/// Moves one task's rounds on, for ever.
+async fn run(rounds: Arc<Rounds>, shared: Arc<Shared>) {
+    loop {
+        let changed = rounds.changed().notified();
+        let wait = match rounds.drive(now_ms()).await {
+            Ok(wait) => Duration::from_millis(wait).min(TICK),
+            Err(error) => {
+                tracing::warn!(%error, "a round could not be moved on; it is tried again");
+                shared.metrics.refusal(error.code());
+                TICK
+            }
+        };
+        tokio::select! {
+            () = changed => {}
+            () = tokio::time::sleep(wait) => {}
+        }
+        tokio::time::sleep(REST).await;
+    }
+}

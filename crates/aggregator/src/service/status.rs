@@ -1,0 +1,85 @@
+//! How rounds stand, for programs; and health and metrics over plain HTTP on a loopback address.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use axum::Router;
+use axum::extract::State;
+use axum::http::header;
+use axum::response::IntoResponse;
+use axum::routing::get;
+use serde::{Deserialize, Serialize};
+use tokio::net::TcpListener;
+
+use super::{Shared, now_ms};
+use crate::error::Error;
+use crate::round::{Progress, phases};
+
+/// How a round stands, as JSON says it.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Standing {
+    /// The round's number.
+    pub round: u64,
+    /// Its phase, by name.
+    pub phase: String,
+    /// Milliseconds until the phase ends by itself, if it does.
+    pub closes_in_ms: Option<u64>,
+    /// How many messages of the phase there are.
+    pub have: u64,
+    /// How many there can be.
+    pub of: u64,
+    /// Why it failed, or nothing.
+    pub reason: String,
+}
+
+impl Standing {
+    /// Whether nothing can come any more.
+    #[must_use]
+    pub fn is_over(&self) -> bool {
+        phases::named(&self.phase).is_some_and(phases::is_over)
+    }
+}
+
+impl From<Progress> for Standing {
+    fn from(progress: Progress) -> Self {
+        let Progress { round, phase, closes_in_ms, have, of, reason } = progress;
+        Self { round, phase: phases::name(phase).to_owned(), closes_in_ms, have, of, reason }
+    }
+}
+
+/// Serves health, metrics and the rounds under way, until the process ends; says where.
+pub(super) async fn serve(at: SocketAddr, shared: Arc<Shared>) -> Result<SocketAddr, Error> {
+    let failed = |e: std::io::Error| Error::System { what: format!("listening at {at}: {e}") };
+    let listener = TcpListener::bind(at).await.map_err(failed)?;
+    let bound = listener.local_addr().map_err(failed)?;
+    let routes = Router::new()
+        .route("/healthz", get(|| async { "ok\n" }))
+        .route("/metrics", get(metrics))
+        .route("/rounds", get(rounds))
+        .with_state(shared);
+    tokio::spawn(async move {
+        if let Err(error) = axum::serve(listener, routes).await {
+            tracing::warn!(%error, "health and metrics are not served any more");
+        }
+    });
+    Ok(bound)
+}
+
+async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    let form = [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")];
+    (form, shared.metrics.text())
+}
+
+/// The current round of every task.
+async fn rounds(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
+    let mut all = Vec::new();
+    for rounds in shared.tasks.values() {
+        let progress = match rounds.current().await {
+            Ok(round) => rounds.progress(round, now_ms()).await,
+            Err(error) => Err(error),
+        };
+        let standing = progress.map(Standing::from).ok();
+        all.push(serde_json::json!({ "task": rounds.terms().draft().name, "standing": standing }));
+    }
+    ([(header::CONTENT_TYPE, "application/json")], serde_json::Value::from(all).to_string())
+}

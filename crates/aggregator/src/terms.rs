@@ -1,0 +1,327 @@
+//! Terms: what everyone who takes part in an aggregation agrees on, in one TOML file.
+//!
+//! Its digest is in everything that anyone signs or seals: parties with different terms do not understand each other. It is
+//! taken over the values, so that comments and order do not matter.
+
+use net::Identity;
+use secagg::Task;
+use secagg::committee::Committee;
+use secagg::pairwise::{Graph, Pairwise, Server};
+use secagg::quantise::Quantiser;
+use serde::{Deserialize, Serialize};
+
+use crate::error::Error;
+use crate::keys;
+
+/// What the file says. [`Terms`] is what was checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// A name for people.
+    pub name: String,
+    /// Values in a contribution.
+    pub length: u32,
+    /// Values are clipped to [−clip, clip].
+    pub clip: f64,
+    /// Values are rounded, stochastically, to 2^precision levels.
+    pub precision: u32,
+    /// The fewest contributions that may be published as one sum.
+    pub minimum: u32,
+    /// The most contributions of one round.
+    pub most: u32,
+    /// The greatest integer weight of a contribution; without it all have weight one and the sum is published.
+    #[serde(default)]
+    pub weights: Option<u32>,
+    /// How many rounds there are.
+    pub rounds: u64,
+    /// The fraction of clients that take part in each round, by lot; 1 if not said.
+    #[serde(default = "everyone")]
+    pub share: f64,
+    /// Seconds for the clients of each stage.
+    pub collect_seconds: f64,
+    /// Seconds for the aggregators' votes and answers.
+    #[serde(default = "minute")]
+    pub answer_seconds: f64,
+    /// The public key of whoever says who may contribute: 64 hexadecimal digits.
+    pub enroller: String,
+    /// Who may read results besides clients and aggregators.
+    #[serde(default)]
+    pub readers: Vec<String>,
+    /// Where rounds are run.
+    pub service: ServiceDraft,
+    /// The committee sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committee: Option<CommitteeDraft>,
+    /// Pairwise masking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairwise: Option<PairwiseDraft>,
+}
+
+/// Where rounds are run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceDraft {
+    /// Its identity (`prv1-…`), which its TLS connections prove.
+    pub identity: String,
+    /// `host:port`.
+    pub address: String,
+}
+
+/// The aggregators and their thresholds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitteeDraft {
+    /// How many can unmask together.
+    pub threshold: usize,
+    /// How many sign a list before any answers for it.
+    pub quorum: usize,
+    /// How many may be malicious.
+    pub corrupt: usize,
+    /// Who they are.
+    pub aggregators: Vec<AggregatorDraft>,
+}
+
+/// One aggregator, as `privity aggregator --keys` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AggregatorDraft {
+    /// A name for people.
+    pub name: String,
+    /// Its public key: 64 hexadecimal digits.
+    pub key: String,
+    /// Its sealing key: 64 hexadecimal digits.
+    pub seal: String,
+}
+
+/// Parameters of pairwise masking.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairwiseDraft {
+    /// Neighbours of a client; everyone with everyone if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degree: Option<u32>,
+    /// How many neighbours recover a secret.
+    pub threshold: u32,
+    /// `curious` or `semi-malicious`.
+    pub server: ServerDraft,
+}
+
+/// What the service is trusted with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerDraft {
+    /// It follows the protocol.
+    Curious,
+    /// It collects keys honestly and may lie afterwards.
+    SemiMalicious,
+}
+
+fn everyone() -> f64 {
+    1.0
+}
+
+fn minute() -> f64 {
+    60.0
+}
+
+/// How contributions are masked.
+#[derive(Clone)]
+pub enum Protocol {
+    /// The committee sum.
+    Committee(Committee),
+    /// Pairwise masking.
+    Pairwise(Pairwise),
+}
+
+/// Terms that can be run. Made from text only.
+#[derive(Clone)]
+pub struct Terms {
+    draft: Draft,
+    digest: [u8; 32],
+    quantiser: Quantiser,
+    protocol: Protocol,
+    service: Identity,
+    readers: Vec<Identity>,
+}
+
+impl Terms {
+    /// Reads and checks the text of a file.
+    ///
+    /// # Errors
+    /// [`Error::Terms`] or [`Error::Protocol`] for what cannot be run, or would let one party be two.
+    pub fn parse(text: &str) -> Result<Self, Error> {
+        let draft: Draft = toml::from_str(text).map_err(|e| Error::terms(e.to_string()))?;
+        Self::check(draft)
+    }
+
+    /// Checks terms that a program made.
+    ///
+    /// # Errors
+    /// As [`parse`](Self::parse).
+    pub fn check(draft: Draft) -> Result<Self, Error> {
+        let canonical = serde_json::to_vec(&draft).map_err(|e| Error::terms(e.to_string()))?;
+        let digest = blake3::derive_key("privity aggregator v1 digest of terms", &canonical);
+        let quantiser = Quantiser::new(draft.clip, draft.precision, draft.most)?;
+        let quantiser = match draft.weights {
+            Some(greatest) => quantiser.weighted(greatest)?,
+            None => quantiser,
+        };
+        let service = identity(&draft.service.identity)?;
+        let readers = draft.readers.iter().map(|text| identity(text)).collect::<Result<_, _>>()?;
+        let protocol = protocol(&draft)?;
+        let terms = Self { draft, digest, quantiser, protocol, service, readers };
+        terms.check_numbers()?;
+        terms.check_roles()?;
+        terms.task(1).check()?;
+        Ok(terms)
+    }
+
+    fn check_numbers(&self) -> Result<(), Error> {
+        let draft = &self.draft;
+        if draft.weights.is_some() && draft.length == u32::MAX {
+            return Err(Error::terms("no room for the weight beside so many values"));
+        }
+        if draft.minimum > draft.most {
+            return Err(Error::terms(format!("a minimum of {} above a most of {}", draft.minimum, draft.most)));
+        }
+        if draft.rounds == 0 {
+            return Err(Error::terms("there is at least one round"));
+        }
+        if !(draft.share > 0.0 && draft.share <= 1.0) {
+            return Err(Error::terms("the share of clients in a round lies in (0, 1]"));
+        }
+        let seconds = |seconds: f64| (0.001..=1e9).contains(&seconds);
+        if !seconds(draft.collect_seconds) || !seconds(draft.answer_seconds) {
+            return Err(Error::terms("a stage takes from a millisecond to 1e9 seconds"));
+        }
+        Ok(())
+    }
+
+    /// The enroller is neither the service nor an aggregator: they could fill the minimum with clients of their own making.
+    /// Nor is the service an aggregator.
+    fn check_roles(&self) -> Result<(), Error> {
+        let enroller = self.enroller()?.identity();
+        if enroller.0 == *self.service.as_bytes() {
+            return Err(Error::terms("the enroller is the service: it could enrol clients of its own making"));
+        }
+        for member in self.members() {
+            if member == enroller {
+                return Err(Error::terms("the enroller is an aggregator: it could enrol clients of its own making"));
+            }
+            if member.0 == *self.service.as_bytes() {
+                return Err(Error::terms("the service is an aggregator; give it a key of its own"));
+            }
+        }
+        Ok(())
+    }
+
+    /// The digest of the terms, which is what the protocols call the agreement.
+    #[must_use]
+    pub fn digest(&self) -> [u8; 32] {
+        self.digest
+    }
+
+    /// What was written.
+    #[must_use]
+    pub fn draft(&self) -> &Draft {
+        &self.draft
+    }
+
+    /// How values are rounded and summed.
+    #[must_use]
+    pub fn quantiser(&self) -> &Quantiser {
+        &self.quantiser
+    }
+
+    /// How contributions are masked.
+    #[must_use]
+    pub fn protocol(&self) -> &Protocol {
+        &self.protocol
+    }
+
+    /// Who runs the rounds.
+    #[must_use]
+    pub fn service(&self) -> Identity {
+        self.service
+    }
+
+    /// Who says who may contribute.
+    pub(crate) fn enroller(&self) -> Result<secagg::PublicKey, Error> {
+        keys::public_key(&self.draft.enroller)
+    }
+
+    /// Who may read results besides clients and aggregators.
+    pub(crate) fn may_read(&self, who: &secagg::Identity) -> bool {
+        self.members().any(|member| member == *who) || self.readers.iter().any(|reader| *reader.as_bytes() == who.0)
+    }
+
+    /// The aggregators' identities, in their order.
+    pub(crate) fn members(&self) -> impl Iterator<Item = secagg::Identity> + '_ {
+        let members = match &self.protocol {
+            Protocol::Committee(committee) => committee.members(),
+            Protocol::Pairwise(_) => &[],
+        };
+        members.iter().map(|member| member.key.identity())
+    }
+
+    /// One round, as the protocols know it. With weights, vectors are one element longer.
+    #[must_use]
+    pub fn task(&self, round: u64) -> Task {
+        Task {
+            agreement: self.digest,
+            round,
+            ring: self.quantiser.ring(),
+            len: self.draft.length + u32::from(self.draft.weights.is_some()),
+            minimum: self.draft.minimum,
+        }
+    }
+
+    /// More bytes than any message of these terms has.
+    #[must_use]
+    pub fn longest_message(&self) -> usize {
+        let vector = self.quantiser.ring().packed_bytes(self.task(1).len as usize);
+        match &self.protocol {
+            // Sums of at most 64 sets, sealed seeds, and reviews that name every client.
+            Protocol::Committee(committee) => {
+                let members = committee.members().len();
+                let sets = if committee.threshold() == members { 1 } else { 64 };
+                vector * sets + members * 4096 + 32 * self.draft.most as usize + 4096
+            }
+            Protocol::Pairwise(pairwise) => vector + 256 * pairwise.degree(pairwise.most) as usize + 4096,
+        }
+    }
+
+    /// What protects a contribution and until when, in words.
+    #[must_use]
+    pub fn assumption(&self) -> String {
+        match &self.protocol {
+            Protocol::Committee(committee) => committee.assumption(),
+            Protocol::Pairwise(pairwise) => pairwise.assumption(),
+        }
+    }
+}
+
+fn identity(text: &str) -> Result<Identity, Error> {
+    text.parse().map_err(|e| Error::terms(format!("`{text}`: {e}")))
+}
+
+fn protocol(draft: &Draft) -> Result<Protocol, Error> {
+    match (&draft.committee, &draft.pairwise) {
+        (Some(committee), None) => {
+            let member = |of: &AggregatorDraft| keys::member(&of.key, &of.seal);
+            let members = committee.aggregators.iter().map(member).collect::<Result<_, _>>()?;
+            Ok(Protocol::Committee(Committee::new(members, committee.threshold, committee.quorum, committee.corrupt)?))
+        }
+        (None, Some(pairwise)) => {
+            let graph = pairwise.degree.map_or(Graph::Complete, |degree| Graph::Regular { degree });
+            let server = match pairwise.server {
+                ServerDraft::Curious => Server::Curious,
+                ServerDraft::SemiMalicious => Server::SemiMalicious,
+            };
+            let pairwise = Pairwise { graph, threshold: pairwise.threshold, most: draft.most, server };
+            pairwise.check()?;
+            Ok(Protocol::Pairwise(pairwise))
+        }
+        _ => Err(Error::terms("terms have either a [committee] or [pairwise]")),
+    }
+}
