@@ -129,9 +129,9 @@ async fn no_two_sums_of_one_round_differ_by_a_client() {
     for (run, clients) in [(0, 5), (1, 4)] {
         let board = Arc::new(InMemory::default());
         let rounds = world.rounds(board.clone());
-        rounds.drive(aggregator_now()).await.unwrap();
-        for i in 0..clients {
-            post(&rounds, &world, i, &messages[i], aggregator_now()).await.unwrap();
+        rounds.drive(now_ms()).await.unwrap();
+        for (i, message) in messages.iter().enumerate().take(clients) {
+            post(&rounds, &world, i, message, now_ms()).await.unwrap();
         }
         let service = world.serve(board).await;
         let members = world.start_members(&[0, 1], folder.path(), service.address());
@@ -144,7 +144,7 @@ async fn no_two_sums_of_one_round_differ_by_a_client() {
     }
 }
 
-fn aggregator_now() -> u64 {
+fn now_ms() -> u64 {
     std::time::SystemTime::now().duration_since(std::time::UNIX_EPOCH).unwrap().as_millis() as u64
 }
 
