@@ -78,6 +78,8 @@ pub(crate) enum Command {
     Store(crate::store::args::Store),
     /// Show and check a worker's audit log.
     Audit(crate::audit::Audit),
+    /// Verify what machines prove about themselves, and look at it.
+    Attest(crate::attest::Attest),
     /// Show versions.
     Version {
         /// Print one JSON object.
@@ -112,6 +114,7 @@ impl Args {
             Command::Doctor(a) => a.json,
             Command::Store(a) => a.json(),
             Command::Audit(a) => a.json(),
+            Command::Attest(a) => a.json(),
             Command::Version { json } => *json,
         }
     }

@@ -12,6 +12,7 @@ macro_rules! say {
 
 mod agreement;
 mod args;
+mod attest;
 mod audit;
 mod bench;
 mod desk;
@@ -95,6 +96,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Relay(a) => relay::relay(&a),
         Command::Store(a) => store::store(&a),
         Command::Audit(a) => audit::audit(&a),
+        Command::Attest(a) => attest::attest(&a),
         Command::Version { json } => {
             version(json);
             Ok(())

@@ -9,7 +9,7 @@
 //! - `pv` or `text`, what begins with a computation must check, or must not if it is marked `pv refused`;
 //! - `text`, below a line that ends with `receives`, are results; the commands of the page must print them.
 //!
-//! Each page has a folder of its own with a copy of `examples`. A block that follows a line such as `` `name.pv`: ``
+//! Each page has a folder of its own with a copy of `examples` and of some evidence. A block that follows a line such as `` `name.pv`: ``
 //! becomes that file there, in the order of the page.
 
 use std::collections::BTreeMap;
@@ -104,8 +104,10 @@ fn blocks(page: &str, text: &str) -> Vec<Block> {
 /// A page's folder, with what its commands may read.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    for example in ["diabetes", "breast_cancer", "survey"] {
-        let (from, to) = (repository().join("examples").join(example), folder.path().join("examples").join(example));
+    let examples = ["diabetes", "breast_cancer", "survey"].map(|name| format!("examples/{name}"));
+    let evidence = "crates/attest/testdata/tdx".to_owned();
+    for below in examples.into_iter().chain([evidence]) {
+        let (from, to) = (repository().join(&below), folder.path().join(&below));
         std::fs::create_dir_all(&to).unwrap();
         for entry in std::fs::read_dir(from).unwrap() {
             let path = entry.unwrap().path();
