@@ -9,7 +9,7 @@ const ROWS: &[&[&str]] = &[
     &["ir", "attest"],
     &["check"],
     &["agreement", "schemes", "data", "store", "audit"],
-    &["session", "policy", "secagg", "meet"],
+    &["session", "policy", "secagg", "meet", "attester"],
     &["privity", "aggregator"],
     &["worker", "bench"],
     &["cli"],
@@ -20,6 +20,7 @@ const ROWS: &[&[&str]] = &[
 const WALLS: &[(&str, &[&str], &str)] = &[
     ("check", &["algebra", "net", "attest"], "the auditor's crate does not know how things run"),
     ("attest", &["net", "algebra", "ir"], "the verifier does no I/O"),
+    ("attester", &["net", "session"], "it produces, and knows nothing of networks"),
     ("secagg", &["net", "session", "schemes"], "aggregation does no I/O"),
 ];
 

@@ -160,6 +160,18 @@ impl DevelopmentPki {
         Ok(Authority { key, certificate })
     }
 
+    /// A certificate under a P-256 issuer, of a key that somebody else has.
+    pub(super) fn certify256(
+        &self,
+        common: &str,
+        spki: &[u8],
+        issuer: (&str, &Key256),
+        extensions: Vec<Extension>,
+    ) -> Result<Certificate> {
+        let (issuer, signer) = (Some(issuer.0), issuer.1);
+        Ok(issue!(self, common, spki, issuer, signer, false, extensions, p256::ecdsa::DerSignature))
+    }
+
     /// A certificate under a P-384 issuer, with its key.
     pub(super) fn issue384(
         &self,

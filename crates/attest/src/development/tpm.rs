@@ -1,12 +1,18 @@
-//! Made-up TPM quotes, with a certificate of the attestation key.
+//! Made-up TPM quotes, with a certificate of the attestation key; and certificates of real endorsement keys, as the
+//! manufacturer of a software TPM would make them.
 
 use p256::ecdsa::signature::Signer;
 
+use tpm2_protocol::TpmUnmarshal;
+use tpm2_protocol::data::TpmtPublic;
+
 use super::DevelopmentPki;
+use super::certs::extension;
 use crate::bytes::Hex;
 use crate::error::{Error, Result};
 use crate::keys::Hash;
-use crate::tpm::{Pcr, TpmEvidence, TpmQuote};
+use crate::tpm::{EK_PURPOSE, Pcr, TpmEvidence, TpmQuote, public_key};
+use crate::x509::Certificate;
 
 impl DevelopmentPki {
     /// A quote over registers of the SHA-256 bank (index below 24, value of 32 bytes), for a challenge.
@@ -35,6 +41,26 @@ impl DevelopmentPki {
             }],
             event_log: None,
         })
+    }
+}
+
+impl DevelopmentPki {
+    /// The certificate that a manufacturer puts into a TPM: of its endorsement key, given as a `TPMT_PUBLIC`.
+    ///
+    /// # Errors
+    /// [`Error::Malformed`] and [`Error::Unsupported`] for what is no such key.
+    pub fn endorsement_certificate(&self, endorsement_key: &[u8]) -> Result<Certificate> {
+        let bad = |e: &dyn std::fmt::Display| Error::malformed("endorsement key", e);
+        let (public, rest) = TpmtPublic::unmarshal(endorsement_key).map_err(|e| bad(&e))?;
+        if !rest.is_empty() {
+            return Err(bad(&"bytes follow it"));
+        }
+        let root = self.authority256("TPM")?;
+        let spki = public_key(&public)?.to_spki()?;
+        // A sequence of one purpose.
+        let usage = [&[0x30, EK_PURPOSE.len() as u8], &EK_PURPOSE[..]].concat();
+        let extensions = vec![extension("2.5.29.37", usage)?];
+        self.certify256("TPM endorsement key", &spki, ("TPM root", &root.key), extensions)
     }
 }
 

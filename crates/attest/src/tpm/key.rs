@@ -73,22 +73,26 @@ impl AttestationKey {
                 "is not a restricted signing key that was made in its TPM and stays there",
             ));
         }
-        let key = match (&public.parameters, &public.unique) {
-            (TpmuPublicParms::Rsa(parameters), TpmuPublicId::Rsa(modulus)) => {
-                let exponent = match parameters.exponent.value() {
-                    0 => 65_537,
-                    exponent => exponent,
-                };
-                PublicKey::rsa(modulus, &exponent.to_be_bytes())?
-            }
-            (TpmuPublicParms::Ecc(parameters), TpmuPublicId::Ecc(point)) => match parameters.curve_id {
-                TpmEccCurve::NistP256 => PublicKey::p256(&uncompressed(&point.x, &point.y, 32)?)?,
-                TpmEccCurve::NistP384 => PublicKey::p384(&uncompressed(&point.x, &point.y, 48)?)?,
-                _ => return Err(Error::unsupported(WHAT, "a curve other than P-256 and P-384")),
-            },
-            _ => return Err(Error::unsupported(WHAT, "neither RSA nor ECC")),
-        };
-        Self::new(key, Some(true))
+        Self::new(public_key(&public)?, Some(true))
+    }
+}
+
+/// The key of a public area.
+pub(crate) fn public_key(public: &TpmtPublic) -> Result<PublicKey> {
+    match (&public.parameters, &public.unique) {
+        (TpmuPublicParms::Rsa(parameters), TpmuPublicId::Rsa(modulus)) => {
+            let exponent = match parameters.exponent.value() {
+                0 => 65_537,
+                exponent => exponent,
+            };
+            PublicKey::rsa(modulus, &exponent.to_be_bytes())
+        }
+        (TpmuPublicParms::Ecc(parameters), TpmuPublicId::Ecc(point)) => match parameters.curve_id {
+            TpmEccCurve::NistP256 => PublicKey::p256(&uncompressed(&point.x, &point.y, 32)?),
+            TpmEccCurve::NistP384 => PublicKey::p384(&uncompressed(&point.x, &point.y, 48)?),
+            _ => Err(Error::unsupported(WHAT, "a curve other than P-256 and P-384")),
+        },
+        _ => Err(Error::unsupported(WHAT, "neither RSA nor ECC")),
     }
 }
 
@@ -185,6 +189,9 @@ pub struct EndorsementKey {
     pub root_fingerprint: Hex,
 }
 
+/// `tcg-kp-EKCertificate`, 2.23.133.8.1, in DER (TCG EK Credential Profile 2.5, section 3.2.16).
+pub(crate) const EK_PURPOSE: [u8; 7] = [0x06, 0x05, 0x67, 0x81, 0x05, 0x08, 0x01];
+
 /// Verifies an endorsement key's certificate up to one of the verifier's TPM roots.
 ///
 /// # Errors
@@ -196,10 +203,8 @@ pub fn check_endorsement_key(
     at: Time,
 ) -> Result<EndorsementKey> {
     let fail = |why: &str| Error::Chain { what: certificate.subject(), why: why.to_owned() };
-    // tcg-kp-EKCertificate, 2.23.133.8.1 (TCG EK Credential Profile 2.5, section 3.2.16).
-    let purpose = [0x06, 0x05, 0x67, 0x81, 0x05, 0x08, 0x01];
     let usage = certificate.extension("2.5.29.37").unwrap_or_default();
-    if !usage.windows(purpose.len()).any(|window| window == purpose) {
+    if !usage.windows(EK_PURPOSE.len()).any(|window| window == EK_PURPOSE) {
         return Err(fail("is not for an endorsement key"));
     }
     let pool: Vec<&Certificate> = with.certificates.iter().collect();

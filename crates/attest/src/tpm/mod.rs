@@ -9,6 +9,7 @@
 //! Source: TCG, *TPM 2.0 Library* 1.59, part 1, section 18.4 and part 2, section 10.12.
 
 mod container;
+mod credential;
 mod key;
 mod pcr;
 mod quote;
@@ -27,7 +28,8 @@ use crate::time::Time;
 use crate::x509::Certificate;
 
 pub(crate) use container::{is_go_tpm_tools, parse_go_tpm_tools};
-pub(crate) use key::AttestationKey;
+pub use credential::{Awaiting, Credential, Enrolment};
+pub(crate) use key::{AttestationKey, EK_PURPOSE, public_key};
 pub use key::{EndorsementKey, check_endorsement_key};
 pub use pcr::{Pcr, parse_tpm2_tools_pcrs};
 pub use quote::{Quoted, parse_quote};

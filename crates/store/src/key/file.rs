@@ -7,7 +7,7 @@ use std::path::Path;
 
 use zeroize::Zeroizing;
 
-use super::{KeyFault, KeySource, RootKey, unwrap_under, wrap_under};
+use super::{KeyFault, KeySource, RootKey};
 use crate::seal;
 
 const HEADER: &str = "privity store key v1";
@@ -87,10 +87,10 @@ impl KeySource for KeyFile {
     }
 
     fn wrap(&self, root: &RootKey, bound: &[u8]) -> Result<Vec<u8>, KeyFault> {
-        wrap_under(&self.0, root, bound)
+        root.wrap_under(&self.0, bound)
     }
 
     fn unwrap(&self, wrapped: &[u8], bound: &[u8]) -> Result<RootKey, KeyFault> {
-        unwrap_under(&self.0, wrapped, bound)
+        RootKey::unwrap_under(&self.0, wrapped, bound)
     }
 }

@@ -32,6 +32,24 @@ impl RootKey {
     pub fn as_bytes(&self) -> &[u8; 32] {
         &self.0
     }
+
+    /// Wraps it under a key that a [`KeySource`] keeps.
+    ///
+    /// # Errors
+    /// [`KeyFault::Randomness`].
+    pub fn wrap_under(&self, key: &[u8; 32], bound: &[u8]) -> Result<Vec<u8>, KeyFault> {
+        seal::seal(key, bound, self.as_bytes()).map_err(|_| KeyFault::Randomness)
+    }
+
+    /// Unwraps what [`RootKey::wrap_under`] made with the same key and `bound`.
+    ///
+    /// # Errors
+    /// [`KeyFault::Wrong`].
+    pub fn unwrap_under(key: &[u8; 32], wrapped: &[u8], bound: &[u8]) -> Result<RootKey, KeyFault> {
+        let plain = seal::unseal(key, bound, wrapped).ok_or(KeyFault::Wrong)?;
+        let bytes: [u8; 32] = plain.as_slice().try_into().map_err(|_| KeyFault::Wrong)?;
+        Ok(RootKey(Zeroizing::new(bytes)))
+    }
 }
 
 /// Keeps root keys: in a file, behind a passphrase, in a TPM, in an enclave.
@@ -96,6 +114,16 @@ pub enum KeyFault {
     /// The operating system gave no randomness.
     #[error("the operating system gave no randomness")]
     Randomness,
+    /// The machine that it is sealed to refuses: it is in another state, or another machine.
+    #[error("{what}")]
+    Machine {
+        /// The stable code of what refused.
+        code: &'static str,
+        /// What it said.
+        what: String,
+        /// What to do about it.
+        help: &'static str,
+    },
 }
 
 impl KeyFault {
@@ -110,6 +138,7 @@ impl KeyFault {
             KeyFault::Empty => "store.passphrase-empty",
             KeyFault::Cost { .. } => "store.passphrase-cost",
             KeyFault::Randomness => "store.random",
+            KeyFault::Machine { code, .. } => code,
         }
     }
 
@@ -128,17 +157,7 @@ impl KeyFault {
             KeyFault::Empty => "choose a long passphrase".into(),
             KeyFault::Cost { .. } => "see whether the store's header was altered".into(),
             KeyFault::Randomness => "see whether the system's random device works".into(),
+            KeyFault::Machine { help, .. } => (*help).into(),
         }
     }
-}
-
-/// Wraps a root key under a key of 32 bytes. Both sources here do it this way.
-fn wrap_under(key: &[u8; 32], root: &RootKey, bound: &[u8]) -> Result<Vec<u8>, KeyFault> {
-    seal::seal(key, bound, root.as_bytes()).map_err(|_| KeyFault::Randomness)
-}
-
-fn unwrap_under(key: &[u8; 32], wrapped: &[u8], bound: &[u8]) -> Result<RootKey, KeyFault> {
-    let plain = seal::unseal(key, bound, wrapped).ok_or(KeyFault::Wrong)?;
-    let bytes: [u8; 32] = plain.as_slice().try_into().map_err(|_| KeyFault::Wrong)?;
-    Ok(RootKey(Zeroizing::new(bytes)))
 }

@@ -3,7 +3,7 @@
 use argon2::{Algorithm, Argon2, Params, Version};
 use zeroize::Zeroizing;
 
-use super::{KeyFault, KeySource, RootKey, unwrap_under, wrap_under};
+use super::{KeyFault, KeySource, RootKey};
 
 /// What a store's header may ask for at most, so that an altered one cannot exhaust the machine: 4 GiB, 64 passes.
 const MOST_MEMORY_KIB: u32 = 4 << 20;
@@ -69,7 +69,7 @@ impl KeySource for Passphrase {
         getrandom::fill(&mut salt).map_err(|_| KeyFault::Randomness)?;
         wrapped.extend(salt);
         let key = self.stretch(self.cost, &salt)?;
-        let sealed = wrap_under(&key, root, &[&wrapped, bound].concat())?;
+        let sealed = root.wrap_under(&key, &[&wrapped, bound].concat())?;
         wrapped.extend(sealed);
         Ok(wrapped)
     }
@@ -78,6 +78,6 @@ impl KeySource for Passphrase {
         let (prefix, sealed) = wrapped.split_at_checked(PREFIX).ok_or(KeyFault::Wrong)?;
         let number = |i: usize| u32::from_le_bytes([prefix[i], prefix[i + 1], prefix[i + 2], prefix[i + 3]]);
         let key = self.stretch([number(0), number(4), number(8)], &prefix[12..])?;
-        unwrap_under(&key, sealed, &[prefix, bound].concat())
+        RootKey::unwrap_under(&key, sealed, &[prefix, bound].concat())
     }
 }

@@ -1,0 +1,96 @@
+//! Programs from Debian's packages, unpacked beside what cargo builds: nothing is installed, no rights are needed.
+
+use std::ffi::OsString;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+
+/// Packages that were fetched and unpacked. They stay there for later runs, until `cargo clean`.
+///
+/// ```no_run
+/// let tpm = testkit::Debian::unpack(&["swtpm", "swtpm-libs", "libtpms0"])?;
+/// let status = tpm.command("swtpm").arg("--version").status()?;
+/// # Ok::<(), std::io::Error>(())
+/// ```
+#[derive(Debug, Clone)]
+pub struct Debian {
+    root: PathBuf,
+}
+
+impl Debian {
+    /// Fetches packages of the release that this machine runs, those that they depend on not included, and unpacks
+    /// them. Concurrent tests wait for each other.
+    ///
+    /// # Errors
+    /// If `apt-get download` or `dpkg-deb` fails: this is no Debian, or its archive cannot be reached.
+    pub fn unpack(packages: &[&str]) -> io::Result<Debian> {
+        let root = target()?.join("debian");
+        fs::create_dir_all(&root)?;
+        let lock = File::create(root.join("lock"))?;
+        lock.lock()?;
+        for package in packages {
+            let done = root.join(format!("{package}.unpacked"));
+            if !done.exists() {
+                fetch(&root, package)?;
+                File::create(done)?;
+            }
+        }
+        Ok(Debian { root })
+    }
+
+    /// A program of these packages, in `/usr/bin`, `/usr/sbin` or wherever it lies below the unpacked root.
+    pub fn path(&self, below: &str) -> PathBuf {
+        self.root.join(below.trim_start_matches('/'))
+    }
+
+    /// Runs a program of `/usr/bin` with the libraries of these packages.
+    pub fn command(&self, program: &str) -> Command {
+        let mut command = Command::new(self.path("usr/bin").join(program));
+        command.env("LD_LIBRARY_PATH", self.libraries());
+        command
+    }
+
+    /// Where the unpacked libraries are, as `LD_LIBRARY_PATH` wants it.
+    fn libraries(&self) -> OsString {
+        let lib = self.path("usr/lib");
+        let mut folders = vec![lib.clone()];
+        for entry in fs::read_dir(&lib).into_iter().flatten().flatten() {
+            let folder = entry.path();
+            // Such as `x86_64-linux-gnu`, and folders of one package in it.
+            folders
+                .extend(fs::read_dir(&folder).into_iter().flatten().flatten().map(|e| e.path()).filter(|p| p.is_dir()));
+            folders.push(folder);
+        }
+        folders.retain(|folder| folder.is_dir());
+        std::env::join_paths(folders).unwrap_or_default()
+    }
+}
+
+/// Cargo's target folder: the one above this test that carries cargo's mark.
+fn target() -> io::Result<PathBuf> {
+    let test = std::env::current_exe()?;
+    let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
+    let found = test.ancestors().skip(1).find(marked).map(Path::to_owned);
+    found.ok_or_else(|| io::Error::other(format!("{} is in no target folder of cargo", test.display())))
+}
+
+fn fetch(root: &Path, package: &str) -> io::Result<()> {
+    let folder = root.join(format!("{package}.fetched"));
+    fs::create_dir_all(&folder)?;
+    let mut download = Command::new("apt-get");
+    run(download.args(["--quiet", "--quiet", "download", package]).current_dir(&folder))?;
+    for entry in fs::read_dir(&folder)? {
+        run(Command::new("dpkg-deb").arg("--extract").arg(entry?.path()).arg(root))?;
+    }
+    fs::remove_dir_all(folder)
+}
+
+fn run(command: &mut Command) -> io::Result<()> {
+    let output = command.stdin(Stdio::null()).output()?;
+    if output.status.success() {
+        return Ok(());
+    }
+    let said = String::from_utf8_lossy(&output.stderr);
+    Err(io::Error::other(format!("{:?} failed: {}", command.get_program(), said.trim())))
+}
