@@ -17,7 +17,7 @@
         print(cluster.run(slope, bmi=bmi, target=target))
 """
 
-from . import eager, errors, ops, program, run, statements, types
+from . import eager, errors, ops, program, run, statements, types, workers
 from ._privity import __version__
 from ._tensor import Tensor
 from .eager import *
@@ -27,6 +27,7 @@ from .program import *
 from .run import *
 from .statements import *
 from .types import *
+from .workers import *
 
 # Each module says what of it is public.
 __all__ = ["Tensor", "__version__"]
@@ -37,3 +38,4 @@ __all__ += program.__all__
 __all__ += run.__all__
 __all__ += statements.__all__
 __all__ += types.__all__
+__all__ += workers.__all__

@@ -10,7 +10,21 @@ _Label = Sequence[tuple[int, Sequence[int]]]
 _Callback = Callable[[str, str, str, int, int], object]
 
 __version__: str
-__all__ = ["Builder", "Computation", "Vaults", "__version__", "cli", "parse", "run_local", "run_workers"]
+__all__ = [
+    "Builder",
+    "Computation",
+    "Vaults",
+    "__version__",
+    "answer",
+    "cli",
+    "inbox",
+    "parse",
+    "propose",
+    "resume",
+    "run_agreement",
+    "run_local",
+    "run_workers",
+]
 
 @type_check_only
 class Report(TypedDict):
@@ -85,4 +99,17 @@ def run_local(
 def run_workers(
     computation: Computation, roster: str, key: str | None, dims: Mapping[str, int], callback: _Callback | None
 ) -> Report: ...
+def propose(
+    computation: Computation,
+    roster: str,
+    key: str,
+    dims: Mapping[str, int],
+    uses: int,
+    valid_from: str | None,
+    valid_until: str | None,
+) -> tuple[str, str, list[str], list[str]]: ...
+def inbox(way: tuple[str, str] | str, only: str | None) -> str: ...
+def answer(config: str, agreement: str, declined: str | None) -> list[tuple[str, str]]: ...
+def run_agreement(agreement: str, roster: str, key: str, callback: _Callback | None) -> Report: ...
+def resume(session: str, roster: str, key: str, callback: _Callback | None) -> Report: ...
 def cli(args: Sequence[str]) -> int: ...

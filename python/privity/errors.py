@@ -57,11 +57,22 @@ class ProgramError(PrivityError):
 
 
 class RunError(PrivityError):
-    """A run that did not come to its end."""
+    """A run that did not come to its end, or workers that said no.
 
-    def __init__(self, message: str, code: str, player: str | None = None, help: str | None = None) -> None:
-        super().__init__(message, code, player, help)
+    ``session`` is the session that was begun, if one was: :meth:`Workers.resume` attempts it again.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        code: str,
+        player: str | None = None,
+        help: str | None = None,
+        session: str | None = None,
+    ) -> None:
+        super().__init__(message, code, player, help, session)
         self.message, self.code, self.player, self.help = message, code, player, help
+        self.session = session
 
     def __str__(self) -> str:
         return f"{self.message} [{self.code}]" + (f"\n  = help: {self.help}" if self.help else "")

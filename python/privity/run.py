@@ -1,10 +1,9 @@
-"""Running computations: all players in this process, or on their own workers."""
+"""Running computations with all players in this process, and what a run leaves."""
 
 from __future__ import annotations
 
 import difflib
 import html
-import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -169,41 +168,6 @@ def local() -> Local:
     return Local()
 
 
-class Workers:
-    """The workers of a roster. Inputs come from each owner's worker; outputs go to their readers."""
-
-    def __init__(self, roster: str, key: str | None) -> None:
-        self._roster = roster
-        self._key = key
-
-    def __enter__(self) -> Workers:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        return None
-
-    def run(
-        self,
-        computation: Computation,
-        *,
-        dims: Mapping[str, int] | None = None,
-        progress: bool | Callback | None = None,
-    ) -> Result:
-        """Runs a computation on the workers. Only outputs that this key may read come back.
-
-        Each worker checks the computation again. Lengths that are not in ``dims`` are those of the workers' data.
-        """
-        with Progress.of(progress, computation.name) as watch:
-            lengths = dict(dims or {})
-            report = _privity.run_workers(computation._native, self._roster, self._key, lengths, watch.callback)
-        return Result(report)
-
-
-def connect(roster: str | os.PathLike[str], key: str | os.PathLike[str] | None = None) -> Workers:
-    """The workers that a roster file names, coming as the owner of the key in a file."""
-    return Workers(os.fspath(roster), None if key is None else os.fspath(key))
-
-
 def main() -> None:
     """The ``privity`` command."""
     # Python's own handler would wait for the command to return.
@@ -211,4 +175,4 @@ def main() -> None:
     sys.exit(_privity.cli(sys.argv))
 
 
-__all__ = ["Comparison", "Local", "Result", "Workers", "connect", "local"]
+__all__ = ["Comparison", "Local", "Result", "local"]

@@ -6,6 +6,7 @@ import json
 import socket
 import subprocess
 import threading
+from datetime import datetime
 from pathlib import Path
 
 import numpy as np
@@ -120,10 +121,52 @@ def test_an_error_at_a_worker_says_whose(parties):
     assert caught.value.player == "clinic" and caught.value.code.startswith("data.") and caught.value.help
 
 
+def test_an_agreement_is_declined_once_ratified_and_runs_as_often_as_it_says(parties):
+    workers = pv.connect(parties / "ROSTER.toml", key=parties / "analyst.key")
+    registry_worker = pv.operate(parties / "registry.toml")
+    first = workers.propose(slope, uses=7)
+    assert "uses = 7" in first.text and (set(first.reached), first.missed) == (set(PLAYERS), [])
+    assert registry_worker.decline(first, "seven times is too often") == "declined"
+    [seen] = [p for p in registry_worker.inbox() if p.digest == first.digest]
+    assert seen.declined == {"registry": "seven times is too often"} and seen.computation == "slope"
+    with pytest.raises(pv.RunError) as caught:
+        workers.run(first)
+    assert caught.value.code == "worker.declined" and caught.value.player == "registry"
+
+    second = workers.propose(slope)
+    for player in PLAYERS:
+        pv.operate(parties / f"{player}.toml").ratify(second.digest)
+    seen = workers.proposal(second.digest)
+    assert seen.text == second.text and str(seen) == second.text
+    assert workers.run(seen)["slope"] == pytest.approx(np.polyfit(BMI, TARGET, 1)[0], rel=1e-3)
+    with pytest.raises(pv.RunError) as caught:
+        workers.run(second)
+    assert caught.value.code == "ledger.used-up"
+
+
+def test_what_makes_no_sense_is_refused_before_anyone_is_asked(parties):
+    workers = pv.connect(parties / "ROSTER.toml", key=parties / "analyst.key")
+    with pytest.raises(ValueError, match="time zone"):
+        workers.propose(slope, valid_until=datetime(2099, 1, 1))
+    with pytest.raises(ValueError, match="at least one use"):
+        workers.propose(slope, uses=0)
+    with pytest.raises(pv.RunError) as caught:
+        pv.connect(parties / "ROSTER.toml").propose(slope)
+    assert caught.value.code == "client.no-key"
+    for call in (workers.resume, workers.run):
+        with pytest.raises(pv.RunError) as caught:
+            call("0" * (32 if call == workers.resume else 64))
+        assert caught.value.code in ("worker.unknown-session", "worker.unproposed") and caught.value.session is None
+
+
 def test_what_the_book_shows_of_workers_runs(parties, monkeypatch):
     monkeypatch.chdir(parties)
     shown = fenced(BOOK, "python workers")
-    assert len(shown) == 1
+    assert len(shown) == 3
     around = {"pv": pv, "slope": slope}
-    exec(compile(shown[0], "python.md", "exec"), around)
+    for block in shown:
+        exec(compile(block, "python.md", "exec"), around)
+        if block == shown[1]:
+            for player in set(PLAYERS) - {"registry"}:
+                pv.operate(f"{player}.toml").ratify(around["proposed"])
     assert around["result"]["slope"] == pytest.approx(np.polyfit(BMI, TARGET, 1)[0], rel=1e-3)

@@ -91,21 +91,30 @@ impl Log {
     /// Appends entries, and returns the last one's head when all are on the disk: one wait for all. Without events, gives
     /// the head that is there.
     pub fn append_all(&self, time: u64, events: &[Event]) -> Result<Head, AuditError> {
-        let head = {
-            let mut end = self.lock_end();
-            let (mut lines, mut head) = (String::new(), end.head.clone());
-            for event in events {
-                let (line, next) = entry::write(head.seq + 1, time, event, &head.hash, &self.key);
-                if line.len() as u64 >= LONGEST {
-                    return Err(AuditError::TooLong { bytes: line.len() });
-                }
-                lines.push_str(&line);
-                head = next;
-            }
-            self.write(&mut end, &lines, head.clone())?;
-            head
-        };
+        let head = self.chain(time, events)?;
         self.sync(head.seq)?;
+        Ok(head)
+    }
+
+    /// Appends an entry without waiting for the disk. It outlives the process at once, and a loss of power as soon as a
+    /// later entry that is waited for does: for what nothing follows from, and strangers can cause.
+    pub fn append_unsynced(&self, time: u64, event: Event) -> Result<Head, AuditError> {
+        self.chain(time, &[event])
+    }
+
+    /// Writes entries behind the last one.
+    fn chain(&self, time: u64, events: &[Event]) -> Result<Head, AuditError> {
+        let mut end = self.lock_end();
+        let (mut lines, mut head) = (String::new(), end.head.clone());
+        for event in events {
+            let (line, next) = entry::write(head.seq + 1, time, event, &head.hash, &self.key);
+            if line.len() as u64 >= LONGEST {
+                return Err(AuditError::TooLong { bytes: line.len() });
+            }
+            lines.push_str(&line);
+            head = next;
+        }
+        self.write(&mut end, &lines, head.clone())?;
         Ok(head)
     }
 

@@ -179,6 +179,9 @@ pub(crate) struct Run {
     /// The data of all players (`DATA.toml`).
     #[arg(long, value_name = "DATA.toml", requires = "local")]
     pub(crate) data: Option<PathBuf>,
+    /// Load from this folder what earlier local runs saved, and save into it: in the clear, for trying out.
+    #[arg(long, value_name = "FOLDER", requires = "local")]
+    pub(crate) store: Option<PathBuf>,
     /// On the workers that this roster names.
     #[arg(long, value_name = "ROSTER.toml")]
     pub(crate) roster: Option<PathBuf>,

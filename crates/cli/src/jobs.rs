@@ -40,7 +40,9 @@ fn line(job: &Job) -> String {
     let seconds = end.saturating_sub(job.started_ms.max(job.submitted_ms)) as f64 / 1000.0;
     let code = if job.code.is_empty() { String::new() } else { format!("  {}", job.code) };
     let (worker, session, state, name) = (&job.worker, job.session, &job.state, &job.computation);
-    format!("{worker:<12} {session}  {state:<9} {name}  {} steps, {seconds:.1} s{code}", job.done)
+    // How far a session of before a restart came is not known.
+    let steps = if job.done > 0 { format!("{} steps, ", job.done) } else { String::new() };
+    format!("{worker:<12} {session}  {state:<9} {name}  {steps}{seconds:.1} s{code}")
 }
 
 pub(crate) fn logs(a: &args::Logs, follow: bool) -> Result<(), Failure> {

@@ -124,6 +124,8 @@ pub(crate) struct Failure {
     code: String,
     message: String,
     player: Option<String>,
+    /// The session that failed, if one was begun.
+    session: Option<String>,
     help: Option<String>,
     exit: u8,
 }
@@ -132,7 +134,7 @@ impl Failure {
     /// A failure that names its player and says what to do, where that is known.
     fn of(remote: bool, code: String, message: String, player: Option<String>, help: Option<String>) -> Failure {
         let exit = if remote { 3 } else { 1 };
-        Failure { diagnostics: None, in_full: false, said: false, code, message, player, help, exit }
+        Failure { diagnostics: None, in_full: false, said: false, code, message, player, session: None, help, exit }
     }
 
     /// Bad input that is no program and no data.
@@ -173,7 +175,11 @@ impl Failure {
             return;
         }
         if json {
-            let error = json!({ "code": self.code, "message": self.message, "player": self.player, "help": self.help });
+            let mut error =
+                json!({ "code": self.code, "message": self.message, "player": self.player, "help": self.help });
+            if let Some(session) = &self.session {
+                error["session"] = json!(session);
+            }
             say!("{}", json!({ "error": error }));
             return;
         }
@@ -185,6 +191,9 @@ impl Failure {
         eprintln!("error[{}]: {}", self.code, self.message);
         if let Some(player) = &self.player {
             eprintln!("  = player: {player}");
+        }
+        if let Some(session) = &self.session {
+            eprintln!("  = session: {session}");
         }
         if let Some(help) = &self.help {
             eprintln!("  = help: {help}");
@@ -201,6 +210,7 @@ impl From<Error> for Failure {
 
 impl From<worker::ClientError> for Failure {
     fn from(e: worker::ClientError) -> Failure {
-        Failure::of(e.is_remote(), e.code(), e.to_string(), e.player(), e.help())
+        let session = e.session().map(|s| s.to_string());
+        Failure { session, ..Failure::of(e.is_remote(), e.code(), e.to_string(), e.player(), e.help()) }
     }
 }

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use privity::agreement::{Digest, Ratification};
 use privity::session::Dims;
-use privity::{Error, LocalData, LocalOptions, Program, Report};
+use privity::{Error, LocalData, LocalOptions, LocalVaults, Program, Report};
 use worker::{Console, Reach};
 
 use crate::{Failure, args, desk, present, progress, static_checks};
@@ -110,6 +110,9 @@ fn observer(json: bool) -> privity::session::Observer {
 
 fn local(a: &args::Run, program: &Program, data: &Path, dims: &Dims) -> Result<Report, Failure> {
     let data = LocalData::read(program, data, dims)?;
-    let options = LocalOptions { compare: a.compare, observer: observer(a.json), ..LocalOptions::default() };
-    Ok(privity::run_local(program, data, &options)?)
+    let vaults = a.store.as_deref().map(LocalVaults::read).transpose()?.unwrap_or_default();
+    let options = LocalOptions { compare: a.compare, observer: observer(a.json), vaults };
+    let report = privity::run_local(program, data, &options)?;
+    a.store.as_deref().map(|folder| options.vaults.write(folder)).transpose()?;
+    Ok(report)
 }

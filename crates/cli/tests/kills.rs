@@ -1,138 +1,343 @@
-//! Workers killed anywhere, as by a power cut, while they are proposed to, ratify and run: after a restart nothing that was
-//! acknowledged is lost, nothing is counted twice, and the audit logs hold.
+//! Workers killed anywhere, as by a power cut, while an agreement is proposed, ratified and run, a value is put and saved,
+//! and a loop writes checkpoints. After a restart nothing that was acknowledged is lost, nothing is counted twice, the
+//! audit logs hold, a session that was cut off goes on, and nothing lies on the disk in the clear.
 //!
-//! Where a worker is killed is chosen from a seed: right after it logs a certain step, so before or after the next one is
-//! on its disk. `PRIVITY_KILLS` sets the number of kills.
+//! Who is killed, and when, follows from a seed: at which line of its log, of those that are written meanwhile, down to
+//! the frames of its connections. `PRIVITY_KILLS` sets the number of kills; those that struck nothing are not counted.
 
 mod common;
+#[path = "common/stopped.rs"]
+mod stopped;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::process::{Command, Stdio};
+use std::sync::mpsc::{RecvTimeoutError, channel};
+use std::time::{Duration, Instant};
 
-use audit::Event;
 use common::{JOINT, PLAYERS, Parties, json, privity};
 use net::KeyPair;
 use serde_json::Value;
+use stopped::{Planted, Stopped};
 
-/// How often each agreement may run.
+/// How often each of the agreements that are proposed on the way may run.
 const USES: usize = 3;
-/// Steps after which a worker is killed.
-const STEPS: [&str; 6] = [
-    "an agreement was proposed",
-    "an agreement was answered",
-    "a session is submitted",
-    "a session begins",
-    "a session ended",
-    "listening",
-];
+
+const SAVE: &str = "
+computation keep
+  player clinic, laboratory, registry, analyst
+  placement committee = replicated(clinic, laboratory, registry)
+  input planted : f64[4] at clinic range 0..256
+  on committee as fixed<64, 16>
+    kept = planted * 1.0
+  save kept as \"model\"
+";
+
+const LOAD: &str = "
+computation show
+  player clinic, laboratory, registry, analyst
+  placement committee = replicated(clinic, laboratory, registry)
+  load model : fixed<64, 16>[4] at committee owner clinic
+  on committee as fixed<64, 16>
+    shown = model
+  release shown to analyst as \"shown\"
+";
+
+/// It approaches twice the mean.
+const TRAIN: &str = "
+computation train
+  player clinic, laboratory, registry, analyst
+  placement committee = replicated(clinic, laboratory, registry)
+  input planted : f64[4] at clinic range 0..256
+  on committee as fixed<64, 16>
+    level = mean(planted)
+    start = level * 0.0
+  trained = repeat 24 checkpoint 3 with v = start
+    on committee
+      better = assume(v * 0.5 + level, low=0, high=1000)
+    next better
+  save trained as \"trained\"
+  release trained to analyst as \"trained\"
+";
+
+/// Numbers chosen from a seed.
+struct Seeded(u64);
+
+impl Seeded {
+    fn below(&mut self, end: usize) -> usize {
+        self.0 = self.0.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+        (self.0 >> 33) as usize % end
+    }
+
+    /// Four numbers that fixed point holds exactly.
+    fn numbers(&mut self) -> [f64; 4] {
+        [(); 4].map(|()| (self.below(1 << 24) | 1) as f64 / 65536.0)
+    }
+}
 
 struct Harness {
     parties: Parties,
-    seed: u64,
+    seeded: Seeded,
+    planted: Planted,
+    /// Kills that struck a worker, or a command with its store open, in the middle of something.
+    struck: usize,
+    /// How many lines a worker logs during an act, as far as is known.
+    lines: BTreeMap<(&'static str, &'static str), usize>,
     /// What was acknowledged: by agreement, the players that ratified.
     ratified: BTreeMap<String, BTreeSet<&'static str>>,
     /// Runs that their submitter got a result of, by agreement.
     results: BTreeMap<String, usize>,
+    /// What was put into each player's store, and acknowledged.
+    put: BTreeMap<&'static str, [f64; 4]>,
+    /// What the saved model may be: the one that was acknowledged last, and those that were tried since.
+    models: Vec<[f64; 4]>,
+    /// Sessions that were cut off and went on.
+    resumed: usize,
 }
 
 impl Harness {
-    fn chosen<T: Copy>(&mut self, of: &[T]) -> T {
-        self.seed = self.seed.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
-        of[(self.seed >> 33) as usize % of.len()]
-    }
-
-    /// Does something while a worker is killed at a step of it, if that step comes; then starts the worker again.
-    fn kill_during(&mut self, act: impl FnOnce(&mut Harness)) {
-        let (victim, step) = (self.chosen(&PLAYERS), self.chosen(&STEPS));
-        if step == "listening" {
-            // Before, rather than during: it dies as soon as it is up again.
-            self.parties.kill(victim);
-            self.parties.start(victim, &[]);
+    fn new() -> Harness {
+        let mut parties = Parties::new();
+        parties.log_level = "debug";
+        let config = parties.read("clinic.toml");
+        let data = "[data.clinic.planted]\ncsv = \"planted.csv\"\ncolumn = \"v\"\n";
+        parties.write("clinic.toml", &format!("{config}{data}"));
+        PLAYERS.iter().for_each(|p| parties.start(p, &[]));
+        Harness {
+            parties,
+            seeded: Seeded(20_261_121),
+            planted: Planted::default(),
+            struck: 0,
+            lines: BTreeMap::new(),
+            ratified: BTreeMap::new(),
+            results: BTreeMap::new(),
+            put: BTreeMap::new(),
+            models: Vec::new(),
+            resumed: 0,
         }
-        self.parties.kill_at(victim, step);
-        act(self);
+    }
+
+    fn victim(&mut self, among: &[&'static str]) -> &'static str {
+        among[self.seeded.below(among.len())]
+    }
+
+    /// Does something while a worker is killed on the way; looks at what it left, and starts it again.
+    fn kill_during<T>(&mut self, name: &'static str, act: impl FnOnce(&mut Harness) -> T) -> T {
+        let victim = self.victim(&PLAYERS);
+        let known = *self.lines.get(&(name, victim)).unwrap_or(&20);
+        let at = 1 + self.seeded.below(known);
+        self.parties.kill_after(victim, at);
+        let done = act(self);
+        let seen = self.parties.lines(victim);
+        // Lines that come after the one that killed it show that there are more.
+        let struck = seen >= at;
+        self.struck += usize::from(struck);
+        self.lines.insert((name, victim), if struck { known + known / 4 + 1 } else { seen.max(1) });
         self.parties.kill(victim);
+        self.stopped(victim).check(&self.planted);
         self.parties.start(victim, &[]);
+        done
     }
 
-    /// The command, whose failure is expected when a worker dies under it.
-    fn command(&self, args: &[&str]) -> Option<Value> {
-        let output = Command::new(env!("CARGO_BIN_EXE_privity"))
-            .current_dir(self.parties.path())
-            .args(args)
-            .stdin(Stdio::null())
-            .output()
-            .unwrap();
-        let (value, code) = json(&output);
-        (code == 0).then_some(value)
+    fn stopped<'a>(&'a self, player: &'a str) -> Stopped<'a> {
+        Stopped { folder: self.parties.path(), player }
     }
 
-    fn propose(&mut self, uses: usize, note: usize) -> Option<String> {
-        // A comment makes no difference, so a constant does.
-        self.parties.write(
-            "program.pv",
-            &JOINT.replace("product = mean(bmi * target)", &format!("product = mean(bmi * target) + {note}.0")),
-        );
+    /// The command, whose failure is expected when a worker dies under it: then what it says.
+    fn command(&self, args: &[&str]) -> Result<Value, Value> {
+        let (value, code) = json(&privity(self.parties.path(), &[args, &["--json"]].concat()));
+        if code == 0 { Ok(value) } else { Err(value["error"].clone()) }
+    }
+
+    /// The command, which must do it, maybe after a while: what was killed is up again.
+    fn insist(&self, args: &[&str]) -> Value {
+        let begun = Instant::now();
+        loop {
+            match self.command(args) {
+                Ok(value) => return value,
+                Err(error) => assert!(begun.elapsed().as_secs() < 60, "{args:?}: {error}"),
+            }
+        }
+    }
+
+    fn propose(&mut self, program: &str, uses: usize) -> Option<String> {
+        self.parties.write("program.pv", program);
         let uses = uses.to_string();
-        let args = [
-            "propose",
-            "program.pv",
-            "--roster",
-            "roster.toml",
-            "--key",
-            "analyst.key",
-            "--dims",
-            "n=442",
-            "--uses",
-            &uses,
-            "--json",
-        ];
-        Some(self.command(&args)?["digest"].as_str()?.to_owned())
+        let args = ["propose", "program.pv", "--roster", "roster.toml", "--key", "analyst.key", "--uses", &uses];
+        let dims: &[&str] = if program.contains("[n]") { &["--dims", "n=442"] } else { &[] };
+        let proposed = self.command(&[&args, dims].concat()).ok()?;
+        Some(proposed["digest"].as_str()?.to_owned())
     }
 
     fn ratify(&mut self, digest: &str) {
         for player in PLAYERS {
             let config = format!("{player}.toml");
-            if self.command(&["ratify", digest, "--config", &config, "--json"]).is_some() {
+            if self.command(&["ratify", digest, "--config", &config]).is_ok() {
                 self.ratified.entry(digest.to_owned()).or_default().insert(player);
             }
         }
     }
 
-    fn run(&mut self, digest: &str) {
-        let args = ["run", digest, "--roster", "roster.toml", "--key", "analyst.key", "--json"];
-        if let Some(report) = self.command(&args) {
-            assert!(report["outputs"]["analyst"]["product"]["values"].as_f64().unwrap() > 4000.0, "{report}");
-            *self.results.entry(digest.to_owned()).or_default() += 1;
+    /// An agreement that all have ratified, to be run often.
+    fn agree(&mut self, program: &str) -> String {
+        let digest = self.propose(program, 1_000_000).unwrap();
+        self.ratify(&digest);
+        digest
+    }
+
+    fn run(&mut self, digest: &str) -> Result<Value, Value> {
+        self.command(&["run", digest, "--roster", "roster.toml", "--key", "analyst.key"])
+    }
+
+    /// Runs what is run for its result, and says why not if it does not.
+    fn result(&mut self, digest: &str) -> Option<String> {
+        match self.run(digest) {
+            Ok(report) => {
+                assert!(report["outputs"]["analyst"]["product"]["values"].as_f64().unwrap() > 4000.0, "{report}");
+                *self.results.entry(digest.to_owned()).or_default() += 1;
+                None
+            }
+            Err(error) => Some(error["code"].as_str().unwrap().to_owned()),
         }
     }
 
-    /// Everything that must hold, whatever was killed.
-    fn check(&self) {
-        for player in PLAYERS {
-            let key = KeyPair::load(&self.parties.path().join(format!("{player}.key"))).unwrap();
-            let log = self.parties.path().join(format!("{player}.audit.jsonl"));
-            let report = audit::verify(&log, &key.public(), &[]);
-            assert!(report.is_ok(), "{player}: {:?}", report.err().map(|e| e.to_string()));
-            let mut begun: BTreeMap<String, usize> = BTreeMap::new();
-            let mut sessions = BTreeSet::new();
-            for entry in audit::entries(&log).unwrap() {
-                if let Event::RunBegun { agreement, session, .. } = entry.unwrap().event {
-                    *begun.entry(agreement).or_default() += 1;
-                    assert!(sessions.insert(session), "{player} began a session twice");
+    /// Proposes, ratifies, and runs until all uses are spent.
+    fn agreement(&mut self, note: usize) {
+        // A comment makes no difference, so a constant does.
+        let program = JOINT.replace("product = mean(bmi * target)", &format!("product = mean(bmi * target) + {note}.0"));
+        let digest = self.kill_during("propose", |h| h.propose(&program, USES));
+        let digest = digest.or_else(|| self.propose(&program, USES)).expect("all workers are up");
+        self.kill_during("ratify", |h| h.ratify(&digest));
+        // What a kill undid is done again; what was done stays.
+        self.ratify(&digest);
+        self.kill_during("run", |h| h.result(&digest));
+        let mut last = None;
+        for _ in 0..=USES {
+            last = self.result(&digest);
+        }
+        assert_eq!(last.as_deref(), Some("ledger.used-up"));
+        assert!(self.results[&digest] <= USES && self.results[&digest] + 1 >= USES, "{:?}", self.results);
+        self.check_desks(&digest);
+    }
+
+    /// What was ratified and acknowledged stands at every worker.
+    fn check_desks(&self, digest: &str) {
+        for player in &self.ratified[digest] {
+            let shown = self.insist(&["inbox", digest, "--config", &format!("{player}.toml")]);
+            let kept = shown["ratified"].as_array().unwrap().iter().any(|p| p == player);
+            assert!(kept, "{player} lost its own ratification: {shown}");
+        }
+    }
+
+    fn plant(&mut self, file: &str) -> [f64; 4] {
+        let numbers = self.seeded.numbers();
+        self.planted.numbers(&numbers);
+        let rows: String = numbers.iter().map(|n| format!("{n}\n")).collect();
+        self.parties.write(file, &format!("v\n{rows}"));
+        // That they would be found is tried on what does have them.
+        assert!(self.planted.found_in(&self.parties.path().join(file)).is_some());
+        numbers
+    }
+
+    /// Puts a value into a stopped worker's store, and kills the command on the way.
+    fn put(&mut self) {
+        let player = self.victim(&PLAYERS);
+        let numbers = self.plant("own.csv");
+        self.parties.kill(player);
+        let (folder, key) = (format!("{player}.store"), format!("{player}.store.key"));
+        let key_of = self.parties.path().join(format!("{player}.key"));
+        let owner = KeyPair::load(&key_of).unwrap().identity().to_string();
+        let put = ["store", "put", "own", "--csv", "own.csv", "--column", "v", "--type", "f64[4]", "--owner", &owner];
+        let put = [&put[..], &["--store", &folder, "--key", &key]].concat();
+        let begun = Instant::now();
+        self.command(&["store", "ls", "--store", &folder, "--key", &key]).unwrap();
+        let usual = begun.elapsed();
+
+        let mut child = Command::new(env!("CARGO_BIN_EXE_privity"))
+            .current_dir(self.parties.path())
+            .args(&put)
+            .stdout(Stdio::null())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        // Nobody ever says anything there: this is the time after which it is killed.
+        let (_held, never) = channel::<()>();
+        let after = usual.mul_f64(self.seeded.below(1500) as f64 / 1000.0);
+        assert_eq!(never.recv_timeout(after), Err(RecvTimeoutError::Timeout));
+        let ended = child.try_wait().unwrap();
+        let _ = child.kill();
+        child.wait().unwrap();
+        self.struck += usize::from(ended.is_none());
+
+        self.stopped(player).check(&self.planted);
+        let found = self.stopped(player).value("own");
+        let holds = |numbers: &[f64; 4]| {
+            let bytes: Vec<u8> = numbers.iter().flat_map(|n| n.to_le_bytes()).collect();
+            found.as_ref().is_some_and(|found| found.ends_with(&bytes))
+        };
+        let before = self.put.get(player).map_or(found.is_none(), holds);
+        let acknowledged = ended.is_some_and(|status| status.success());
+        assert!(holds(&numbers) || (before && !acknowledged), "{player} has neither what was there nor what was put");
+        self.command(&put).unwrap();
+        self.put.insert(player, numbers);
+        self.stopped(player).check(&self.planted);
+        // Shares that it holds are secrets, too.
+        for name in ["model", "trained"] {
+            let shares = self.stopped(player).value(name).unwrap_or_default();
+            self.planted.bytes(&shares);
+        }
+        self.stopped(player).check(&self.planted);
+        self.parties.start(player, &[]);
+    }
+
+    /// Saves a value as shares. It is then there, at all of them alike, or what was there before is.
+    fn save(&mut self, save: &str, load: &str) {
+        let numbers = self.plant("planted.csv");
+        self.models.push(numbers);
+        if self.kill_during("save", |h| h.run(save)).is_ok() {
+            self.models = vec![numbers];
+        }
+        self.check_model(load);
+        self.insist(&["run", save, "--roster", "roster.toml", "--key", "analyst.key"]);
+        self.models = vec![numbers];
+        self.check_model(load);
+    }
+
+    fn check_model(&self, load: &str) {
+        let report = self.insist(&["run", load, "--roster", "roster.toml", "--key", "analyst.key"]);
+        let shown = report["outputs"]["analyst"]["shown"]["values"].as_array().unwrap();
+        let shown: Vec<f64> = shown.iter().map(|v| v.as_f64().unwrap()).collect();
+        assert!(self.models.iter().any(|m| m[..] == shown), "{shown:?} is none of {:?}", self.models);
+    }
+
+    /// Runs a loop with checkpoints; a session that was cut off goes on.
+    fn train(&mut self, digest: &str) {
+        let numbers = self.plant("planted.csv");
+        let done = self.kill_during("train", |h| h.run(digest));
+        let report = match done {
+            Ok(report) => report,
+            Err(error) => match error["session"].as_str() {
+                Some(session) => self.resume(digest, session),
+                None => self.insist(&["run", digest, "--roster", "roster.toml", "--key", "analyst.key"]),
+            },
+        };
+        let trained = report["outputs"]["analyst"]["trained"]["values"].as_f64().unwrap();
+        let mean = numbers.iter().sum::<f64>() / 4.0;
+        assert!((trained - 2.0 * mean).abs() < 0.01, "{trained}, not {}", 2.0 * mean);
+    }
+
+    fn resume(&mut self, digest: &str, session: &str) -> Value {
+        let begun = Instant::now();
+        loop {
+            match self.command(&["resume", session, "--roster", "roster.toml", "--key", "analyst.key"]) {
+                Ok(report) => {
+                    self.resumed += 1;
+                    return report;
                 }
-            }
-            for (agreement, times) in &begun {
-                assert!(*times <= USES, "{player} ran {agreement} {times} times");
-                assert!(self.results.get(agreement).is_none_or(|r| r <= times), "{player} lost a run of {agreement}");
-            }
-            let config = format!("{player}.toml");
-            for (digest, ratified) in self.ratified.iter().filter(|(_, by)| by.contains(player)) {
-                let (shown, code) =
-                    json(&privity(self.parties.path(), &["inbox", digest, "--config", &config, "--json"]));
-                assert_eq!(code, 0, "{player} lost {digest}, ratified by {ratified:?}: {shown}");
-                let kept = shown["ratified"].as_array().unwrap().iter().any(|p| p == player);
-                assert!(kept, "{player} lost its own ratification: {shown}");
+                // Where it had ended already, or never begun, it is another session's turn.
+                Err(error) if error["code"] == "worker.replay" || error["code"] == "worker.unknown-session" => {
+                    return self.insist(&["run", digest, "--roster", "roster.toml", "--key", "analyst.key"]);
+                }
+                Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
             }
         }
     }
@@ -141,26 +346,21 @@ impl Harness {
 #[test]
 fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
     let kills = std::env::var("PRIVITY_KILLS").ok().and_then(|n| n.parse().ok()).unwrap_or(6);
-    let mut parties = Parties::new();
-    PLAYERS.iter().for_each(|p| parties.start(p, &[]));
-    let mut harness = Harness { parties, seed: 20_261_121, ratified: BTreeMap::new(), results: BTreeMap::new() };
-    let mut done = 0;
+    let mut harness = Harness::new();
+    harness.parties.write("planted.csv", "v\n1.0\n2.0\n3.0\n4.0\n");
+    let (save, load, train) = (harness.agree(SAVE), harness.agree(LOAD), harness.agree(TRAIN));
     for round in 0.. {
-        if done >= kills {
+        if harness.struck >= kills {
             break;
         }
-        let mut digest = None;
-        harness.kill_during(|h| digest = h.propose(USES, round));
-        let Some(digest) = digest.or_else(|| harness.propose(USES, round)) else { panic!("all workers are up") };
-        harness.kill_during(|h| h.ratify(&digest));
-        // What a kill undid is done again; what was done stays.
-        harness.ratify(&digest);
-        harness.kill_during(|h| h.run(&digest));
-        harness.run(&digest);
-        done += 3;
-        harness.check();
+        harness.agreement(round);
+        harness.save(&save, &load);
+        harness.train(&train);
+        harness.put();
+    }
+    for digest in harness.ratified.keys() {
+        harness.check_desks(digest);
     }
     let results: usize = harness.results.values().sum();
-    assert!(results > 0, "nothing ever ran");
-    println!("{done} kills, {results} runs with a result");
+    println!("{} kills, {results} runs with a result, {} sessions that went on", harness.struck, harness.resumed);
 }

@@ -39,6 +39,14 @@ pub enum Error {
         /// The players that it has.
         known: String,
     },
+    /// A folder in which local runs store values cannot be read or written.
+    #[error("{}: {what}", path.display())]
+    Folder {
+        /// The file or folder.
+        path: std::path::PathBuf,
+        /// What is wrong.
+        what: String,
+    },
     /// The operating system gave no randomness or no threads.
     #[error("the operating system refused: {what}")]
     System {
@@ -56,6 +64,7 @@ impl Error {
             Error::Session(e) => e.code().to_owned(),
             Error::Agreement(e) => e.code().to_owned(),
             Error::UnknownPlayer { .. } => "program.unknown-player".to_owned(),
+            Error::Folder { .. } => "store.folder".to_owned(),
             Error::System { .. } => "system".to_owned(),
         }
     }
@@ -79,6 +88,7 @@ impl Error {
             Error::Session(e) => Some(e.help()),
             Error::Agreement(e) => Some(e.help().to_owned()),
             Error::UnknownPlayer { known, .. } => Some(format!("it has: {known}")),
+            Error::Folder { .. } => Some("name a folder that `--store` made, or a new one".to_owned()),
             Error::System { .. } => None,
         }
     }

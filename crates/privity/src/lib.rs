@@ -34,6 +34,7 @@
 //! ```
 
 mod error;
+mod folder;
 mod local;
 mod program;
 mod report;

@@ -13,28 +13,40 @@ fn exception<'py, A: pyo3::call::PyCallArgs<'py>>(py: Python<'py>, class: &str, 
 }
 
 /// Advice that is worded for the text form or the command, and what it is in Python.
-const IN_PYTHON: [(&str, &str); 2] = [("an `on …` block", "a `with` block"), ("`--dims ", "`")];
+const IN_PYTHON: [(&str, &str); 3] =
+    [("an `on …` block", "a `with` block"), ("`--dims ", "`"), ("`privity propose`", "`propose`")];
 
 fn in_python(text: &str) -> String {
     IN_PYTHON.iter().fold(text.to_owned(), |text, (from, to)| text.replace(from, to))
 }
 
 /// A run that did not come to its end.
-fn run(py: Python<'_>, message: &str, code: &str, player: Option<&str>, help: Option<&str>) -> PyErr {
-    exception(py, "RunError", (message, code, player, help.map(in_python)))
+fn run(
+    py: Python<'_>,
+    (message, code): (&str, &str),
+    player: Option<&str>,
+    help: Option<&str>,
+    session: Option<&str>,
+) -> PyErr {
+    let mut help = help.map(in_python);
+    if let (Some(help), Some(session)) = (&mut help, session) {
+        *help = help.replace(&format!("privity resume {session}"), &format!("resume(\"{session}\")"));
+    }
+    exception(py, "RunError", (message, code, player, help, session))
 }
 
 /// What the facade reports.
 pub(crate) fn of_facade(py: Python<'_>, e: &Error) -> PyErr {
     match e {
         Error::Program(problems) => of_problems(py, problems, None),
-        _ => run(py, &e.to_string(), &e.code(), e.player().as_deref(), e.help().as_deref()),
+        _ => run(py, (&e.to_string(), &e.code()), e.player().as_deref(), e.help().as_deref(), None),
     }
 }
 
 /// What asking workers reports.
 pub(crate) fn of_client(py: Python<'_>, e: &ClientError) -> PyErr {
-    run(py, &e.to_string(), &e.code(), e.player().as_deref(), e.help().as_deref())
+    let session = e.session().map(|s| s.to_string());
+    run(py, (&e.to_string(), &e.code()), e.player().as_deref(), e.help().as_deref(), session.as_deref())
 }
 
 /// A mistake in a program that is being built.

@@ -6,6 +6,7 @@
 mod builder;
 mod computation;
 mod convert;
+mod desk;
 mod error;
 mod run;
 
@@ -18,6 +19,8 @@ mod _privity {
     use crate::builder::Builder;
     #[pymodule_export]
     use crate::computation::{Computation, parse};
+    #[pymodule_export]
+    use crate::desk::{answer, inbox, propose, resume, run_agreement};
     #[pymodule_export]
     use crate::run::{Vaults, cli, run_local, run_workers};
 

@@ -150,7 +150,7 @@ pub(crate) fn run_workers<'py>(
 }
 
 /// The report as the dictionary that `privity.Result` is made of.
-fn result<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'py, PyDict>> {
+pub(crate) fn result<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'py, PyDict>> {
     let outputs = PyDict::new(py);
     for (player, named) in &report.outputs {
         let values = PyDict::new(py);

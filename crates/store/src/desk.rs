@@ -210,6 +210,11 @@ impl Store {
 }
 
 impl Batch<'_> {
+    /// As [`Store::note`].
+    pub fn note(&self, topic: &str, key: &[u8]) -> Result<Option<Secret>, StoreError> {
+        Ok(self.find::<Note>(topic.as_bytes(), key)?.map(|note| note.0))
+    }
+
     /// Puts a proposal on the desk. Says no, and changes nothing, if it is there already.
     pub fn propose(&mut self, proposal: &Proposal) -> Result<bool, StoreError> {
         if self.find::<Proposal>(&proposal.agreement, &[])?.is_some() {

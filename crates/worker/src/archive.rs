@@ -1,7 +1,8 @@
 //! What a worker keeps of sessions: that they began, how they ended, receipts of all players, and openings of its own
 //! commitments.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::time::Instant;
 
 use agreement::{Agreement, Digest, LogHead, SessionId, SignedReceipt};
 use audit::Event;
@@ -16,6 +17,10 @@ use crate::proto;
 
 /// Where the texts of agreements that were run are kept, by digest.
 const TEXTS: &str = "agreement";
+/// Sessions of the ledger that are shown beside those of the table of jobs.
+const PAST_JOBS: usize = 100;
+/// Refusals of one identity that are recorded in a minute.
+const REFUSALS_PER_MINUTE: u32 = 60;
 
 impl Office {
     /// Writes an entry into the audit log, durably.
@@ -118,10 +123,16 @@ impl Office {
         Ok(())
     }
 
-    /// Records that something was refused. That it cannot be recorded changes nothing about the refusal.
+    /// Records that something was refused. That it cannot be recorded changes nothing about the refusal. Nobody waits for
+    /// the disk, and of one identity only so many refusals are recorded in a minute, so that nobody fills it; all are
+    /// counted in the metrics.
     pub(crate) fn note_refusal(&self, what: &str, by: Identity, code: &str, agreement: Option<Digest>) {
+        if !self.refusals.request(by, REFUSALS_PER_MINUTE, Instant::now()) {
+            return;
+        }
         let (what, code, agreement) = (what.to_owned(), code.to_owned(), agreement.map(|a| a.to_string()));
-        if let Err(error) = self.note(Event::Refused { what, by: Some(by.to_string()), code, agreement }) {
+        let event = Event::Refused { what, by: Some(by.to_string()), code, agreement };
+        if let Err(error) = self.log.append_unsynced(now_ms(), event) {
             tracing::error!(%error, "a refusal could not be recorded");
         }
     }
@@ -136,7 +147,14 @@ impl Office {
             let (attempt, code) = (old.attempt, Some(CODE.into()));
             self.note(Event::RunEnded { agreement, session, attempt, code, player: None })?;
         }
-        self.store.prune(now_ms())?;
+        self.prune()
+    }
+
+    /// Drops what has expired.
+    pub(crate) fn prune(&self) -> Result<(), WorkerError> {
+        if self.store.prune(now_ms())? > 0 {
+            self.forget_attempts()?;
+        }
         Ok(())
     }
 
@@ -165,11 +183,19 @@ impl Office {
         Ok(self.store.receipts(session.0)?.into_iter().map(|(by, bytes)| (by, text(bytes))).collect())
     }
 
-    /// The agreement that a session was begun with.
+    /// The agreement that a session was begun with: by the ledger, or by its receipts once that has dropped it.
     pub(crate) fn agreement_of(&self, session: SessionId) -> Result<Agreement, WorkerError> {
         let unknown = || WorkerError::UnknownSession { id: session.to_string() };
-        let known = self.store.session(session.0)?.ok_or_else(unknown)?;
-        let text = self.store.note(TEXTS, &known.agreement)?.ok_or_else(unknown)?;
+        let digest = match self.store.session(session.0)? {
+            Some(known) => known.agreement,
+            None => {
+                let kept = self.store.receipts(session.0)?;
+                let (_, receipt) = kept.first().ok_or_else(unknown)?;
+                let receipt: SignedReceipt = serde_json::from_slice(receipt).map_err(|_| unknown())?;
+                receipt.unverified().agreement.0
+            }
+        };
+        let text = self.store.note(TEXTS, &digest)?.ok_or_else(unknown)?;
         Ok(Agreement::from_text(&String::from_utf8_lossy(&text))?)
     }
 
@@ -184,6 +210,40 @@ impl Office {
             return Err(unknown());
         }
         Ok(proto::RecallReply { agreement: agreement.text().to_owned(), attempts: known.attempt + 1 })
+    }
+
+    /// The latest sessions that the ledger knows and the table of jobs does not, such as those before a restart; for an
+    /// operator. Who submitted them is in the audit log.
+    pub(crate) fn past_jobs(&self, player: &str, known: &HashSet<SessionId>) -> Result<Vec<proto::Job>, WorkerError> {
+        let mut names: HashMap<[u8; 32], String> = HashMap::new();
+        let unknown = self.store.sessions()?.into_iter().filter(|s| !known.contains(&SessionId(s.session)));
+        let past = unknown.take(PAST_JOBS).map(|old| {
+            let computation = match names.get(&old.agreement) {
+                Some(name) => name.clone(),
+                None => {
+                    let name = self.agreement_of(SessionId(old.session))?.checked().computation().name.clone();
+                    names.entry(old.agreement).or_insert(name).clone()
+                }
+            };
+            let (state, ended_ms, code) = match old.state {
+                State::Running => ("running", 0, String::new()),
+                State::Finished { when } => ("done", when, String::new()),
+                State::Failed { when, code } => ("failed", when, code),
+            };
+            Ok(proto::Job {
+                session: old.session.to_vec(),
+                agreement: old.agreement.to_vec(),
+                computation,
+                player: player.to_owned(),
+                state: state.to_owned(),
+                submitted_ms: old.begun,
+                started_ms: old.begun,
+                ended_ms,
+                code,
+                ..Default::default()
+            })
+        });
+        past.collect()
     }
 
     /// Keeps receipts of other players, if they are theirs, of this session and its agreement. The first of each player

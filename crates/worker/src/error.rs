@@ -326,6 +326,14 @@ pub enum ClientError {
         /// What the transport said.
         what: String,
     },
+    /// A session failed after its players were told to begin.
+    #[error("{error}")]
+    Session {
+        /// The session, which can be attempted again.
+        session: agreement::SessionId,
+        /// What it failed with.
+        error: Box<ClientError>,
+    },
     /// No worker that was reached knows an agreement.
     #[error("no worker that was reached has an agreement {digest} that you may see")]
     Unproposed {
@@ -362,6 +370,7 @@ impl ClientError {
             ClientError::HungUp { .. } => "client.hung-up".into(),
             ClientError::Version { .. } => "client.version".into(),
             ClientError::BrokeOff { .. } => "client.broke-off".into(),
+            ClientError::Session { error, .. } => error.code(),
             ClientError::Unproposed { .. } => "worker.unproposed".into(),
             ClientError::BadOutput { .. } => "client.bad-output".into(),
             ClientError::Serve(e) => e.code().into(),
@@ -375,10 +384,19 @@ impl ClientError {
             ClientError::Agreement(e) => e.player().map(str::to_owned),
             ClientError::Net(e) => e.player().map(|p| p.name.to_string()),
             ClientError::Worker { player, .. } => player.clone(),
+            ClientError::Session { error, .. } => error.player(),
             ClientError::HungUp { player, .. }
             | ClientError::Version { player, .. }
             | ClientError::BrokeOff { player, .. }
             | ClientError::BadOutput { player } => Some(player.clone()),
+            _ => None,
+        }
+    }
+
+    /// The session that failed, if its players had been told to begin.
+    pub fn session(&self) -> Option<agreement::SessionId> {
+        match self {
+            ClientError::Session { session, .. } => Some(*session),
             _ => None,
         }
     }
@@ -398,6 +416,12 @@ impl ClientError {
             }
             ClientError::Net(e) => e.help(),
             ClientError::Worker { help, .. } => help.clone(),
+            // What a player or the network spoilt may go well the next time; the rest has to be mended first.
+            ClientError::Session { session, error } if error.is_remote() => {
+                let again = format!("then `privity resume {session}` goes on from the last checkpoint, if there is one");
+                error.help().map_or_else(|| again.clone(), |help| format!("{help}; {again}"))
+            }
+            ClientError::Session { error, .. } => return error.help(),
             ClientError::HungUp { player, .. } => {
                 format!("ask the operator of {player} whether its roster or its `submitters` have this identity")
             }
@@ -420,6 +444,7 @@ impl ClientError {
             | ClientError::BrokeOff { .. }
             | ClientError::BadOutput { .. } => true,
             ClientError::Worker { remote, .. } => *remote,
+            ClientError::Session { error, .. } => error.is_remote(),
             ClientError::Serve(WorkerError::Net(_)) => true,
             _ => false,
         }

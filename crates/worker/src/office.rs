@@ -32,6 +32,8 @@ pub(crate) struct Office {
     pub(crate) jobs: Jobs,
     pub(crate) metrics: Metrics,
     pub(crate) counts: Arc<Counts>,
+    /// Refusals that were recorded.
+    pub(crate) refusals: Counts,
     /// Examinations of the ways to others, one at a time: each takes bandwidth.
     examining: tokio::sync::Mutex<()>,
     pub(crate) post: Postman,
@@ -74,6 +76,7 @@ impl Office {
             switchboard: Switchboard::new(),
             metrics: Metrics::new(),
             counts: Arc::default(),
+            refusals: Counts::default(),
             examining: tokio::sync::Mutex::default(),
             post: Postman::default(),
             store,

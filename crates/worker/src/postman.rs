@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use agreement::{Agreement, SessionId};
 use net::Identity;
@@ -23,6 +23,8 @@ use crate::vault::StoreVault;
 
 /// The time between rounds if something could not be delivered.
 const PAUSE: Duration = Duration::from_secs(5);
+/// The time between two looks for what has expired.
+const PRUNING: Duration = Duration::from_secs(3600);
 /// How long one peer may take in a round.
 const VISIT: Duration = Duration::from_secs(30);
 /// Receipts of sessions that began longer ago are not asked for any more.
@@ -84,7 +86,14 @@ pub(crate) async fn rounds(office: Arc<Office>) {
     if let Err(error) = begin.await {
         tracing::warn!(%error, "old receipts cannot be looked through");
     }
+    let mut pruned = Instant::now();
     loop {
+        if pruned.elapsed() > PRUNING {
+            pruned = Instant::now();
+            if let Err(error) = blocking(office, Office::prune).await {
+                tracing::warn!(%error, "what has expired cannot be dropped");
+            }
+        }
         let left = match round(office).await {
             Ok(left) => left,
             Err(error) => {
@@ -95,6 +104,7 @@ pub(crate) async fn rounds(office: Arc<Office>) {
         tokio::select! {
             () = office.post.news.notified() => {}
             () = tokio::time::sleep(PAUSE), if left => {}
+            () = tokio::time::sleep(PRUNING) => {}
         }
     }
 }

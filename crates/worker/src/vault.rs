@@ -33,27 +33,42 @@ struct Record {
     names: Vec<String>,
 }
 
+/// Why a batch was undone.
+struct Refused(VaultError);
+
+impl From<StoreError> for Refused {
+    fn from(error: StoreError) -> Refused {
+        Refused(failed(error))
+    }
+}
+
+impl From<VaultError> for Refused {
+    fn from(error: VaultError) -> Refused {
+        Refused(error)
+    }
+}
+
 impl StoreVault {
-    fn record(&self, attempt: &Attempt) -> Result<Option<Record>, VaultError> {
-        let record = self.0.store.note(ATTEMPTS, &key(attempt)).map_err(failed)?;
-        record.map(|bytes| serde_json::from_slice(&bytes).map_err(unreadable)).transpose()
+    /// Reads and writes at once, so that no other call comes between: all or nothing.
+    fn batch<T>(&self, change: impl FnOnce(&mut Batch<'_>) -> Result<T, Refused>) -> Result<T, VaultError> {
+        self.0.store.batch(change).map_err(|Refused(error)| error)
     }
+}
 
-    fn records(&self) -> Result<Vec<Record>, VaultError> {
-        let all = self.0.store.notes(ATTEMPTS).map_err(failed)?;
-        all.iter().map(|(_, bytes)| serde_json::from_slice(bytes).map_err(unreadable)).collect()
+/// Whether a value may be staged: nothing of its name is staged already, and it may take the place of what is there. Asked
+/// in the batch that stages it, so that no other one comes between.
+fn admit(batch: &Batch<'_>, staged: &[(store::SessionId, Meta)], value: &StoredMeta, me: Identity) -> Result<(), VaultError> {
+    let name = &value.name;
+    if staged.iter().any(|(_, meta)| meta.name == *name) {
+        return Err(VaultError::Busy { name: name.clone() });
     }
+    let Some(old) = batch.meta(name).map_err(failed)? else { return Ok(()) };
+    let old = read(old, me).ok_or_else(|| undescribed(name))?;
+    value.may_replace(&old).map_err(|difference| VaultError::Taken { name: name.clone(), difference })
+}
 
-    /// Whether a value may be staged by an attempt.
-    fn admit(&self, value: &StoredValue) -> Result<(), VaultError> {
-        let name = &value.meta.name;
-        let staged = |r: &Record| r.standing == Standing::Prepared && r.names.contains(name);
-        if self.records()?.iter().any(staged) {
-            return Err(VaultError::Busy { name: name.clone() });
-        }
-        let Some(old) = self.fetch(name)? else { return Ok(()) };
-        value.meta.may_replace(&old.meta).map_err(|difference| VaultError::Taken { name: name.clone(), difference })
-    }
+fn undescribed(name: &str) -> VaultError {
+    VaultError::Damaged { name: name.to_owned(), what: "its description is none".to_owned() }
 }
 
 /// What the store authenticates a value with.
@@ -113,77 +128,86 @@ impl Vault for StoreVault {
             }
             Err(e) => return Err(failed(e)),
         };
-        let unknown = || VaultError::Damaged { name: name.to_owned(), what: "its description is none".to_owned() };
-        let meta = read(meta, self.0.config.key.identity()).ok_or_else(unknown)?;
+        let meta = read(meta, self.0.config.key.identity()).ok_or_else(|| undescribed(name))?;
         Ok(Some(StoredValue { meta, bytes: Secret::from(payload.to_vec()) }))
     }
 
     fn prepare(&self, attempt: &Attempt, partners: &[Identity], values: Vec<StoredValue>) -> Result<(), VaultError> {
-        match self.record(attempt)?.map(|r| r.standing) {
-            None => {}
-            Some(Standing::Aborted) => return Err(VaultError::Aborted),
-            Some(_) => return Err(VaultError::Failed { what: "an attempt was prepared twice".into() }),
-        }
-        values.iter().try_for_each(|v| self.admit(v))?;
         let record = Record {
             attempt: *attempt,
             standing: Standing::Prepared,
             partners: partners.iter().map(Identity::to_string).collect(),
             names: values.iter().map(|v| v.meta.name.clone()).collect(),
         };
-        let staged: Vec<(Meta, &[u8])> = values.iter().map(|v| (described(&v.meta), &*v.bytes)).collect();
+        let me = self.0.config.key.identity();
+        let values: Vec<(&StoredMeta, Meta, &[u8])> =
+            values.iter().map(|v| (&v.meta, described(&v.meta), &*v.bytes)).collect();
         let (session, number) = (attempt.session.0, attempt.number);
-        let prepare = |batch: &mut Batch<'_>| {
+        self.batch(|batch| {
+            match recorded(batch, attempt)?.map(|r| r.standing) {
+                None => {}
+                Some(Standing::Aborted) => return Err(VaultError::Aborted.into()),
+                Some(_) => return Err(VaultError::Failed { what: "an attempt was prepared twice".into() }.into()),
+            }
+            let before = batch.staged()?;
+            values.iter().try_for_each(|(value, ..)| admit(batch, &before, value, me))?;
+            let staged: Vec<(Meta, &[u8])> = values.iter().map(|(_, meta, bytes)| (meta.clone(), *bytes)).collect();
             batch.stage(session, number, &staged)?;
             batch.prepare(session, number)?;
-            keep(batch, &record)
-        };
-        self.0.store.batch(prepare).map_err(failed)
+            Ok(keep(batch, &record)?)
+        })
     }
 
     fn answer(&self, attempt: &Attempt) -> Result<Standing, VaultError> {
-        let record = self.record(attempt)?;
-        let standing = settle::answer(record.as_ref().map(|r| r.standing));
-        if record.is_none() {
-            let record = Record { attempt: *attempt, standing, partners: Vec::new(), names: Vec::new() };
-            self.0.store.batch(|batch| keep(batch, &record)).map_err(failed)?;
-        }
-        Ok(standing)
+        self.batch(|batch| {
+            let record = recorded(batch, attempt)?;
+            let standing = settle::answer(record.as_ref().map(|r| r.standing));
+            if record.is_none() {
+                keep(batch, &Record { attempt: *attempt, standing, partners: Vec::new(), names: Vec::new() })?;
+            }
+            Ok(standing)
+        })
     }
 
     fn settle(&self, attempt: &Attempt, decision: Decision) -> Result<(), VaultError> {
-        let record = self.record(attempt)?;
-        let mut record = match (record, decision) {
-            (Some(record), _) if record.standing == Standing::Prepared => record,
-            (Some(record), decision) if record.standing == Standing::from(decision) => return Ok(()),
-            _ => return Err(VaultError::Failed { what: "an attempt was settled that is not in doubt".into() }),
-        };
-        record.standing = decision.into();
         let (session, number) = (attempt.session.0, attempt.number);
-        let settle = |batch: &mut Batch<'_>| {
+        let saved = self.batch(|batch| {
+            let mut record = match (recorded(batch, attempt)?, decision) {
+                (Some(record), _) if record.standing == Standing::Prepared => record,
+                (Some(record), decision) if record.standing == Standing::from(decision) => return Ok(Vec::new()),
+                _ => {
+                    let what = "an attempt was settled that is not in doubt".into();
+                    return Err(VaultError::Failed { what }.into());
+                }
+            };
+            record.standing = decision.into();
             match decision {
                 Decision::Commit => batch.commit_save(session, number)?,
                 Decision::Abort => batch.abort_save(session, number)?,
             }
-            keep(batch, &record)
-        };
-        self.0.store.batch(settle).map_err(failed)?;
-        if decision == Decision::Commit {
-            let session = Some(attempt.session.to_string());
-            let stored = |name: &String| Event::Stored { name: name.clone(), session: session.clone() };
-            let events: Vec<Event> = record.names.iter().map(stored).collect();
+            keep(batch, &record)?;
+            Ok(if decision == Decision::Commit { record.names } else { Vec::new() })
+        })?;
+        let session = Some(attempt.session.to_string());
+        let events: Vec<Event> =
+            saved.into_iter().map(|name| Event::Stored { name, session: session.clone() }).collect();
+        if !events.is_empty() {
             self.0.note_all(&events).map_err(|e| VaultError::Failed { what: e.to_string() })?;
         }
         Ok(())
     }
 
     fn in_doubt(&self) -> Result<Vec<(Attempt, Vec<Identity>)>, VaultError> {
-        let doubtful = self.records()?.into_iter().filter(|r| r.standing == Standing::Prepared);
-        let read = |r: Record| {
-            let partners = r.partners.iter().map(|p| p.parse()).collect::<Result<_, _>>().map_err(unreadable)?;
-            Ok((r.attempt, partners))
-        };
-        doubtful.map(read).collect()
+        let mut found = Vec::new();
+        for (session, number) in self.0.store.in_doubt().map_err(failed)? {
+            let Some(known) = self.0.store.session(session).map_err(failed)? else { continue };
+            let attempt = Attempt { agreement: Digest(known.agreement), session: SessionId(session), number };
+            let kept = self.0.store.note(ATTEMPTS, &key(&attempt)).map_err(failed)?;
+            let Some(record) = kept.map(|bytes| parse(&bytes)).transpose()? else { continue };
+            let partners = record.partners.iter().map(|p| p.parse()).collect::<Result<_, _>>().map_err(unreadable)?;
+            found.push((attempt, partners));
+        }
+        Ok(found)
     }
 
     fn write(&self, note: &Note, bytes: &[u8]) -> Result<(), VaultError> {
@@ -222,6 +246,32 @@ impl Office {
         }
         Ok(StoreVault(Arc::clone(self)).answer(attempt)?)
     }
+
+    /// Forgets attempts at sessions that the ledger no longer has: nobody can ask for these.
+    pub(crate) fn forget_attempts(&self) -> Result<(), WorkerError> {
+        let kept = self.store.notes(ATTEMPTS)?;
+        let mut gone = Vec::new();
+        for (key, bytes) in kept {
+            let record: Record = parse(&bytes)?;
+            if self.store.session(record.attempt.session.0)?.is_none() {
+                gone.push(key);
+            }
+        }
+        if gone.is_empty() {
+            return Ok(());
+        }
+        Ok(self.store.batch(|batch| gone.iter().try_for_each(|key| batch.remove_note(ATTEMPTS, key).map(drop)))?)
+    }
+}
+
+/// What is recorded of an attempt.
+fn recorded(batch: &Batch<'_>, attempt: &Attempt) -> Result<Option<Record>, Refused> {
+    let kept = batch.note(ATTEMPTS, &key(attempt))?;
+    Ok(kept.map(|bytes| parse(&bytes)).transpose()?)
+}
+
+fn parse(bytes: &[u8]) -> Result<Record, VaultError> {
+    serde_json::from_slice(bytes).map_err(unreadable)
 }
 
 fn keep(batch: &mut Batch<'_>, record: &Record) -> Result<(), StoreError> {

@@ -2,7 +2,6 @@
 
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
-use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
 use std::net::{Ipv4Addr, TcpListener};
@@ -19,9 +18,24 @@ pub(crate) const PLAYERS: [&str; 4] = ["clinic", "laboratory", "registry", "anal
 /// A folder with everything that four parties need. Workers end when it is dropped.
 pub(crate) struct Parties {
     folder: tempfile::TempDir,
-    workers: Vec<(String, Child, Receiver<String>)>,
-    /// Processes that are to be killed, each at a line of its log.
-    doom: Arc<Mutex<HashMap<u32, &'static str>>>,
+    workers: Vec<Process>,
+    /// What workers log.
+    pub(crate) log_level: &'static str,
+}
+
+/// A worker or a relay.
+struct Process {
+    name: String,
+    child: Arc<Mutex<Child>>,
+    log: Receiver<String>,
+    doom: Arc<Mutex<Doom>>,
+}
+
+/// How many lines a process has logged since this was set, and at which of them it is to be killed.
+#[derive(Default)]
+struct Doom {
+    lines: usize,
+    at: Option<usize>,
 }
 
 /// The repository.
@@ -78,7 +92,7 @@ impl Parties {
             std::fs::write(path.join(format!("{name}.toml")), config).unwrap();
         }
         std::fs::write(path.join("roster.toml"), roster).unwrap();
-        Parties { folder, workers: Vec::new(), doom: Arc::default() }
+        Parties { folder, workers: Vec::new(), log_level: "info" }
     }
 
     /// Starts the workers of all players, each with `--ratify-all`.
@@ -130,7 +144,7 @@ impl Parties {
         let mut child = Command::new(env!("CARGO_BIN_EXE_privity"))
             .current_dir(self.path())
             .args(args)
-            .env("PRIVITY_LOG", "info")
+            .env("PRIVITY_LOG", self.log_level)
             .env("NO_COLOR", "1")
             .stdin(Stdio::null())
             .stdout(Stdio::null())
@@ -140,24 +154,32 @@ impl Parties {
         let lines = BufReader::new(child.stderr.take().unwrap()).lines();
         let (log, read) = channel();
         // Its log must be read on, or the worker would block on a full pipe.
-        let (id, doom) = (child.id(), Arc::clone(&self.doom));
+        let child = Arc::new(Mutex::new(child));
+        let doom: Arc<Mutex<Doom>> = Arc::default();
+        let (victim, fate) = (Arc::clone(&child), Arc::clone(&doom));
         std::thread::spawn(move || {
             for line in lines.map_while(Result::ok) {
-                let doomed = doom.lock().unwrap().get(&id).is_some_and(|text| line.contains(text));
-                if doomed {
+                let mut fate = fate.lock().unwrap();
+                fate.lines += 1;
+                if fate.at == Some(fate.lines) {
                     // It may have ended by itself just now.
-                    let _ = Command::new("kill").args(["-KILL", &id.to_string()]).status();
+                    let _ = victim.lock().unwrap().kill();
                 }
+                drop(fate);
                 drop(log.send(line));
             }
         });
-        self.workers.push((name.to_owned(), child, read));
+        self.workers.push(Process { name: name.to_owned(), child, log: read, doom });
+    }
+
+    /// The latest process of a name.
+    fn process(&self, name: &str) -> &Process {
+        self.workers.iter().rev().find(|p| p.name == name).unwrap()
     }
 
     /// Waits until a worker's log has a line with this text.
     pub(crate) fn wait_for(&self, player: &str, text: &str) {
-        let (_, _, log) = self.workers.iter().rev().find(|(name, ..)| name == player).unwrap();
-        assert!(log.iter().any(|line| line.contains(text)), "the worker of {player} never logged `{text}`");
+        assert!(self.process(player).log.iter().any(|line| line.contains(text)), "the worker of {player} never logged `{text}`");
     }
 
     /// Starts one worker, and returns the first line of its log that has this text.
@@ -166,37 +188,43 @@ impl Parties {
         let mut args = vec!["worker", "--config", &config];
         args.extend(flags);
         self.spawn(player, &args);
-        let (_, _, log) = self.workers.last().unwrap();
-        log.iter().find(|line| line.contains(text)).unwrap()
+        self.process(player).log.iter().find(|line| line.contains(text)).unwrap()
+    }
+
+    /// The id of a worker's process.
+    pub(crate) fn process_id(&self, player: &str) -> u32 {
+        self.process(player).child.lock().unwrap().id()
     }
 
     /// Tells a worker to stop in good order.
     pub(crate) fn terminate(&self, player: &str) {
-        let (_, child, _) = self.workers.iter().rev().find(|(name, ..)| name == player).unwrap();
-        assert!(Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap().success());
+        let id = self.process_id(player);
+        assert!(Command::new("kill").args(["-TERM", &id.to_string()]).status().unwrap().success());
     }
 
     /// Waits until a worker has ended, and says how.
-    pub(crate) fn exit_code(&mut self, player: &str) -> Option<i32> {
-        let (_, child, _) = self.workers.iter_mut().rev().find(|(name, ..)| name == player).unwrap();
-        child.wait().unwrap().code()
+    pub(crate) fn exit_code(&self, player: &str) -> Option<i32> {
+        self.process(player).child.lock().unwrap().wait().unwrap().code()
     }
 
-    /// Kills a worker as soon as its log has a line with this text, as a power cut would. What it logged before does not
-    /// count.
-    pub(crate) fn kill_at(&self, player: &str, text: &'static str) {
-        let (_, child, log) = self.workers.iter().rev().find(|(name, ..)| name == player).unwrap();
-        log.try_iter().for_each(drop);
-        self.doom.lock().unwrap().insert(child.id(), text);
+    /// Kills a worker as soon as it has logged so many lines more, as a power cut would.
+    pub(crate) fn kill_after(&self, player: &str, lines: usize) {
+        let process = self.process(player);
+        process.log.try_iter().for_each(drop);
+        *process.doom.lock().unwrap() = Doom { lines: 0, at: Some(lines) };
+    }
+
+    /// How many lines a worker has logged since [`kill_after`](Self::kill_after).
+    pub(crate) fn lines(&self, player: &str) -> usize {
+        self.process(player).doom.lock().unwrap().lines
     }
 
     /// Kills a worker, as a power cut would.
     pub(crate) fn kill(&mut self, player: &str) {
-        for (name, child, _) in &mut self.workers {
-            if name == player {
-                child.kill().unwrap();
-                child.wait().unwrap();
-            }
+        for process in self.workers.extract_if(.., |p| p.name == player) {
+            let mut child = process.child.lock().unwrap();
+            child.kill().unwrap();
+            child.wait().unwrap();
         }
     }
 
@@ -209,7 +237,8 @@ impl Parties {
 
 impl Drop for Parties {
     fn drop(&mut self) {
-        for (_, child, _) in &mut self.workers {
+        for process in &self.workers {
+            let mut child = process.child.lock().unwrap();
             // One that was killed already is no error.
             let _ = child.kill();
             let _ = child.wait();

@@ -175,6 +175,7 @@ impl Client {
         let word = watch::Sender::new(Word::Wait);
         let mut tasks = JoinSet::new();
         let mut ended = Vec::new();
+        let mut together = true;
         for contact in self.contacts {
             let request = proto::RunRequest {
                 agreement: agreement.text().to_owned(),
@@ -196,6 +197,7 @@ impl Client {
                     // One that ends before all have begun has failed; the others hear that we have gone.
                     ended.push(done);
                     tasks.abort_all();
+                    together = false;
                     break;
                 }
             }
@@ -226,6 +228,7 @@ impl Client {
         // Of several that say as much, always the same one.
         errors.sort_by_key(|(echo, error)| (*echo, error.is_remote(), error.to_string()));
         match errors.into_iter().next() {
+            Some((_, error)) if together => Err(ClientError::Session { session, error: Box::new(error) }),
             Some((_, error)) => Err(error),
             None => report(agreement, session, outcomes, begun.elapsed().as_secs_f64()),
         }

@@ -95,6 +95,34 @@ impl Guarded {
     }
 }
 
+impl Guarded {
+    /// Begins a session as player b, which ends as soon as it has begun, and returns the code of its end.
+    async fn begin(&self, request: proto::RunRequest) -> String {
+        let mut contact = self.contact(&key("b")).await.unwrap();
+        let (commands, stream) = tokio::sync::mpsc::channel(4);
+        let say = |command| commands.send(proto::RunCommand { command: Some(command) });
+        say(Command::Submit(request)).await.unwrap();
+        let mut events = contact.worker.run(ReceiverStream::new(stream)).await.unwrap().into_inner();
+        loop {
+            match events.message().await.unwrap().unwrap().event {
+                Some(Event::Failure(failure)) => return failure.code,
+                Some(Event::Admitted(_)) => {
+                    say(Command::Go(proto::Go {})).await.unwrap();
+                    let mut open = self.worker.office().jobs.list(None).into_iter().filter(|e| !e.state().is_over());
+                    let entry = open.next().unwrap();
+                    let mut changes = entry.changes();
+                    while entry.state() == crate::jobs::State::Admitted {
+                        changes.changed().await.unwrap();
+                    }
+                    // One that was refused just now listens no more.
+                    let _ = say(Command::Stop(proto::Stop {})).await;
+                }
+                _ => {}
+            }
+        }
+    }
+}
+
 /// Reproducible random bytes.
 struct Noise(u64);
 
@@ -193,11 +221,49 @@ async fn agreements_that_are_not_in_order_do_not_run() {
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn what_was_run_is_not_run_again_and_no_more_often_than_agreed() {
+    let mut guarded = Guarded::start().await;
+    let agreement = under(Terms { uses: 2, ..Terms::default() });
+    let request = |session: u8, attempt| proto::RunRequest {
+        agreement: agreement.text().to_owned(),
+        session: vec![session; 16],
+        ratifications: signed(&agreement, &["a", "b", "c"]),
+        attempt,
+    };
+    let twice = under(Terms { uses: 3, ..Terms::default() });
+    let elsewhere = proto::RunRequest {
+        agreement: twice.text().to_owned(),
+        ratifications: signed(&twice, &["a", "b", "c"]),
+        ..request(1, 1)
+    };
+    let mut tried = 0;
+    for (case, request, code) in [
+        ("a first session", request(1, 0), "session.cancelled"),
+        ("the same id once more", request(1, 0), "worker.replay"),
+        ("its second attempt", request(1, 1), "session.cancelled"),
+        ("that attempt once more", request(1, 1), "worker.replay"),
+        ("an attempt before it", request(1, 0), "worker.replay"),
+        ("its id under another agreement", elsewhere, "worker.replay"),
+        ("a second session, under a later number", request(2, 7), "session.cancelled"),
+        ("a third session of two", request(3, 0), "ledger.used-up"),
+        ("a third session that claims to be resumed", request(4, 1), "ledger.used-up"),
+    ] {
+        assert_eq!(guarded.begin(request).await, code, "{case}");
+        tried += 1;
+    }
+    guarded.tried += tried;
+    assert_eq!(guarded.worker.office().store.sessions().unwrap().len(), 2);
+    println!("{} cases", guarded.tried);
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bytes_that_are_no_messages_and_too_many_of_them_are_refused() {
     let mut guarded = Guarded::start().await;
     let mut noise = Noise(2);
-    const CALLS: [&str; 11] =
-        ["Hello", "Describe", "Run", "Jobs", "Watch", "Cancel", "Post", "Inbox", "Answer", "Receipts", "Settle"];
+    const CALLS: [&str; 13] = [
+        "Hello", "Echo", "Describe", "Run", "Jobs", "Watch", "Recall", "Cancel", "Post", "Inbox", "Answer", "Receipts",
+        "Settle",
+    ];
     let stream = guarded.secured(Alpn::Control).await.stream;
     let mut grpc = raw(stream).await;
     for i in 0..rounds() {
@@ -250,6 +316,17 @@ async fn who_is_slow_or_asks_too_much_keeps_nobody_else_waiting() {
     for (mut events, _commands) in open {
         let event = events.message().await.unwrap().unwrap().event;
         assert!(matches!(event, Some(Event::Failure(f)) if f.code == "worker.no-submission"));
+    }
+
+    // A request of which a byte comes now and then.
+    let mut slow = guarded.secured(Alpn::Control).await.stream;
+    for byte in b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n" {
+        if slow.write_all(&[*byte]).await.and(slow.flush().await).is_err() {
+            break;
+        }
+        let other = guarded.contact(&key("c")).await.unwrap();
+        assert!(other.worker.clone().jobs(proto::JobsRequest {}).await.is_ok());
+        guarded.tried += 1;
     }
 
     // One identity asks without end; then others are still heard.
