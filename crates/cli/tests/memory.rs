@@ -42,6 +42,9 @@ fn a_session_takes_no_more_than_was_set_aside() {
         parties.write(&format!("{player}.toml"), &format!("{config}{data}"));
     }
     PLAYERS.iter().for_each(|p| parties.start(p, &["--ratify-all"]));
+    // What the first session touches of the program itself is not the session's.
+    let (report, code) = parties.run(common::JOINT, "analyst.key");
+    assert_eq!(code, 0, "{report}");
     for steps in STEPS {
         let before = PLAYERS.map(|player| {
             let process = parties.process_id(player);

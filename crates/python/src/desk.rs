@@ -64,8 +64,7 @@ pub(crate) fn propose(
 ) -> PyResult<(String, String, Vec<String>, Vec<String>)> {
     let program = computation.get().program().clone();
     ask(py, move || {
-        let terms =
-            Terms { not_before: time(valid_from)?, not_after: time(valid_until)?, uses, ..Terms::default() };
+        let terms = Terms { not_before: time(valid_from)?, not_after: time(valid_until)?, uses, ..Terms::default() };
         let agreement = worker::propose_program(&program, &roster, &key, &dims, terms)?;
         let players: Vec<String> = program.computation().players.iter().map(|p| p.name.clone()).collect();
         let console = Way::Roster(roster, key).console(&players)?;

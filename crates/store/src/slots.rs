@@ -100,7 +100,11 @@ impl Slots {
     /// Notes how many batches the database has. It is written after each of them and not waited for, so that it never
     /// says more than the database has, unless an older database was put in place, or a damaged one fell back.
     pub(crate) fn note_count(&mut self, sealed: &[u8]) -> Result<(), StoreError> {
-        self.write(COUNT, sealed)
+        let dirty = self.dirty;
+        self.write(COUNT, sealed)?;
+        // Only a key makes the next batch wait for this file.
+        self.dirty = dirty;
+        Ok(())
     }
 
     /// What was noted, sealed, in a slot of `N` bytes.

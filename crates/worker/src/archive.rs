@@ -251,6 +251,7 @@ impl Office {
     pub(crate) fn take_receipts(&self, session: SessionId, receipts: &[String]) -> Result<(), WorkerError> {
         let agreement = self.agreement_of(session)?;
         let here = self.receipts_of(session)?;
+        let mut new = Vec::new();
         for text in receipts.iter().take(agreement.signers().len()) {
             let receipt: SignedReceipt =
                 serde_json::from_str(text).map_err(|_| WorkerError::NoReceipt { session: session.to_string() })?;
@@ -258,10 +259,15 @@ impl Office {
             receipt.verify_for(&agreement, session, &player)?;
             let Some(member) = agreement.roster().get(&player) else { continue };
             match here.get(&member.identity) {
-                None => self.store.keep_receipt(session.0, member.identity, text.as_bytes())?,
+                None => new.push((member.identity, text)),
                 Some(known) if known == text => {}
                 Some(_) => tracing::warn!(%session, player, "a player signed two different receipts of one session"),
             }
+        }
+        if !new.is_empty() {
+            self.store.batch(|batch| {
+                new.iter().try_for_each(|(by, text)| batch.keep_receipt(session.0, *by, text.as_bytes()))
+            })?;
         }
         Ok(())
     }

@@ -418,7 +418,8 @@ impl ClientError {
             ClientError::Worker { help, .. } => help.clone(),
             // What a player or the network spoilt may go well the next time; the rest has to be mended first.
             ClientError::Session { session, error } if error.is_remote() => {
-                let again = format!("then `privity resume {session}` goes on from the last checkpoint, if there is one");
+                let again =
+                    format!("then `privity resume {session}` goes on from the last checkpoint, if there is one");
                 error.help().map_or_else(|| again.clone(), |help| format!("{help}; {again}"))
             }
             ClientError::Session { error, .. } => return error.help(),

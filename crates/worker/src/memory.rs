@@ -7,8 +7,8 @@
 use ir::{Block, DType, Family, Graph, Instr, RingBits, ValueId};
 use session::{Act, Part, Plan, Step};
 
-/// A session's own needs: connections, keys, tasks.
-const FIXED: u64 = 1 << 20;
+/// A session's own needs: connections, keys, tasks, texts.
+const FIXED: u64 = 8 << 20;
 /// What a protected placement holds of an element, in elements of its ring: two shares, and as much again for schemes
 /// that hold more.
 const SHARES: u64 = 4;

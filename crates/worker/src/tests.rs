@@ -131,7 +131,7 @@ fn what_is_in_order_is_admitted_once() {
     let job = admit(&office, agreement.text(), &[1; 16], &[]).ok().unwrap();
     assert_eq!(job.name(), "a");
     // Three numbers, and shares of them: some kilobytes, and what a session takes for itself.
-    assert!((1 << 20..2 << 20).contains(&job.memory), "{}", job.memory);
+    assert!((8 << 20..9 << 20).contains(&job.memory), "{}", job.memory);
     assert!(office.begin(&job, key("b").identity()).is_ok());
     assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.replay");
     assert_eq!(refusal(&office, agreement.text(), &[1; 15]), "worker.session-id");

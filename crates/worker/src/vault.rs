@@ -57,7 +57,12 @@ impl StoreVault {
 
 /// Whether a value may be staged: nothing of its name is staged already, and it may take the place of what is there. Asked
 /// in the batch that stages it, so that no other one comes between.
-fn admit(batch: &Batch<'_>, staged: &[(store::SessionId, Meta)], value: &StoredMeta, me: Identity) -> Result<(), VaultError> {
+fn admit(
+    batch: &Batch<'_>,
+    staged: &[(store::SessionId, Meta)],
+    value: &StoredMeta,
+    me: Identity,
+) -> Result<(), VaultError> {
     let name = &value.name;
     if staged.iter().any(|(_, meta)| meta.name == *name) {
         return Err(VaultError::Busy { name: name.clone() });

@@ -179,7 +179,10 @@ impl Parties {
 
     /// Waits until a worker's log has a line with this text.
     pub(crate) fn wait_for(&self, player: &str, text: &str) {
-        assert!(self.process(player).log.iter().any(|line| line.contains(text)), "the worker of {player} never logged `{text}`");
+        assert!(
+            self.process(player).log.iter().any(|line| line.contains(text)),
+            "the worker of {player} never logged `{text}`"
+        );
     }
 
     /// Starts one worker, and returns the first line of its log that has this text.

@@ -27,9 +27,10 @@ impl Planted {
         }
     }
 
-    /// What a worker holds of a value: shares.
+    /// What a worker holds of a value: shares, but for those that are zero by the protocol.
     pub(crate) fn bytes(&mut self, bytes: &[u8]) {
-        self.0.extend(bytes.chunks_exact(PIECE).map(<[u8]>::to_vec));
+        let random = |piece: &&[u8]| piece.iter().collect::<BTreeSet<_>>().len() > PIECE / 2;
+        self.0.extend(bytes.chunks_exact(PIECE).filter(random).map(<[u8]>::to_vec));
     }
 
     /// The first place at which something that was planted lies in a file or folder.

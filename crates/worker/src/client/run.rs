@@ -224,9 +224,10 @@ impl Client {
         if errors.iter().any(|(echo, error)| !(*echo && error.code() == "session.cancelled")) {
             errors.retain(|(echo, error)| !(*echo && error.code() == "session.cancelled"));
         }
-        // Everyone who was told of an error reports it; the one who found it says most.
-        // Of several that say as much, always the same one.
-        errors.sort_by_key(|(echo, error)| (*echo, error.is_remote(), error.to_string()));
+        // Everyone who was told of an error reports it; the one who found it says most. Where nobody did, that a worker
+        // broke off is what we saw ourselves. Of several that say as much, always the same one.
+        let told = |echo: bool, error: &ClientError| echo && matches!(error, ClientError::Worker { .. });
+        errors.sort_by_key(|(echo, error)| (*echo, told(*echo, error), error.is_remote(), error.to_string()));
         match errors.into_iter().next() {
             Some((_, error)) if together => Err(ClientError::Session { session, error: Box::new(error) }),
             Some((_, error)) => Err(error),
