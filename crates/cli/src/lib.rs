@@ -125,7 +125,7 @@ pub(crate) struct Failure {
     message: String,
     player: Option<String>,
     /// The session that failed, if one was begun.
-    session: Option<String>,
+    session: Option<Box<privity::agreement::SessionId>>,
     help: Option<String>,
     exit: u8,
 }
@@ -178,7 +178,7 @@ impl Failure {
             let mut error =
                 json!({ "code": self.code, "message": self.message, "player": self.player, "help": self.help });
             if let Some(session) = &self.session {
-                error["session"] = json!(session);
+                error["session"] = json!(session.to_string());
             }
             say!("{}", json!({ "error": error }));
             return;
@@ -210,7 +210,7 @@ impl From<Error> for Failure {
 
 impl From<worker::ClientError> for Failure {
     fn from(e: worker::ClientError) -> Failure {
-        let session = e.session().map(|s| s.to_string());
+        let session = e.session().map(Box::new);
         Failure { session, ..Failure::of(e.is_remote(), e.code(), e.to_string(), e.player(), e.help()) }
     }
 }
