@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use privity::agreement::{Agreement, Digest, SessionId, Terms, Timestamp};
 use privity::session::Dims;
+use pyo3::exceptions::PyValueError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
 use worker::{ClientError, Console, Reach};
@@ -39,8 +40,9 @@ fn ask<T: Send + 'static>(
     asked.map_err(|e| error::of_client(py, &e))
 }
 
-fn time(text: Option<String>) -> Result<Option<Timestamp>, ClientError> {
-    Ok(text.map(|text| text.parse()).transpose()?)
+/// A time as Python writes it; what it cannot be is a year that agreements do not have.
+fn time(text: Option<String>) -> PyResult<Option<Timestamp>> {
+    text.map(|text| text.parse().map_err(|e| PyValueError::new_err(format!("{text}: {e}")))).transpose()
 }
 
 fn digest(text: &str) -> Result<Digest, ClientError> {
@@ -63,8 +65,8 @@ pub(crate) fn propose(
     valid_until: Option<String>,
 ) -> PyResult<(String, String, Vec<String>, Vec<String>)> {
     let program = computation.get().program().clone();
+    let terms = Terms { not_before: time(valid_from)?, not_after: time(valid_until)?, uses, ..Terms::default() };
     ask(py, move || {
-        let terms = Terms { not_before: time(valid_from)?, not_after: time(valid_until)?, uses, ..Terms::default() };
         let agreement = worker::propose_program(&program, &roster, &key, &dims, terms)?;
         let players: Vec<String> = program.computation().players.iter().map(|p| p.name.clone()).collect();
         let console = Way::Roster(roster, key).console(&players)?;
