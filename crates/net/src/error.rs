@@ -150,6 +150,14 @@ pub enum NetError {
         /// What happened.
         reason: String,
     },
+    /// A machine did not prove itself, or its proof was refused.
+    #[error("machines were not proved{}: {reason}", with(player))]
+    Unproved {
+        /// Whom we dialled, if we did.
+        player: Option<Player>,
+        /// What was refused, in words; nothing of evidence's content but measurements.
+        reason: String,
+    },
     /// A peer speaks no version of the protocol that we speak.
     #[error("no common version{}: it speaks privity/{} to {}, we speak {} to {}", with(player), theirs.0, theirs.1, VERSIONS.0, VERSIONS.1)]
     PeerIncompatible {
@@ -219,6 +227,7 @@ impl NetError {
             NetError::CertificateTime { .. } => "net.certificate-time",
             NetError::KeyRefused { .. } => "net.key-refused",
             NetError::Handshake { .. } => "net.handshake",
+            NetError::Unproved { .. } => "net.unproved",
             NetError::PeerIncompatible { .. } => "net.peer-incompatible",
             NetError::Mismatch { .. } => "net.mismatch",
             NetError::Refused { .. } => "net.refused",
@@ -243,6 +252,7 @@ impl NetError {
             NetError::WrongKey { player, .. }
             | NetError::CertificateTime { player, .. }
             | NetError::Handshake { player, .. }
+            | NetError::Unproved { player, .. }
             | NetError::PeerIncompatible { player, .. } => player.as_ref(),
             NetError::PeerAborted { player, culprit, .. } => culprit.as_ref().or(Some(player)),
             NetError::UnknownPlayer { .. }
@@ -296,6 +306,9 @@ impl NetError {
             }
             NetError::KeyRefused { .. } => format!("ask the operator of {who} whether its roster has our identity"),
             NetError::Handshake { .. } => format!("see whether {who} is a privity worker of a current version"),
+            NetError::Unproved { .. } => {
+                format!("do not go on before {who} runs what was approved; `privity attest verify` shows every check")
+            }
             NetError::PeerIncompatible { .. } => "bring both workers to the same version".into(),
             NetError::Mismatch { what, .. } => {
                 format!("compare the {what} at both ends: both must run the same agreement with the same version")

@@ -46,4 +46,4 @@ pub use link::Link;
 pub use mesh::Switchboard;
 pub use player::{Player, PlayerId};
 pub use step::{Label, Scope, Step};
-pub use tls::{Acceptor, Alpn, Credentials, Dialer, Secured};
+pub use tls::{Acceptor, Alpn, Credentials, Dialer, Proofs, Secured};

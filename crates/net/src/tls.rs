@@ -4,7 +4,7 @@
 //! Ed25519 key, signed by that key itself. Who dials expects one identity; who is dialled asks a
 //! predicate (the roster). Both verify the handshake's signature, so the key was really used. Key
 //! exchange is X25519MLKEM768 and nothing else: shares recorded today must stay secret. Nothing is
-//! resumed and nothing is sent early.
+//! resumed and nothing is sent early. Where a machine has to prove itself, that comes next ([`Proofs`]).
 //!
 //! Validity dates of certificates *are* checked, with an hour of slack for clocks (the maker puts it
 //! into `notBefore`). They do not decide whether a key is trusted, which is the roster's business;
@@ -15,6 +15,7 @@ mod accept;
 mod certificate;
 mod dial;
 mod listen;
+mod prove;
 mod reason;
 mod verify;
 
@@ -35,6 +36,7 @@ pub use accept::Acceptor;
 pub use certificate::Credentials;
 pub use dial::Dialer;
 pub use listen::{Connections, Incoming, Limits, listen};
+pub use prove::{Appraiser, Attester, MOST_EVIDENCE, Proofs};
 pub use verify::Rejection;
 
 pub(crate) use reason::was_refused;
@@ -49,6 +51,8 @@ pub enum Alpn {
     Control,
     /// `privity/1`: the framed data plane.
     Data,
+    /// `privity-attested/1`: the same, after machines were proved.
+    Attested,
     /// `privity-meeting/1`: parties that do not know each other's keys yet.
     Meeting,
 }
@@ -59,12 +63,13 @@ impl Alpn {
         match self {
             Alpn::Control => b"h2",
             Alpn::Data => b"privity/1",
+            Alpn::Attested => b"privity-attested/1",
             Alpn::Meeting => b"privity-meeting/1",
         }
     }
 
     fn from_wire(wire: Option<&[u8]>) -> Option<Alpn> {
-        [Alpn::Control, Alpn::Data, Alpn::Meeting].into_iter().find(|alpn| Some(alpn.wire()) == wire)
+        [Alpn::Control, Alpn::Data, Alpn::Attested, Alpn::Meeting].into_iter().find(|alpn| Some(alpn.wire()) == wire)
     }
 }
 
@@ -84,6 +89,8 @@ pub struct Secured {
     pub alpn: Alpn,
     /// The connection itself.
     pub stream: Stream,
+    /// What our appraiser recorded of the machine at the other end, if it had to prove itself.
+    pub appraised: Option<Vec<u8>>,
 }
 
 impl Secured {
@@ -97,7 +104,7 @@ impl Secured {
             player: None,
             reason: "it asked for no protocol that we speak".into(),
         })?;
-        Ok(Secured { identity, alpn, stream })
+        Ok(Secured { identity, alpn, stream, appraised: None })
     }
 
     /// 32 bytes that both ends of this connection, and nobody else, can derive for `label`

@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsAcceptor, TlsStream};
 
 use super::verify::{Allowed, Pinned};
-use super::{Alpn, Credentials, HANDSHAKE_TIME, READ, Secured, provider, reason};
+use super::{Alpn, Credentials, HANDSHAKE_TIME, Proofs, READ, Secured, provider, reason};
 use crate::error::NetError;
 use crate::identity::Identity;
 
@@ -22,6 +22,7 @@ use crate::identity::Identity;
 pub struct Acceptor {
     tls: TlsAcceptor,
     identity: Identity,
+    proofs: Proofs,
 }
 
 impl Acceptor {
@@ -31,15 +32,31 @@ impl Acceptor {
         credentials: Credentials,
         allowed: impl Fn(&Identity) -> bool + Send + Sync + 'static,
     ) -> Result<Acceptor, NetError> {
-        Acceptor::speaking(credentials, Arc::new(allowed), &[Alpn::Data, Alpn::Control])
+        Acceptor::speaking(credentials, Arc::new(allowed), &[Alpn::Data, Alpn::Control], Proofs::default())
+    }
+
+    /// The same, where ends of data connections have to prove their machines.
+    pub fn attested(
+        credentials: Credentials,
+        allowed: impl Fn(&Identity) -> bool + Send + Sync + 'static,
+        proofs: Proofs,
+    ) -> Result<Acceptor, NetError> {
+        let alpns = [Alpn::Attested, Alpn::Data, Alpn::Control];
+        let alpns = if proofs.any() { &alpns[..] } else { &alpns[1..] };
+        Acceptor::speaking(credentials, Arc::new(allowed), alpns, proofs)
     }
 
     /// Answers anybody, for [`Alpn::Meeting`] only: who meets for the first time cannot know the other's key.
     pub fn for_meetings(credentials: Credentials) -> Result<Acceptor, NetError> {
-        Acceptor::speaking(credentials, Arc::new(|_| true), &[Alpn::Meeting])
+        Acceptor::speaking(credentials, Arc::new(|_| true), &[Alpn::Meeting], Proofs::default())
     }
 
-    fn speaking(credentials: Credentials, allowed: Allowed, alpns: &[Alpn]) -> Result<Acceptor, NetError> {
+    fn speaking(
+        credentials: Credentials,
+        allowed: Allowed,
+        alpns: &[Alpn],
+        proofs: Proofs,
+    ) -> Result<Acceptor, NetError> {
         let identity = credentials.identity();
         let mut config = ServerConfig::builder_with_provider(provider())
             .with_protocol_versions(&[&TLS13])
@@ -50,7 +67,7 @@ impl Acceptor {
         config.session_storage = Arc::new(NoServerSessionStorage {});
         config.send_tls13_tickets = 0;
         config.max_early_data_size = 0;
-        Ok(Acceptor { tls: TlsAcceptor::from(Arc::new(config)), identity })
+        Ok(Acceptor { tls: TlsAcceptor::from(Arc::new(config)), identity, proofs })
     }
 
     /// Who answers.
@@ -58,7 +75,7 @@ impl Acceptor {
         self.identity
     }
 
-    /// The handshake, over a connection that was just accepted.
+    /// The handshake and, where it has to be, the proof of machines, over a connection that was just accepted.
     pub async fn accept(&self, stream: TcpStream) -> Result<Secured, NetError> {
         let failed = |reason: String| NetError::Handshake { player: None, reason };
         stream.set_nodelay(true).map_err(|error| failed(error.to_string()))?;
@@ -67,7 +84,7 @@ impl Acceptor {
             Ok(Err(error)) => return Err(reason::handshake(&error, None)),
             Err(_) => return Err(failed(format!("it did not finish within {HANDSHAKE_TIME:?}"))),
         };
-        Secured::of(TlsStream::Server(stream))
+        self.proofs.settle(Secured::of(TlsStream::Server(stream))?, self.identity, None).await
     }
 }
 

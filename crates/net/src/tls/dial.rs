@@ -13,7 +13,7 @@ use tokio::time::timeout;
 use tokio_rustls::{TlsConnector, TlsStream};
 
 use super::verify::Pinned;
-use super::{Alpn, Credentials, HANDSHAKE_TIME, READ, Secured, provider, reason};
+use super::{Alpn, Credentials, HANDSHAKE_TIME, Proofs, READ, Secured, provider, reason};
 use crate::error::NetError;
 use crate::identity::Identity;
 use crate::player::{Player, PlayerId};
@@ -23,12 +23,18 @@ use crate::relay;
 #[derive(Clone, Debug)]
 pub struct Dialer {
     credentials: Credentials,
+    proofs: Proofs,
 }
 
 impl Dialer {
     /// Dials as the owner of these credentials.
     pub fn new(credentials: Credentials) -> Dialer {
-        Dialer { credentials }
+        Dialer { credentials, proofs: Proofs::default() }
+    }
+
+    /// The same, where ends of data connections have to prove their machines.
+    pub fn attested(credentials: Credentials, proofs: Proofs) -> Dialer {
+        Dialer { credentials, proofs }
     }
 
     /// Who dials.
@@ -39,7 +45,7 @@ impl Dialer {
     /// Connects to `player` at `endpoint` (`host:port`, or `relay://host:port` for one that is registered with a
     /// [`relay`]), and accepts exactly `expected` there.
     ///
-    /// Success means that the other end proved its identity. Whether it accepts ours shows with the
+    /// Success means that the other end proved its identity, and its machine if it has to. Whether it accepts ours shows with the
     /// first bytes read.
     pub async fn dial(
         &self,
@@ -60,7 +66,7 @@ impl Dialer {
         self.shake(stream, &host, Pinned::Any(Arc::new(|_| true)), Alpn::Meeting).await
     }
 
-    /// The handshake, over a connection that exists.
+    /// The handshake and, where it has to be, the proof of machines, over a connection that exists.
     pub async fn secure(
         &self,
         stream: TcpStream,
@@ -68,7 +74,9 @@ impl Dialer {
         expected: Identity,
         alpn: Alpn,
     ) -> Result<Secured, NetError> {
-        self.shake(stream, player, Pinned::One(expected), alpn).await
+        let alpn = self.proofs.protocol(alpn, &expected);
+        let secured = self.shake(stream, player, Pinned::One(expected), alpn).await?;
+        self.proofs.settle(secured, self.identity(), Some(player)).await
     }
 
     async fn shake(&self, stream: TcpStream, player: &Player, pinned: Pinned, alpn: Alpn) -> Result<Secured, NetError> {

@@ -153,7 +153,7 @@ impl Door {
         };
         let queue = match secured.alpn {
             Alpn::Control => &self.control,
-            Alpn::Data => &self.data,
+            Alpn::Data | Alpn::Attested => &self.data,
             Alpn::Meeting => return self.refuse(from, "nobody is invited here"),
         };
         if queue.try_send(secured).is_err() {
