@@ -37,4 +37,4 @@ pub use entry::{Entry, Head};
 pub use error::AuditError;
 pub use event::Event;
 pub use log::Log;
-pub use verify::{Report, entries, signer, verify};
+pub use verify::{Report, entries, signer, verify, verify_with};

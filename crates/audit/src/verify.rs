@@ -32,18 +32,32 @@ pub struct Report {
 /// The first entry that was changed, reordered or removed; a head that is not of this worker, or of an entry that is
 /// missing or another.
 pub fn verify(file: &Path, key: &PublicKey, heads: &[Head]) -> Result<Report, AuditError> {
-    let mut expected = BTreeMap::new();
-    for head in heads {
-        if !head.is_of(key) {
-            return Err(AuditError::ForeignHead { entry: head.seq });
-        }
-        expected.entry(head.seq).or_insert_with(Vec::new).push(head);
+    verify_with(file, key, heads, &[])
+}
+
+/// As [`verify`], and that the log has entries of these numbers and hashes, of which the caller knows that the worker
+/// stated them: its receipts do, under a signature of their own.
+///
+/// # Errors
+/// As [`verify`].
+pub fn verify_with(
+    file: &Path,
+    key: &PublicKey,
+    heads: &[Head],
+    stated: &[(u64, [u8; 32])],
+) -> Result<Report, AuditError> {
+    let mut expected: BTreeMap<u64, Vec<[u8; 32]>> = BTreeMap::new();
+    if let Some(foreign) = heads.iter().find(|head| !head.is_of(key)) {
+        return Err(AuditError::ForeignHead { entry: foreign.seq });
+    }
+    for (seq, hash) in heads.iter().map(|head| (head.seq, head.hash)).chain(stated.iter().copied()) {
+        expected.entry(seq).or_default().push(hash);
     }
     let mut walk = Walk::new(file, Some(key))?;
     let mut last = None;
     while let Some(entry) = walk.next()? {
-        for head in expected.remove(&entry.seq).into_iter().flatten() {
-            if head.hash != entry.hash {
+        for hash in expected.remove(&entry.seq).into_iter().flatten() {
+            if hash != entry.hash {
                 let what = "its worker signed another entry of this number: the log was written anew".into();
                 return Err(AuditError::Broken { file: file.to_owned(), entry: entry.seq, what });
             }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 
 use audit::{AuditError, Entry, Head};
 use clap::{Args, Subcommand};
+use privity::agreement::SignedReceipt;
 use privity::net::{Identity, PublicKey};
 use serde_json::{Value, json};
 
@@ -50,7 +51,7 @@ struct Verify {
     /// The identity of its worker, as you know it otherwise. Without it, the log's own is taken, and shown.
     #[arg(long, value_name = "IDENTITY")]
     worker: Option<Identity>,
-    /// A head that the worker gave: a JSON file with one, or a receipt that holds one.
+    /// A receipt of the worker, which says how far its log went; or a head as `verify --json` shows it.
     #[arg(long, value_name = "FILE")]
     head: Vec<PathBuf>,
     /// Print one JSON object.
@@ -144,29 +145,47 @@ fn verify(a: &Verify) -> Result<Value, Failure> {
         let (theirs, ours) = (worker.to_string(), expected.to_string());
         return Err(AuditError::Foreign { file: a.file.clone(), theirs, ours }.into());
     }
-    let heads = a.head.iter().map(|file| head(file)).collect::<Result<Vec<Head>, Failure>>()?;
-    let report = audit::verify(&a.file, &key, &heads)?;
+    let (mut heads, mut stated) = (Vec::new(), Vec::new());
+    for file in &a.head {
+        match end(file, worker)? {
+            End::Head(head) => heads.push(head),
+            End::Stated(seq, hash) => stated.push((seq, hash)),
+        }
+    }
+    let report = audit::verify_with(&a.file, &key, &heads, &stated)?;
     Ok(json!({
-        "worker": worker.to_string(), "entries": report.entries, "heads": heads.len(), "head": report.head,
+        "worker": worker.to_string(), "entries": report.entries, "heads": heads.len() + stated.len(), "head": report.head,
         "torn_bytes": report.torn,
     }))
 }
 
-/// A head in a file of its own, or somewhere in a receipt.
-fn head(file: &Path) -> Result<Head, Failure> {
+/// How far a log went at some time.
+enum End {
+    /// As the log itself signs it.
+    Head(Head),
+    /// As a receipt states it, whose signature was verified: number and hash of an entry.
+    Stated(u64, [u8; 32]),
+}
+
+/// What a file says of the end of this worker's log: a receipt of it, or a head.
+fn end(file: &Path, worker: Identity) -> Result<End, Failure> {
     let wrong = |what: String| {
         let help = "give a receipt of the log's worker, or the `head` that `privity audit verify --json` shows";
         Failure::input("audit.head", format!("{}: {what}", file.display()), help)
     };
     let text = std::fs::read(file).map_err(|e| wrong(e.to_string()))?;
     let value: Value = serde_json::from_slice(&text).map_err(|e| wrong(e.to_string()))?;
-    find_head(&value, 0).ok_or_else(|| wrong("it holds no head of a log".into()))
-}
-
-fn find_head(value: &Value, depth: usize) -> Option<Head> {
-    let fields = value.as_object().filter(|_| depth < 4)?;
-    let whole = serde_json::from_value(value.clone()).ok();
-    whole.or_else(|| fields.values().find_map(|inner| find_head(inner, depth + 1)))
+    if let Ok(signed) = serde_json::from_value::<SignedReceipt>(value.clone()) {
+        let receipt = signed.verify().map_err(|e| wrong(e.to_string()))?;
+        if receipt.players.get(&receipt.player).map(|seen| seen.0) != Some(worker) {
+            return Err(wrong(format!("it is a receipt of {}, whose log this is not", receipt.player)));
+        }
+        let end = receipt.audit.ok_or_else(|| wrong("this receipt says nothing of a log".into()))?;
+        return Ok(End::Stated(end.sequence, end.digest.0));
+    }
+    // As `--json` shows it, or the head alone.
+    let head = serde_json::from_value(value["head"].clone()).or_else(|_| serde_json::from_value(value));
+    head.map(End::Head).map_err(|_| wrong("it holds no head of a log".into()))
 }
 
 fn export(a: &Export) -> Result<(), Failure> {

@@ -41,7 +41,7 @@ fn line(job: &Job) -> String {
     let code = if job.code.is_empty() { String::new() } else { format!("  {}", job.code) };
     let (worker, session, state, name) = (&job.worker, job.session, &job.state, &job.computation);
     // How far a session of before a restart came is not known.
-    let steps = if job.done > 0 { format!("{} steps, ", job.done) } else { String::new() };
+    let steps = if job.done > 0 { format!("steps: {}, ", job.done) } else { String::new() };
     format!("{worker:<12} {session}  {state:<9} {name}  {steps}{seconds:.1} s{code}")
 }
 

@@ -367,6 +367,7 @@ fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
         harness.save(&save, &load);
         harness.train(&train);
         harness.put();
+        println!("{} kills so far", harness.struck);
     }
     for digest in harness.ratified.keys() {
         harness.check_desks(digest);

@@ -101,6 +101,22 @@ fn an_agreement_that_all_have_ratified_runs_and_nothing_else_does() {
     let (exported, code) = operator(&parties, "clinic", &["receipt", "export", &session, "--folder", folder]);
     assert_eq!((code, exported["files"].as_array().unwrap().len()), (0, 5), "{exported}");
     assert!(parties.read("receipts/openings.json").contains("input bmi"));
+
+    // What a receipt says of the log's end tells on a log that was cut off, and on nobody else's.
+    let verify = |log: &str, receipt: &str| {
+        json(&privity(parties.path(), &["audit", "verify", log, "--head", receipt, "--json"]))
+    };
+    let (whole, code) = verify("clinic.audit.jsonl", "receipts/clinic.receipt.json");
+    assert_eq!((code, &whole["heads"]), (0, &1.into()), "{whole}");
+    let log = parties.read("clinic.audit.jsonl");
+    parties.write("cut.jsonl", &log.lines().take(6).map(|line| format!("{line}\n")).collect::<String>());
+    let (cut, code) = verify("cut.jsonl", "receipts/clinic.receipt.json");
+    assert_eq!((code, &cut["error"]["code"]), (1, &"audit.cut-off".into()), "{cut}");
+    let (foreign, code) = verify("clinic.audit.jsonl", "receipts/registry.receipt.json");
+    assert_eq!((code, &foreign["error"]["code"]), (1, &"audit.head".into()), "{foreign}");
+    let forged = parties.read("receipts/clinic.receipt.json").replace("\"attempt\":0", "\"attempt\":1");
+    parties.write("forged.json", &forged);
+    assert_eq!(verify("clinic.audit.jsonl", "forged.json").1, 1);
     let (stranger, code) =
         json(&privity(parties.path(), &["receipt", "show", &session, "--roster", "roster.toml", "--key", "guest.key"]));
     assert_eq!((code, &stranger["error"]["code"]), (1, &"worker.unknown-session".into()), "{stranger}");

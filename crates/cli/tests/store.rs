@@ -151,10 +151,10 @@ fn a_log_is_shown_verified_and_exported() {
     let ended = audit::Event::Stored { name: "model".into(), session: None };
     let head = log.append(1_800_000_002_000, ended).unwrap();
     drop(log);
-    let receipt = serde_json::json!({ "receipt": { "log": head } });
-    std::fs::write(home.path().join("receipt.json"), receipt.to_string()).unwrap();
+    let shown = serde_json::json!({ "head": head });
+    std::fs::write(home.path().join("head.json"), shown.to_string()).unwrap();
 
-    let verify = ["audit", "verify", "audit.log", "--head", "receipt.json", "--json"];
+    let verify = ["audit", "verify", "audit.log", "--head", "head.json", "--json"];
     let (verified, exit) = home.run(&verify);
     assert_eq!((exit, &verified["entries"], &verified["worker"]), (0, &3.into(), &home.identity.as_str().into()));
     let words = privity(home.path(), &["audit", "show", "audit.log", "--last", "1"]);
