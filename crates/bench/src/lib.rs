@@ -15,7 +15,7 @@ mod report;
 mod tasks;
 mod world;
 
-pub use measure::{BenchError, Figures, Measured, measure};
+pub use measure::{BenchError, Figures, Measured, measure, once};
 pub use report::{table, to_json};
 pub use tasks::{Goal, TASKS, Task, task};
 pub use world::LinkKind;

@@ -91,9 +91,9 @@ pub fn measure(task: &'static Task, kind: LinkKind, repetitions: u32) -> Result<
     let runtime = runtime.map_err(|e| BenchError::System { what: e.to_string() })?;
     let iterations = if kind == LinkKind::Wan { 1 } else { task.iterations };
     let (fewer, more) = (prepare(task, 1)?, prepare(task, 1 + iterations)?);
-    let inputs = inputs(&fewer, task);
     let run = |ratified: &Ratified| {
-        let inputs = inputs.clone();
+        // Made anew each time: what the players do not hold shall not count as theirs.
+        let inputs = inputs(ratified, task);
         runtime.block_on(async {
             let (wall, cpu) = (Instant::now(), meter::cpu());
             let outcomes = world::run(ratified, kind, inputs).await?;
@@ -125,6 +125,22 @@ pub fn measure(task: &'static Task, kind: LinkKind, repetitions: u32) -> Result<
     let once = Figures { cpu: median(cpu), wall: median(wall), bytes, rounds: rounds(task, &runtime, kind, warm)? };
     let around = Figures { cpu: median(cpu_around), wall: median(wall_around), ..Figures::default() };
     Ok(Measured { task: task.name, link: kind.name(), once, around, peak })
+}
+
+/// Runs a task's program once in a process that measures by its own means, with so many iterations of its loop, over
+/// links in memory; says how much memory its players' plans may take in all. Blocks until it is done.
+///
+/// # Errors
+/// As [`measure`].
+pub fn once(task: &'static Task, iterations: u32) -> Result<u64, BenchError> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    let runtime = runtime.map_err(|e| BenchError::System { what: e.to_string() })?;
+    let ratified = prepare(task, iterations)?;
+    let inputs = inputs(&ratified, task);
+    runtime.block_on(world::run(&ratified, LinkKind::Memory, inputs))?;
+    let players = ratified.agreement().checked().computation().players.len();
+    let bounds = (0..).take(players).map(|p| session::Plan::project(&ratified, PlayerId(p)));
+    bounds.map(|plan| Ok(session::memory_bound(&plan?))).sum()
 }
 
 /// Rounds of the task alone. Where iterations wait for each other, those that one more takes; where they do not, rounds

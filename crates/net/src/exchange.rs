@@ -9,6 +9,7 @@ mod counters;
 mod inbox;
 mod outbox;
 mod tasks;
+mod window;
 
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
@@ -16,6 +17,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use bytes::Bytes;
+use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
@@ -29,6 +31,7 @@ pub use counters::Counters;
 use counters::Tally;
 use inbox::{Claim, Inbox};
 use outbox::Outbox;
+use window::Window;
 
 /// How long an abort may take to reach the peers.
 const TELLING_TIME: Duration = Duration::from_secs(2);
@@ -49,6 +52,9 @@ pub struct Options {
     pub threshold: usize,
     /// Bytes that may have arrived from one peer before the computation asked for them.
     pub buffered: usize,
+    /// Bytes posted to a peer and not yet taken by its computation, beyond which [`Exchange::room`] waits. Well below
+    /// the peer's `buffered`, so that nobody who keeps to it floods anyone.
+    pub window: usize,
     /// How long [`Exchange::close`] waits for a peer that takes nothing more of what is left for it.
     pub linger: Duration,
 }
@@ -62,6 +68,7 @@ impl Default for Options {
             patience: None,
             threshold: 1 << 20,
             buffered: 1 << 30,
+            window: 64 << 20,
             linger: Duration::from_secs(30),
         }
     }
@@ -119,6 +126,8 @@ struct Shared {
     players: Vec<Player>,
     peers: Vec<Option<Peer>>,
     options: Options,
+    /// Notified when a peer has taken more of ours, and when the session fails.
+    room: Notify,
     /// The first failure: the reason for everything after it.
     failure: OnceLock<NetError>,
 }
@@ -128,6 +137,7 @@ struct Peer {
     outbox: Outbox,
     inbox: Inbox,
     tally: Tally,
+    window: Window,
     /// Grows whenever something of ours leaves or is acknowledged.
     progress: AtomicU64,
 }
@@ -160,10 +170,11 @@ impl Exchange {
                 outbox: Outbox::new(options.threshold),
                 inbox: Inbox::new(options.buffered),
                 tally: Tally::default(),
+                window: Window::default(),
                 progress: AtomicU64::new(0),
             });
         }
-        let shared = Arc::new(Shared { me, players, peers, options, failure: OnceLock::new() });
+        let shared = Arc::new(Shared { me, players, peers, options, room: Notify::new(), failure: OnceLock::new() });
         let tasks = links.into_iter().flat_map(|(id, link)| tasks::spawn(&shared, id, link)).collect();
         Ok(Exchange { inner: Arc::new(Inner { shared, tasks }) })
     }
@@ -203,7 +214,10 @@ impl Exchange {
         let shared = self.shared();
         let peer = shared.peer(from)?;
         let waiting = match peer.inbox.claim(step, &shared.failure) {
-            Claim::Here(message) => return Ok(message),
+            Claim::Here(message) => {
+                peer.taken(&shared.options);
+                return Ok(message);
+            }
             Claim::Failed(error) => return Err(error),
             Claim::Left => {
                 shared.fail(NetError::PeerLeft { player: peer.player.clone() });
@@ -225,6 +239,25 @@ impl Exchange {
             },
         };
         outcome.unwrap_or_else(|_| Err(shared.failure()))
+    }
+
+    /// Waits until every peer has taken all but a [window](Options::window) of what was posted to it, or the session has
+    /// failed.
+    ///
+    /// Safe from deadlock for whoever waits here only before work that comes later, in an order that all players share,
+    /// than all work for which it has posted messages: what a peer has not taken then belongs to work that it can do
+    /// without that of the one who waits.
+    pub async fn room(&self) {
+        let shared = self.shared();
+        loop {
+            // Made before looking, so that no change between is missed.
+            let changed = shared.room.notified();
+            let behind = |peer: &Peer| peer.window.behind(&peer.tally) > shared.options.window as u64;
+            if shared.failure.get().is_some() || !shared.peers.iter().flatten().any(behind) {
+                return;
+            }
+            changed.await;
+        }
     }
 
     /// What was sent to and received from a player so far.
@@ -298,6 +331,15 @@ impl Exchange {
     }
 }
 
+impl Peer {
+    /// The computation took something: says so to the peer now and then, for it may be waiting for [room](Exchange::room).
+    fn taken(&self, options: &Options) {
+        if self.window.is_due(&self.inbox, options.window as u64) {
+            self.outbox.acknowledge();
+        }
+    }
+}
+
 impl Shared {
     fn peer(&self, id: PlayerId) -> Result<&Peer, NetError> {
         self.peers.get(id.index()).and_then(Option::as_ref).ok_or(NetError::UnknownPlayer { id })
@@ -318,6 +360,7 @@ impl Shared {
             peer.inbox.fail(&error);
             peer.outbox.abort(abort.clone());
         }
+        self.room.notify_waiters();
     }
 
     /// The failure, where one is known to exist.

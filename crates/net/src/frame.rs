@@ -6,13 +6,14 @@
 //! |---|---|---|
 //! | 1 | hello | magic `privity\0`, lowest and highest version `u16`, session 16, from `u16`, to `u16`, agreement 32, plan 32, received `u64` |
 //! | 2 | data | number `u64`, count `u32`, then per part: scope 16, index `u32`, depth `u32`, form `u8`, (form 1: total `u64`, offset `u64`), length `u32`, payload |
-//! | 3 | heartbeat | received `u64` |
+//! | 3 | heartbeat | received `u64`, taken `u64` |
 //! | 4 | abort | code (`u8` length, ASCII), culprit `u8` flag (1: `u16`) |
 //! | 5 | goodbye | number `u64` |
 //!
 //! Data and goodbye frames are numbered from 0 in each direction. `received` in hellos and heartbeats
-//! is the number of the next frame expected: it acknowledges all before. Decoding is strict: every
-//! value has one encoding, left-over bytes are an error, and nothing from outside panics.
+//! is the number of the next frame expected: it acknowledges all before. `taken` counts the bytes of
+//! messages that the computation has taken so far: what arrived beyond them waits in memory. Decoding is
+//! strict: every value has one encoding, left-over bytes are an error, and nothing from outside panics.
 
 mod decode;
 mod encode;
@@ -48,10 +49,12 @@ pub enum Frame {
         /// What it carries.
         parts: Vec<Part>,
     },
-    /// "I am here, and have all frames before `received`."
+    /// "I am here, have all frames before `received`, and my computation has taken this much of what they carried."
     Heartbeat {
         /// The number of the next frame expected.
         received: u64,
+        /// Bytes of the messages taken so far.
+        taken: u64,
     },
     /// Ends the session for everyone.
     Abort(Abort),

@@ -79,7 +79,8 @@ async fn every_breach_names_the_player_and_is_told_to_it() {
     }
     let greeting =
         net::Card { session: [0; 16], agreement: [0; 32], plan: [0; 32], me: B, players: vec![] }.hello(A, 0);
-    for frame in [Frame::Hello(greeting), Frame::Heartbeat { received: 1 }, Frame::Goodbye { number: 1 }] {
+    let beats = [(1, 0), (0, 1)].map(|(received, taken)| Frame::Heartbeat { received, taken });
+    for frame in [Frame::Hello(greeting), Frame::Goodbye { number: 1 }].into_iter().chain(beats) {
         assert_eq!(after(vec![frame]).await.0.code(), "net.peer-misbehaved");
     }
     let after_farewell = vec![Frame::Goodbye { number: 0 }, Frame::Data { number: 1, parts: vec![whole(0, b"a")] }];

@@ -43,7 +43,7 @@ fn frame() -> impl Strategy<Value = Frame> {
     prop_oneof![
         hello().prop_map(Frame::Hello),
         (any::<u64>(), vec(part(), 1..6)).prop_map(|(number, parts)| Frame::Data { number, parts }),
-        any::<u64>().prop_map(|received| Frame::Heartbeat { received }),
+        any::<(u64, u64)>().prop_map(|(received, taken)| Frame::Heartbeat { received, taken }),
         ("[a-zA-Z0-9._-]{1,64}", any::<Option<u16>>())
             .prop_map(|(code, culprit)| Frame::Abort(Abort { code, culprit: culprit.map(PlayerId) })),
         any::<u64>().prop_map(|number| Frame::Goodbye { number }),
@@ -152,7 +152,7 @@ fn the_wire_form_is_stable() {
             Frame::Data { number: 1, parts: vec![piece] },
             format!("02000000000000000100000001{scope}000000020000000301{:016x}{:016x}000000026869", 9, 4),
         ),
-        (Frame::Heartbeat { received: 7 }, "030000000000000007".into()),
+        (Frame::Heartbeat { received: 7, taken: 258 }, "0300000000000000070000000000000102".into()),
         (Frame::Abort(Abort::new("a.b", Some(PlayerId(1)))), "0403612e62010001".into()),
         (Frame::Abort(Abort::new("a.b", None)), "0403612e6200".into()),
         (Frame::Goodbye { number: 8 }, "050000000000000008".into()),

@@ -84,7 +84,7 @@ async fn a_long_farewell_is_waited_for_while_it_goes_on() {
             sleep(Duration::from_secs(2)).await;
             total += tokio::io::AsyncReadExt::read_exact(&mut theirs, &mut buffer).await.unwrap();
             let mut alive = BytesMut::new();
-            encode_frame(&Frame::Heartbeat { received: 0 }, &mut alive);
+            encode_frame(&Frame::Heartbeat { received: 0, taken: 0 }, &mut alive);
             theirs.write_all(&alive).await.unwrap();
         }
         tokio::time::Instant::now()

@@ -97,6 +97,17 @@ async fn order<S: Opens, R: Ring>(
     assert!(least == x.zip_with(y, |x, y| if x.to_i128() < y.to_i128() { *x } else { *y })?, "choice");
     let number = S::open(party, &S::to_ring::<R>(party, &signed).await?).await?;
     assert!(number == expected.map(|b| R::from_u64(u64::from(*b))), "truth values as numbers");
+    // What is chosen is small; what is not may be any element.
+    let small = S::select(party, &signed, &S::close(party, &x.ashr(3))?, sx).await?;
+    let beyond = R::ONE.wshl(R::BITS - 4);
+    let chosen = S::open(party, &S::signed_choice(party, (&unsigned, &signed), &small, beyond, 5).await?).await?;
+    let bits = x.zip_with(y, |x, y| (x.to_i128() < y.to_i128(), halves(x) < halves(y)))?;
+    let exact = bits.zip_with(x, |(inside, negative), x| {
+        let value = if *inside { x.ashr(3).wadd(beyond) } else { beyond };
+        if *negative { value.wneg() } else { value }
+    })?;
+    let near = exact.zip_with(&chosen, |x, z| z.wsub(x.ashr(5)).wadd(R::ONE).lshr(2) == R::ZERO)?;
+    assert!(near.data().iter().all(|ok| *ok), "choice with a sign");
     Ok(())
 }
 

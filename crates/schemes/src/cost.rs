@@ -65,6 +65,11 @@ pub enum Kernel {
     ToRing,
     /// A product of a truth value and a number, also in a choice.
     MultiplyBit,
+    /// A choice with a sign, divided by 2^by; at least by 2.
+    SignedChoice {
+        /// Bits that are cut off.
+        by: u32,
+    },
     /// The greater of a number and zero.
     Relu,
     /// From Z_2^64 to Z_2^128.
@@ -94,6 +99,10 @@ impl Kernel {
             Self::And { width } => each(1, planes(width)),
             Self::ToRing => each(2, dense),
             Self::MultiplyBit => Cost { rounds: 2, bytes: [2 * dense, dense, dense] },
+            Self::SignedChoice { by } => {
+                let (first, others) = (4 * dense + narrow(by), dense + narrow(by));
+                Cost { rounds: 3, bytes: [first, others, others] }
+            }
             Self::Relu => Self::Msb.cost(bits, count).then(Self::MultiplyBit.cost(bits, count)),
             Self::Widen => Cost { rounds: 2, bytes: [24 * count, 16 * count, 8 * count] },
             Self::Msb => {

@@ -37,7 +37,7 @@ pub use channel::Channel;
 pub use dispatch::{Route, apply, settled, transfer};
 pub use error::{Error, Result};
 pub use keys::{PairSecret, SessionKeys};
-pub use party::{Context, Party};
+pub use party::{Context, Party, limit_threads};
 pub use plain::Plain;
 pub use value::{Env, Value};
 pub use wire::Wire;

@@ -17,26 +17,29 @@ use crate::wire::Wire;
 /// Elementary operations below which handing work to another thread costs more than it saves.
 const INLINE_BELOW: usize = 1 << 17;
 
+/// Limits the threads on which long computations of this process run, of all its sessions and players together; one for
+/// each core if this is not called. Sessions at once share them, and so do the players of a run in one process.
+///
+/// # Errors
+/// If something was computed already, or this was called before: threads have started then.
+pub fn limit_threads(count: usize) -> Result<()> {
+    let pool =
+        rayon::ThreadPoolBuilder::new().num_threads(count.max(1)).thread_name(|i| format!("privity-compute-{i}"));
+    pool.build_global().map_err(|e| Error::misuse(format!("threads for computing: {e}")))
+}
+
 /// What all operators of one session share at one player.
 pub struct Context {
     channel: Arc<dyn Channel>,
     keys: SessionKeys,
-    threads: Option<Arc<rayon::ThreadPool>>,
     inline: bool,
 }
 
 impl Context {
-    /// A context over a channel, computing on the global thread pool.
+    /// A context over a channel, computing on the process' [thread pool](limit_threads).
     #[must_use]
     pub fn new(channel: Arc<dyn Channel>, keys: SessionKeys) -> Self {
-        Self { channel, keys, threads: None, inline: false }
-    }
-
-    /// Computes on these threads instead.
-    #[must_use]
-    pub fn on_threads(mut self, pool: Arc<rayon::ThreadPool>) -> Self {
-        self.threads = Some(pool);
-        self
+        Self { channel, keys, inline: false }
     }
 
     /// Computes on the thread that waits for messages, so that a run is the same every time.
@@ -171,20 +174,41 @@ impl Party {
     pub fn send<T: Wire>(&self, to: PlayerId, message: &T) {
         let mut payload = Vec::with_capacity(message.room());
         message.write(&mut payload);
+        self.post(to, payload);
+    }
+
+    /// Queues a message that is encoded already; never blocks.
+    pub(crate) fn post(&self, to: PlayerId, payload: Vec<u8>) {
         let step = self.scope.step(self.count(to, 0));
         self.context.channel.post(to, step, self.depth() + 1, Bytes::from(payload));
     }
 
     /// The next message from a player, which must have exactly this form.
     pub async fn recv<T: Wire>(&self, from: PlayerId, form: T::Form) -> Result<T> {
+        let payload = self.next_message(from).await?;
+        T::read(&payload, &form).ok_or_else(|| self.wrong_size(from, &payload, T::size(&form)))
+    }
+
+    /// The next message from a player as it came, which must have so many bytes: for what is read where it is needed,
+    /// rather than into memory of its own.
+    pub(crate) async fn recv_bytes(&self, from: PlayerId, size: usize) -> Result<Bytes> {
+        let payload = self.next_message(from).await?;
+        if payload.len() == size { Ok(payload) } else { Err(self.wrong_size(from, &payload, size)) }
+    }
+
+    async fn next_message(&self, from: PlayerId) -> Result<Bytes> {
         let step = self.scope.step(self.count(from, 1));
         let message = self.context.channel.take(from, step).await?;
         self.depth.fetch_max(message.depth, Ordering::Relaxed);
-        T::read(&message.payload, &form).ok_or_else(|| Error::Misbehaved {
+        Ok(message.payload)
+    }
+
+    fn wrong_size(&self, from: PlayerId, payload: &Bytes, due: usize) -> Error {
+        Error::Misbehaved {
             player: self.context.channel.player(from),
             kernel: self.kernel,
-            what: format!("a message of {} bytes where {} were due", message.payload.len(), T::size(&form)),
-        })
+            what: format!("a message of {} bytes where {due} were due", payload.len()),
+        }
     }
 
     /// The stream that we share with another player for one purpose of this kernel.
@@ -208,10 +232,7 @@ impl Party {
             // Nobody waits any more if the session has ended meanwhile.
             let _ = done.send(std::panic::catch_unwind(std::panic::AssertUnwindSafe(f)));
         };
-        match &self.context.threads {
-            Some(pool) => pool.spawn(job),
-            None => rayon::spawn(job),
-        }
+        rayon::spawn(job);
         match result.await {
             Ok(Ok(value)) => value,
             Ok(Err(panic)) => std::panic::resume_unwind(panic),

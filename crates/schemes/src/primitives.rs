@@ -155,6 +155,22 @@ pub trait Scheme: Send + Sync + Sized + 'static {
     /// The number mod 2^64.
     fn lower(x: &Self::Num<u128>) -> Self::Num<u64>;
 
+    /// `(1 - 2·negative)·(inside·x + beyond) / 2^by` within one unit, all of one shape, for 0 < `by` and
+    /// |inside·x + beyond| < 2^(k-2); where `inside` is false, x may be any element.
+    fn signed_choice<R: Ring>(
+        party: &Party,
+        (negative, inside): (&Self::Bit, &Self::Bit),
+        x: &Self::Num<R>,
+        beyond: R,
+        by: u32,
+    ) -> impl Future<Output = Result<Self::Num<R>>> + Send {
+        async move {
+            let chosen = Self::mul_bit(party, inside, x).await?.plus_public(party, beyond)?;
+            let value = Self::truncate(party, &chosen, by).await?;
+            value.minus(&Self::mul_bit(party, negative, &value).await?.times(R::from_u64(2))?)
+        }
+    }
+
     /// `x` where the condition holds, else `y`.
     fn select<R: Ring>(
         party: &Party,

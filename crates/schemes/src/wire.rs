@@ -116,6 +116,21 @@ impl<A: Wire, B: Wire> Wire for (A, B) {
     }
 }
 
+/// `count` elements from number `at` on, of a message that has them; where it does not, fewer. For messages that are read
+/// a piece at a time, so that they take no memory of their own.
+pub(crate) fn dense<R: Ring>(message: &[u8], at: usize, count: usize) -> Vec<R> {
+    narrow_bytes(message, R::BYTES, at, count).and_then(R::read_le).unwrap_or_default()
+}
+
+/// The same of elements of which the low `width` bytes were sent.
+pub(crate) fn narrow<R: Ring>(message: &[u8], width: usize, at: usize, count: usize) -> Vec<R> {
+    narrow_bytes(message, width, at, count).and_then(|b| R::read_low_le(b, width, count)).unwrap_or_default()
+}
+
+fn narrow_bytes(message: &[u8], width: usize, at: usize, count: usize) -> Option<&[u8]> {
+    message.get(width * at..width * (at + count))
+}
+
 /// The low `width` bytes of each element.
 ///
 /// For numbers that matter modulo a small power of two only, such as the carry of a truncation.

@@ -89,7 +89,7 @@ pub(crate) fn check_input(
 /// Holds an input to its range, at its owner: what the program computes of it has room for no other numbers.
 pub(crate) fn check_range(input: &str, player: &str, data: &Plain, range: InputRange) -> Result<(), SessionError> {
     // Numbers are compared as doubles: the rounding of a large integer is far below its range.
-    let outside = data.to_f64().data().iter().position(|x| !(range.low <= *x && *x <= range.high));
+    let outside = data.as_f64().data().iter().position(|x| !(range.low <= *x && *x <= range.high));
     let Some(element) = outside else { return Ok(()) };
     let rows = data.shape().first().copied().unwrap_or(1).max(1);
     let row = element / (data.shape().iter().product::<usize>() / rows).max(1);

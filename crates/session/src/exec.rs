@@ -1,6 +1,7 @@
 //! Executing a plan: every step is a future that waits for what it takes, runs its kernel, and puts what
 //! it gives. All steps of a block are polled together; see [`drive`](crate::drive) for when messages leave.
 
+use std::borrow::Cow;
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -16,8 +17,9 @@ use crate::checkpoint::{Checkpoints, Marker};
 use crate::drive::breathe;
 use crate::error::{KernelError, SessionError};
 use crate::events::Progress;
-use crate::held::Held;
+use crate::held::{Held, Operands};
 use crate::keep::Keeper;
+use crate::pace::{Pace, Place};
 use crate::plan::{Act, Part, Plan, Step};
 use crate::stage::Stage;
 
@@ -35,15 +37,26 @@ pub(crate) struct Run<'a> {
     pub(crate) outputs: Mutex<BTreeMap<String, Plain>>,
     pub(crate) keeper: &'a Keeper,
     pub(crate) checkpoints: &'a Checkpoints,
+    pub(crate) pace: Pace,
 }
 
 /// Where in the program a block is, and in which frame it runs.
-#[derive(Clone, Copy)]
+#[derive(Clone)]
 struct Frame<'a> {
     graph: &'a Graph,
     block: &'a Block,
     part: &'a Part,
     scope: Scope,
+    place: Arc<Place>,
+}
+
+impl Frame<'_> {
+    /// Where a step of the block is.
+    fn place(&self, step: &Step) -> Place {
+        let mut place = Place::clone(&self.place);
+        place.push(step.index as u64);
+        place
+    }
 }
 
 impl<'a> Run<'a> {
@@ -51,7 +64,7 @@ impl<'a> Run<'a> {
     pub(crate) async fn main(&'a self) -> Result<()> {
         let graph = &self.plan.computation().graph;
         let scope = self.stage.scope().child("main");
-        let frame = Frame { graph, block: &graph.body, part: &self.plan.main, scope };
+        let frame = Frame { graph, block: &graph.body, part: &self.plan.main, scope, place: Arc::default() };
         self.block(frame, Vec::new()).await.map(drop)
     }
 
@@ -63,7 +76,7 @@ impl<'a> Run<'a> {
                 slots.put(id, value);
             }
             let mut steps: FuturesUnordered<_> =
-                frame.part.steps.iter().map(|step| self.step(frame, step, &slots)).collect();
+                frame.part.steps.iter().map(|step| self.step(frame.clone(), step, &slots)).collect();
             while let Some(done) = steps.next().await {
                 done?;
             }
@@ -90,6 +103,10 @@ impl<'a> Run<'a> {
             taken.push((*id, slots.take(*id).await));
         }
         let scope = frame.scope.child(step.index as u64);
+        let place = frame.place(step);
+        if !matches!(step.act, Act::Loop(_) | Act::Call { .. }) {
+            self.pace.admit(self.stage.exchange(), place.clone()).await;
+        }
         let given = match &step.act {
             Act::Input => vec![self.input(frame.graph, instr)?],
             Act::Load => {
@@ -111,8 +128,8 @@ impl<'a> Run<'a> {
                 self.deliver(frame.graph, instr, scope, taken).await?;
                 Vec::new()
             }
-            Act::Loop(part) => self.repeat(frame.graph, (instr, step.index), part, scope, taken).await?,
-            Act::Call { function } => self.call(frame.graph, instr, *function, scope, taken).await?,
+            Act::Loop(part) => self.repeat(frame.graph, (instr, step.index), part, (scope, place), taken).await?,
+            Act::Call { function } => self.call(frame.graph, instr, *function, (scope, place), taken).await?,
         };
         let pasts: Vec<_> = given.iter().filter_map(|(_, held)| held.value.past().cloned()).collect();
         for (id, value) in given {
@@ -151,7 +168,7 @@ impl<'a> Run<'a> {
         }
         let wanted = graph.value(id).ty.dtype;
         // Data files hold floats; what is declared as fixed point is encoded here, at its owner.
-        let plain = schemes::plain::cast(&plain, wanted).map_err(|e| self.error(instr, e))?;
+        let plain = schemes::plain::cast_owned(plain, wanted).map_err(|e| self.error(instr, e))?;
         Ok((id, Arc::new(Held { value: Value::Plain(plain), depth: 0 })))
     }
 
@@ -162,10 +179,10 @@ impl<'a> Run<'a> {
         let party = self.party(&self.players(instr.placement), scope, &taken);
         let scheme = self.plan.computation().placement(instr.placement).scheme;
         // One value may be several operands: `x * x` takes it twice, and the plan lists it twice.
-        let args: Vec<&Value> = taken.iter().map(|(_, held)| &held.value).collect();
+        let mut operands = Operands::new(taken.into_iter().map(|(_, held)| held));
         let operand = instr.args.last().map_or(ty.dtype, |a| graph.value(*a).ty.dtype);
         let env = schemes::Env { dtype: ty.dtype, operand, shape: &shape, dims: &self.plan.dims };
-        let value = schemes::apply(&party, scheme, instr.op, &instr.attrs, &args, &env).await;
+        let value = schemes::apply(&party, scheme, instr.op, &instr.attrs, operands.values(), &env).await;
         let value = value.map_err(|e| self.error(instr, e))?;
         Ok((id, Arc::new(Held { value, depth: party.depth() })))
     }
@@ -191,7 +208,8 @@ impl<'a> Run<'a> {
             shape: &shape,
         };
         let party = self.party(&route.players(), scope, &taken);
-        let value = taken.first().map(|(_, held)| &held.value);
+        let mut operands = Operands::new(taken.into_iter().map(|(_, held)| held));
+        let value = operands.values().pop();
         let moved = schemes::transfer(&party, &route, value).await.map_err(|e| self.error(instr, e))?;
         Ok(moved.map(|value| (id, Arc::new(Held { value, depth: party.depth() }))))
     }
@@ -217,7 +235,8 @@ impl<'a> Run<'a> {
                 shape: &shape,
             };
             let party = self.party(&route.players(), scope.child(u64::from(reader.0)), &taken);
-            let got = schemes::transfer(&party, &route, value).await.map_err(|e| self.error(instr, e))?;
+            let got =
+                schemes::transfer(&party, &route, value.map(Cow::Borrowed)).await.map_err(|e| self.error(instr, e))?;
             if let Some(Value::Plain(plain)) = got {
                 self.outputs.lock().unwrap_or_else(PoisonError::into_inner).insert(name.to_owned(), plain);
             }
@@ -230,7 +249,7 @@ impl<'a> Run<'a> {
         graph: &'a Graph,
         (instr, index): (&'a Instr, usize),
         part: &'a Part,
-        scope: Scope,
+        (scope, place): (Scope, Place),
         taken: Values,
     ) -> Result<Values> {
         let Some(block) = &instr.region else { return Err(internal("a loop without a region")) };
@@ -276,7 +295,9 @@ impl<'a> Run<'a> {
                 given.push((*param, Arc::new(Held { value, depth: tensor.depth })));
             }
             given.append(&mut state);
-            let frame = Frame { graph, block, part, scope: scope.child(i as u64) };
+            let mut place = place.clone();
+            place.push(i as u64);
+            let frame = Frame { graph, block, part, scope: scope.child(i as u64), place: Arc::new(place) };
             let results = self.block(frame, given).await?;
             let next = block.params[batches..].iter().zip(&block.results);
             let next = next.filter(|(param, _)| self.holds(graph, **param));
@@ -303,14 +324,16 @@ impl<'a> Run<'a> {
         graph: &'a Graph,
         instr: &'a Instr,
         function: usize,
-        scope: Scope,
+        (scope, place): (Scope, Place),
         taken: Values,
     ) -> Result<Values> {
         let part = &self.plan.functions[function];
         let callee = &self.plan.computation().functions[function].graph;
         let params = callee.body.params.iter().filter(|v| self.holds(callee, **v));
         let given = params.copied().zip(taken.into_iter().map(|(_, v)| v)).collect();
-        let results = self.block(Frame { graph: callee, block: &callee.body, part, scope }, given).await?;
+        let results = self
+            .block(Frame { graph: callee, block: &callee.body, part, scope, place: Arc::new(place) }, given)
+            .await?;
         let held = instr.results.iter().filter(|v| self.holds(graph, **v));
         Ok(held.copied().zip(results.into_iter().map(|(_, v)| v)).collect())
     }

@@ -16,6 +16,7 @@ use crate::events::{Event, Observer, Progress};
 use crate::exec::Run;
 use crate::keep::Keeper;
 use crate::matching::{self, KeyColumns};
+use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::stage::{Entropy, Stage};
 use crate::vault::{Attempt, Vault};
@@ -129,6 +130,7 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
             outputs: Mutex::new(BTreeMap::new()),
             keeper: &keeper,
             checkpoints: &checkpoints,
+            pace: Pace::default(),
         };
         run.main().await?;
         keeper.commit(&stage).await?;

@@ -99,6 +99,8 @@ pub struct JobLimits {
     pub meeting_seconds: u64,
     /// How long running sessions may go on after the worker was told to stop, in seconds.
     pub grace_seconds: u64,
+    /// Threads for long computations of all sessions together; 0 for one on each core.
+    pub threads: usize,
 }
 
 impl Default for JobLimits {
@@ -110,6 +112,7 @@ impl Default for JobLimits {
             deadline_seconds: 24 * 3600,
             meeting_seconds: 120,
             grace_seconds: 30,
+            threads: 0,
         }
     }
 }

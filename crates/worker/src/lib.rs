@@ -17,7 +17,6 @@ mod examine;
 mod http;
 mod io;
 mod jobs;
-mod memory;
 mod metrics;
 mod office;
 mod perform;

@@ -18,7 +18,6 @@ use crate::config::{self, Config};
 use crate::error::WorkerError;
 use crate::examine::{Finding, examine};
 use crate::jobs::{About, Jobs};
-use crate::memory;
 use crate::metrics::Metrics;
 use crate::postman::Postman;
 use crate::proto;
@@ -153,7 +152,7 @@ impl Office {
             }
         }
         let card = card(&ratified, player, session, attempt)?;
-        let memory = memory::bound(&Plan::project(&ratified, player)?);
+        let memory = session::memory_bound(&Plan::project(&ratified, player)?);
         Ok(Job { ratified, player, session, attempt, card, memory })
     }
 

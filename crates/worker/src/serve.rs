@@ -136,6 +136,9 @@ impl Drop for Worker {
 /// # Errors
 /// As [`Worker::start`], and if the port is lost.
 pub async fn serve(config: Config) -> Result<(), ClientError> {
+    if config.jobs.threads > 0 {
+        schemes::limit_threads(config.jobs.threads).map_err(|e| ClientError::System { what: e.to_string() })?;
+    }
     let mut worker = Worker::start(config).await?;
     tokio::select! {
         lost = worker.served() => return lost,

@@ -60,6 +60,11 @@ impl Tally {
         self.depth.fetch_max(u64::from(depth), Relaxed);
     }
 
+    /// Bytes of content posted so far.
+    pub(super) fn posted(&self) -> u64 {
+        self.payload_sent.load(Relaxed)
+    }
+
     pub(super) fn wrote(&self, framed: usize, with_messages: bool) {
         self.framed_sent.fetch_add(framed as u64, Relaxed);
         self.flushes.fetch_add(u64::from(with_messages), Relaxed);

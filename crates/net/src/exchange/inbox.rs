@@ -1,6 +1,8 @@
 //! What arrived from one peer, and who waits for what.
 
 use std::collections::{HashMap, HashSet, VecDeque};
+use std::sync::atomic::AtomicU64;
+use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 
 use tokio::sync::oneshot;
@@ -23,6 +25,8 @@ const RESERVE: usize = 8 << 20;
 
 pub(super) struct Inbox {
     limit: usize,
+    /// Bytes of the messages that were taken so far.
+    taken: AtomicU64,
     state: Mutex<State>,
 }
 
@@ -61,7 +65,11 @@ pub(super) enum Fault {
 
 impl Inbox {
     pub(super) fn new(limit: usize) -> Self {
-        Inbox { limit, state: Mutex::default() }
+        Inbox { limit, taken: AtomicU64::new(0), state: Mutex::default() }
+    }
+
+    pub(super) fn taken(&self) -> u64 {
+        self.taken.load(Relaxed)
     }
 
     pub(super) fn limit(&self) -> usize {
@@ -75,6 +83,7 @@ impl Inbox {
         if let Some(message) = state.arrived.remove(&step) {
             state.buffered -= message.payload.len() + OVERHEAD;
             state.remember(step);
+            self.taken.fetch_add(message.payload.len() as u64, Relaxed);
             return Claim::Here(message);
         }
         if let Some(error) = failure.get() {
@@ -104,7 +113,7 @@ impl Inbox {
                 return Err(Fault::Duplicate);
             }
             let message = Message { depth: part.depth, payload: part.payload };
-            return state.complete(step, message, self.limit, 0);
+            return self.complete(&mut state, step, message, 0);
         }
         let awaited = state.waiting.contains_key(&step);
         if !awaited {
@@ -124,7 +133,16 @@ impl Inbox {
         let Some(whole) = state.partial.remove(&step) else { return Ok(()) };
         let charged = if awaited { 0 } else { whole.content.len() };
         let message = Message { depth: whole.depth, payload: whole.content.into() };
-        state.complete(step, message, self.limit, charged)
+        self.complete(&mut state, step, message, charged)
+    }
+
+    /// A message is whole; `charged` bytes of it already count as buffered.
+    fn complete(&self, state: &mut State, step: Step, message: Message, charged: usize) -> Result<(), Fault> {
+        let bytes = message.payload.len();
+        if state.complete(step, message, self.limit, charged)? {
+            self.taken.fetch_add(bytes as u64, Relaxed);
+        }
+        Ok(())
     }
 
     /// The peer has sent its last message. Says whether someone waits for one that cannot come.
@@ -169,8 +187,8 @@ impl State {
         Ok(())
     }
 
-    /// `charged` bytes of the message already count as buffered.
-    fn complete(&mut self, step: Step, message: Message, limit: usize, charged: usize) -> Result<(), Fault> {
+    /// Says whether someone waited for the message, and has it now.
+    fn complete(&mut self, step: Step, message: Message, limit: usize, charged: usize) -> Result<bool, Fault> {
         if self.is_known(step) {
             return Err(Fault::Duplicate);
         }
@@ -179,13 +197,16 @@ impl State {
             None => Some(message),
         };
         match unclaimed {
-            None => self.remember(step),
+            None => {
+                self.remember(step);
+                Ok(true)
+            }
             Some(message) => {
                 self.charge(message.payload.len() + OVERHEAD - charged, limit)?;
                 self.arrived.insert(step, message);
+                Ok(false)
             }
         }
-        Ok(())
     }
 
     fn charge(&mut self, bytes: usize, limit: usize) -> Result<(), Fault> {

@@ -104,7 +104,10 @@ impl Writer {
             packer.take(work.posts);
             let mut frames = Vec::new();
             if heartbeat || work.acknowledge {
-                frames.push(Frame::Heartbeat { received: self.numbers.received.load(Acquire) });
+                frames.push(Frame::Heartbeat {
+                    received: self.numbers.received.load(Acquire),
+                    taken: peer.window.tell(&peer.inbox),
+                });
             }
             packer.fill(&self.numbers.sent, &mut frames);
             if work.closing && packer.is_empty() && !said_goodbye {
@@ -270,7 +273,10 @@ impl Reader {
         }
         match frame {
             Frame::Data { parts, .. } => parts.into_iter().try_for_each(|part| self.deliver(part))?,
-            Frame::Heartbeat { received } => self.acknowledged(received)?,
+            Frame::Heartbeat { received, taken } => {
+                self.acknowledged(received)?;
+                self.caught_up(taken)?;
+            }
             Frame::Goodbye { .. } => self.goodbye()?,
             Frame::Abort(abort) => return Err(self.aborted(abort)),
             Frame::Hello(_) => return Err(self.misbehaved("it greeted twice".into())),
@@ -287,7 +293,10 @@ impl Reader {
         if part.is_last() {
             self.peer().tally.received(part.total, part.depth);
         }
-        self.peer().inbox.deliver(part).map_err(|fault| self.fault(fault, step))
+        let peer = self.peer();
+        peer.inbox.deliver(part).map_err(|fault| self.fault(fault, step))?;
+        peer.taken(&self.shared.options);
+        Ok(())
     }
 
     fn fault(&self, fault: Fault, step: Step) -> NetError {
@@ -307,6 +316,18 @@ impl Reader {
             self.peer().progress.fetch_add(1, Relaxed);
         }
         self.peer().outbox.nudge();
+        Ok(())
+    }
+
+    /// The peer's computation has taken so many bytes of ours.
+    fn caught_up(&self, taken: u64) -> Result<(), NetError> {
+        let peer = self.peer();
+        if taken > peer.tally.posted() {
+            return Err(self.misbehaved("it took more than was ever sent".into()));
+        }
+        if peer.window.hear(taken) {
+            self.shared.room.notify_waiters();
+        }
         Ok(())
     }
 

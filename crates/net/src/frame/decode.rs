@@ -27,7 +27,7 @@ pub(crate) fn decode_shared(bytes: &Bytes) -> Result<Frame, FrameError> {
     let frame = match reader.u8()? {
         KIND_HELLO => Frame::Hello(hello(&mut reader)?),
         KIND_DATA => Frame::Data { number: reader.u64()?, parts: parts(&mut reader)? },
-        KIND_HEARTBEAT => Frame::Heartbeat { received: reader.u64()? },
+        KIND_HEARTBEAT => Frame::Heartbeat { received: reader.u64()?, taken: reader.u64()? },
         KIND_ABORT => Frame::Abort(abort(&mut reader)?),
         KIND_GOODBYE => Frame::Goodbye { number: reader.u64()? },
         kind => return Err(FrameError::Kind(kind)),

@@ -26,7 +26,8 @@ impl Frame {
             + match self {
                 Frame::Hello(_) => MAGIC.len() + 4 + 16 + 4 + 32 + 32 + 8,
                 Frame::Data { parts, .. } => 12 + parts.iter().map(part_len).sum::<usize>(),
-                Frame::Heartbeat { .. } | Frame::Goodbye { .. } => 8,
+                Frame::Heartbeat { .. } => 16,
+                Frame::Goodbye { .. } => 8,
                 Frame::Abort(abort) => 1 + abort.code.len() + 1 + if abort.culprit.is_some() { 2 } else { 0 },
             }
     }
@@ -79,9 +80,10 @@ fn encode_into(frame: &Frame, out: &mut BytesMut, pieces: &mut FrameBytes, borro
                 encode_part(part, out, pieces, borrow);
             }
         }
-        Frame::Heartbeat { received } => {
+        Frame::Heartbeat { received, taken } => {
             out.put_u8(KIND_HEARTBEAT);
             out.put_u64(*received);
+            out.put_u64(*taken);
         }
         Frame::Abort(abort) => {
             out.put_u8(KIND_ABORT);

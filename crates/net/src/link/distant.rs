@@ -98,7 +98,7 @@ mod tests {
         let distance = Distance { latency: Duration::from_millis(20), bandwidth: 1e6 };
         let (mut a, mut b) = pair(distance);
         let begun = Instant::now();
-        let frame = Frame::Heartbeat { received: 7 };
+        let frame = Frame::Heartbeat { received: 7, taken: 0 };
         let size = frame.encoded_len();
         let count = 1_000_000 / size;
         let sending = async {

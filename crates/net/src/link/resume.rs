@@ -331,7 +331,7 @@ impl Keeper {
     fn note(&self, frame: &Frame) -> bool {
         let mut state = self.lock();
         match frame {
-            Frame::Heartbeat { received } => {
+            Frame::Heartbeat { received, .. } => {
                 state.let_go(*received);
                 self.acknowledged.notify_one();
             }

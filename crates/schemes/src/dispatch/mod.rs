@@ -8,8 +8,11 @@ mod real;
 mod reduce;
 mod replicated;
 mod rows;
+mod thirds;
 mod transfer;
 mod verified;
+
+use std::borrow::Cow;
 
 use ir::{Attrs, Op, Scheme};
 
@@ -21,7 +24,8 @@ use crate::value::{Env, Value};
 pub use public::settled;
 pub use transfer::{Route, transfer};
 
-/// Runs our side of an operator at a placement of a scheme. All operands are there.
+/// Runs our side of an operator at a placement of a scheme. All operands are there; of those that are given away, products
+/// let go before they are done.
 ///
 /// # Errors
 /// If a message does not come or is not as the protocol has it; if a result in the clear does not fit its type; if the
@@ -31,22 +35,26 @@ pub async fn apply(
     scheme: Scheme,
     op: Op,
     attrs: &Attrs,
-    args: &[&Value],
+    args: Vec<Cow<'_, Value>>,
     env: &Env<'_>,
 ) -> Result<Value> {
     match scheme {
         Scheme::Host => {
             let clear: Option<Vec<&Plain>> =
-                args.iter().map(|a| if let Value::Plain(p) = a { Some(p) } else { None }).collect();
+                args.iter().map(|a| if let Value::Plain(p) = &**a { Some(p) } else { None }).collect();
             let clear = clear.ok_or_else(|| Error::misuse("a shared value at a host"))?;
             plain::apply(op, attrs, &clear, env).map(Value::Plain)
         }
         Scheme::Replicated => replicated::apply(party, op, attrs, args, env).await,
-        Scheme::Malicious => verified::apply(party, op, attrs, args, env).await,
+        Scheme::Malicious => verified::apply(party, op, attrs, &borrowed(&args), env).await,
         Scheme::Pond | Scheme::SecureNn | Scheme::Yao | Scheme::Paillier | Scheme::Enclave | Scheme::Each => {
-            Err(unsupported(op, args, scheme))
+            Err(unsupported(op, &borrowed(&args), scheme))
         }
     }
+}
+
+fn borrowed<'a>(args: &'a [Cow<'_, Value>]) -> Vec<&'a Value> {
+    args.iter().map(|a| &**a).collect()
 }
 
 /// The error for what a scheme does not have.

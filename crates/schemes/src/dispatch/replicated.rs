@@ -1,14 +1,16 @@
 //! Operators on replicated shares.
 
+use std::borrow::Cow;
+
 use algebra::Tensor;
 use ir::{Attrs, DType, Family, Op, Rule, Scheme};
 
-use super::{convert, logic, order, public, real, reduce, rows, unsupported};
+use super::{borrowed, convert, logic, order, public, real, reduce, rows, thirds, unsupported};
 use crate::error::{Error, Result};
 use crate::functions::Width;
 use crate::party::Party;
 use crate::plain::{as_images, is_structural, moving, structural};
-use crate::replicated::{self, BitShare, Share};
+use crate::replicated::{self, BitShare, Product, Share};
 use crate::value::{Env, Value};
 
 /// One operator as all its kernels need it.
@@ -66,14 +68,21 @@ impl Carried for u128 {
 }
 
 /// Our side of one operator.
-pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value], env: &Env<'_>) -> Result<Value> {
+pub(super) async fn apply(
+    party: &Party,
+    op: Op,
+    attrs: &Attrs,
+    given: Vec<Cow<'_, Value>>,
+    env: &Env<'_>,
+) -> Result<Value> {
+    let args = borrowed(&given);
     let role = party.role().ok_or_else(|| Error::misuse("an operator was run by a player outside its placement"))?;
-    if let Some(value) = public::apply(op, attrs, args, env)? {
+    if let Some(value) = public::apply(op, attrs, &args, env)? {
         return Ok(value);
     }
     let call = Call { party, role, op, attrs, env, dtype: env.operand };
     if args.iter().any(|a| matches!(a, Value::Plain(_))) {
-        if let Some(value) = public::mixed(&call, args).await? {
+        if let Some(value) = public::mixed(&call, &args).await? {
             return Ok(value);
         }
         let share = |a: &&Value| match a {
@@ -87,7 +96,11 @@ pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value],
         let shares = args.iter().map(share).collect::<Result<Vec<Value>>>()?;
         return on_shares(&call, &shares.iter().collect::<Vec<_>>()).await;
     }
-    on_shares(&call, args).await
+    match (op, args.as_slice()) {
+        (Op::Mul | Op::Square | Op::MatMul, [Value::Rep64(_), ..]) => consumed::<u64>(&call, given).await,
+        (Op::Mul | Op::Square | Op::MatMul, [Value::Rep128(_), ..]) => consumed::<u128>(&call, given).await,
+        _ => on_shares(&call, &args).await,
+    }
 }
 
 async fn on_shares(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
@@ -139,7 +152,9 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Add, [x, y]) => x.add(y)?,
         (Op::Sub, [x, y]) => x.sub(y)?,
         (Op::Neg, [x]) => x.neg(),
-        (Op::Mul | Op::Square | Op::MatMul | Op::Dot, _) => product(call, &shares).await?,
+        (Op::Mul | Op::Square | Op::MatMul | Op::Dot, _) => {
+            product(call, shares.into_iter().cloned().collect()).await?
+        }
         (Op::Conv1d | Op::Conv2d, [x, kernel]) => convolution(call, x, kernel).await?,
         (Op::MaxPool2d | Op::AvgPool2d, [x]) => reduce::pool(call, x).await?,
         (Op::Sum, [x]) => x.sum_axes(&call.axes(x.shape().len()), call.keep_dims())?,
@@ -150,7 +165,10 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Mean | Op::Variance | Op::Std | Op::Norm, [x]) => reduce::moment(call, x).await?,
         (_, operands) if op.family() == Family::Real => {
             let frac = call.frac().ok_or_else(|| unsupported(op, args, Scheme::Replicated))?;
-            real::real::<replicated::Replicated, R>(call, operands, frac).await?
+            match operands {
+                [x] if op.spec().rule == Rule::UnaryReal => thirds::elementwise(call, x, frac).await?,
+                _ => real::real::<replicated::Replicated, R>(call, operands, frac).await?,
+            }
         }
         _ if is_structural(op) => Share::join(&shares, |parts| structural(op, call.attrs, parts, env.shape))?,
         _ => return Err(unsupported(op, args, Scheme::Replicated)),
@@ -158,18 +176,24 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
     Ok(R::value(share))
 }
 
+/// A product that lets go of operands that nobody else needs.
+async fn consumed<R: Carried>(call: &Call<'_>, given: Vec<Cow<'_, Value>>) -> Result<Value> {
+    if !given.iter().all(|v| R::share(v).is_some()) {
+        return Err(unsupported(call.op, &borrowed(&given), Scheme::Replicated));
+    }
+    let shares = given.into_iter().filter_map(|v| R::share(&v).cloned()).collect();
+    Ok(R::value(product(call, shares).await?))
+}
+
 /// Products, truncated where the elements are fixed point.
-async fn product<R: Carried>(call: &Call<'_>, args: &[&Share<R>]) -> Result<Share<R>> {
-    let party = call.party;
-    match (call.op, args, call.frac()) {
-        (Op::Mul, [x, y], Some(f)) => replicated::mul_fixed(party, x, y, f).await,
-        (Op::Mul, [x, y], None) => replicated::mul(party, x, y).await,
-        (Op::Square, [x], Some(f)) => replicated::square_fixed(party, x, f).await,
-        (Op::Square, [x], None) => replicated::square(party, x).await,
-        (Op::MatMul, [x, y], Some(f)) => replicated::matmul_fixed(party, x, y, f).await,
-        (Op::MatMul, [x, y], None) => replicated::matmul(party, x, y).await,
-        (Op::Dot, [x, y], Some(f)) => replicated::dot_fixed(party, x, y, f).await,
-        (_, [x, y], None) => replicated::dot(party, x, y).await,
+async fn product<R: Carried>(call: &Call<'_>, args: Vec<Share<R>>) -> Result<Share<R>> {
+    let (party, frac) = (call.party, call.frac().unwrap_or(0));
+    let mut args = args.into_iter();
+    match (call.op, args.next(), args.next()) {
+        (Op::Mul, Some(x), Some(y)) => replicated::truncated(party, x, y, Product::Elementwise, frac).await,
+        (Op::Square, Some(x), None) => replicated::truncated(party, x.clone(), x, Product::Elementwise, frac).await,
+        (Op::MatMul, Some(x), Some(y)) => replicated::truncated(party, x, y, Product::Matrix, frac).await,
+        (Op::Dot, Some(x), Some(y)) => replicated::dot_fixed(party, &x, &y, frac).await,
         _ => Err(Error::misuse("a product without its operands")),
     }
 }

@@ -1,5 +1,7 @@
 //! Moving values between placements: sending, sharing and revealing.
 
+use std::borrow::Cow;
+
 use algebra::{Ring, Tensor};
 use ir::{DType, RingBits, Scheme};
 use net::PlayerId;
@@ -8,7 +10,7 @@ use super::public::shared;
 use super::verified;
 use crate::error::{Error, Result};
 use crate::party::Party;
-use crate::plain::{Plain, cast};
+use crate::plain::{Plain, cast, cast_owned};
 use crate::replicated::{self, Share};
 use crate::value::Value;
 
@@ -33,22 +35,22 @@ impl Route<'_> {
     }
 }
 
-/// Runs our side of a move. The holders give their `value`; those at the destination get theirs. `party` is on
-/// [`Route::players`].
+/// Runs our side of a move. The holders give their `value`, which is let go of early if it is given away; those at the
+/// destination get theirs. `party` is on [`Route::players`].
 ///
 /// # Errors
 /// If a value does not fit the type at the destination, a message fails, or there is no such move.
-pub async fn transfer(party: &Party, route: &Route<'_>, value: Option<&Value>) -> Result<Option<Value>> {
+pub async fn transfer(party: &Party, route: &Route<'_>, value: Option<Cow<'_, Value>>) -> Result<Option<Value>> {
     match (route.from.0, route.to.0) {
-        (Scheme::Host, Scheme::Host) => send(party, route, value).await,
+        (Scheme::Host, Scheme::Host) => send(party, route, value.as_deref()).await,
         (Scheme::Host, Scheme::Replicated) => share(party, route, value).await,
-        (Scheme::Replicated, Scheme::Host) => reveal(party, route, value).await,
-        (Scheme::Host, Scheme::Malicious) => verified::share(party, route, value).await,
-        (Scheme::Malicious, Scheme::Host) => verified::reveal(party, route, value).await,
+        (Scheme::Replicated, Scheme::Host) => reveal(party, route, value.as_deref()).await,
+        (Scheme::Host, Scheme::Malicious) => verified::share(party, route, value.as_deref()).await,
+        (Scheme::Malicious, Scheme::Host) => verified::reveal(party, route, value.as_deref()).await,
         (Scheme::Replicated, Scheme::Replicated) | (Scheme::Malicious, Scheme::Malicious)
             if route.from.1 == route.to.1 && route.dtype.0 == route.dtype.1 =>
         {
-            Ok(value.cloned())
+            Ok(value.map(Cow::into_owned))
         }
         (from, to) => Err(Error::Unsupported {
             op: "move",
@@ -84,36 +86,40 @@ async fn send(party: &Party, route: &Route<'_>, value: Option<&Value>) -> Result
     }
 }
 
-async fn share(party: &Party, route: &Route<'_>, value: Option<&Value>) -> Result<Option<Value>> {
+async fn share(party: &Party, route: &Route<'_>, value: Option<Cow<'_, Value>>) -> Result<Option<Value>> {
     let dealer = route.from.1[0];
-    let value = value.map(|v| cast(clear(v)?, route.dtype.1)).transpose()?;
-    let shape = route.shape;
-    Ok(match route.dtype.1 {
-        DType::Bool => {
+    let encoded = |v: Cow<'_, Value>| match v {
+        Cow::Owned(Value::Plain(plain)) => cast_owned(plain, route.dtype.1),
+        v => cast(clear(&v)?, route.dtype.1),
+    };
+    let (value, shape) = (value.map(encoded).transpose()?, route.shape);
+    Ok(match (route.dtype.1, value) {
+        (DType::Bool, value) => {
             let bits = match &value {
                 Some(Plain::Bool(t)) => Some(t),
                 _ => None,
             };
             replicated::share_bits(party, dealer, bits, shape).await?.map(Value::RepBits)
         }
-        DType::Fixed { ring: RingBits::B128, .. } => {
-            let elements = match &value {
-                Some(Plain::Fixed128(t, _)) => Some(t),
-                _ => None,
-            };
+        (DType::Fixed { ring: RingBits::B128, .. }, mut value) => {
+            let elements = if let Some(Plain::Fixed128(t, _)) = &mut value { Some(std::mem::take(t)) } else { None };
             replicated::share(party, dealer, elements, shape).await?.map(Value::Rep128)
         }
-        _ => {
-            let elements = value.as_ref().map(words).transpose()?;
-            replicated::share(party, dealer, elements.as_ref(), shape).await?.map(Value::Rep64)
+        (_, value) => {
+            let elements = value.map(into_words).transpose()?;
+            replicated::share(party, dealer, elements, shape).await?.map(Value::Rep64)
         }
     })
 }
 
 /// The elements of Z_2^64 that carry a value.
 pub(super) fn words(value: &Plain) -> Result<Tensor<u64>> {
-    match value {
-        Plain::U64(t) | Plain::Fixed64(t, _) => Ok(t.clone()),
+    into_words(value.clone())
+}
+
+fn into_words(mut value: Plain) -> Result<Tensor<u64>> {
+    match &mut value {
+        Plain::U64(t) | Plain::Fixed64(t, _) => Ok(std::mem::take(t)),
         Plain::I64(t) => Ok(t.map(|x| x.cast_unsigned())),
         other => Err(Error::misuse(format!("{other:?} has no elements of Z_2^64"))),
     }

@@ -107,31 +107,59 @@ pub(super) async fn softplus<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, 
 /// The piece at |x|, with the sign of x.
 async fn odd<S: Scheme, R: Width>(party: &Party, piece: &Piece, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
     let x = Folded::<S, R>::of(party, x).await?;
-    let value = at_size::<S, R>(party, piece, &x.size, frac).await?;
-    x.odd(party, value).await
+    let (inside, apart) = at_size::<S, R>(party, piece, &x.size, frac).await?;
+    let beyond = constant(piece.beyond, FINE) as u64;
+    let value = S::signed_choice(party, (&x.negative, &inside), &apart, beyond, FINE - kept(frac)).await?;
+    scaled::<S, R>(party, value, frac).await
 }
 
 /// The greater of x and 0, and the piece at |x|.
 async fn ramp<S: Scheme, R: Width>(party: &Party, piece: &Piece, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
     let x = Folded::<S, R>::of(party, x).await?;
-    x.positive()?.plus(&at_size::<S, R>(party, piece, &x.size, frac).await?)
+    let (inside, apart) = at_size::<S, R>(party, piece, &x.size, frac).await?;
+    let beyond = constant(piece.beyond, FINE) as u64;
+    let chosen = S::mul_bit(party, &inside, &apart).await?.plus_public(party, beyond)?;
+    let value = S::truncate(party, &chosen, FINE - kept(frac)).await?;
+    x.positive()?.plus(&scaled::<S, R>(party, value, frac).await?)
 }
 
-/// A piece at z ≥ 0.
-async fn at_size<S: Scheme, R: Width>(party: &Party, piece: &Piece, z: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
-    let real = |v: f64| R::from_i128(constant(v, frac).cast_signed());
-    let limit = S::Num::<R>::public(party, &Tensor::scalar(real(piece.limit)))?;
+/// Fraction bits of a piece's polynomial before it is truncated.
+const FINE: u32 = 2 * G + H;
+
+/// Fraction bits that are left of it: no more than Z_2^64 has room for.
+fn kept(frac: u32) -> u32 {
+    frac.min(30)
+}
+
+/// What is left of a piece, with `frac` fraction bits.
+async fn scaled<S: Scheme, R: Width>(party: &Party, value: S::Num<u64>, frac: u32) -> Result<S::Num<R>> {
+    R::widened::<S>(party, value).await?.times(R::ONE.wshl(frac - kept(frac)))
+}
+
+/// Of a piece at z ≥ 0: whether z is below its limit, and the polynomial less what it tends to, in Z_2^64 with [`FINE`]
+/// fraction bits. Beyond the limit that is some number.
+async fn at_size<S: Scheme, R: Width>(
+    party: &Party,
+    piece: &Piece,
+    z: &S::Num<R>,
+    frac: u32,
+) -> Result<(S::Bit, S::Num<u64>)> {
+    let limit = R::from_i128(constant(piece.limit, frac).cast_signed());
+    let limit = S::Num::<R>::public(party, &Tensor::scalar(limit))?;
     let parts = (party.narrow("inside"), party.narrow("value"));
     let both = try_join(S::less(&parts.0, z, &limit, Order::Slack), polynomial::<S, R>(&parts.1, piece, z, frac));
     let (inside, value) = both.await?;
     drop(parts);
-    // Beyond the limit the polynomial is some number.
-    let apart = value.plus_public(party, real(piece.beyond).wneg())?;
-    S::mul_bit(party, &inside, &apart).await?.plus_public(party, real(piece.beyond))
+    Ok((inside, value.plus_public(party, (constant(piece.beyond, FINE) as u64).wneg())?))
 }
 
-/// The polynomial of a piece, in Z_2^64: 7 or 9 rounds.
-async fn polynomial<S: Scheme, R: Width>(party: &Party, piece: &Piece, z: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
+/// The polynomial of a piece, in Z_2^64 with [`FINE`] fraction bits: 5 or 7 rounds.
+async fn polynomial<S: Scheme, R: Width>(
+    party: &Party,
+    piece: &Piece,
+    z: &S::Num<R>,
+    frac: u32,
+) -> Result<S::Num<u64>> {
     let t = match (frac + piece.scale).checked_sub(G) {
         Some(down) => S::truncate(party, z, down).await?,
         None => z.times(R::ONE.wshl(G - frac - piece.scale))?,
@@ -146,11 +174,7 @@ async fn polynomial<S: Scheme, R: Width>(party: &Party, piece: &Piece, z: &S::Nu
     let c = &piece.coefficients;
     let low = row(&c[1..4])?.plus_public(party, (constant(c[0], H) as u64).wshl(G))?;
     let high = S::mul(party, &cube, &row(&c[4..])?).await?;
-    let sum = low.times(1 << G)?.plus(&high)?;
-    // No more fraction bits than Z_2^64 has room for.
-    let kept = frac.min(30);
-    let value = S::truncate(party, &sum, 2 * G + H - kept).await?;
-    R::widened::<S>(party, value).await?.times(R::ONE.wshl(frac - kept))
+    low.times(1 << G)?.plus(&high)
 }
 
 /// `e^x` in Z_2^64 with at most 28 fraction bits. Error: 2 units plus 2^-16 of the result; the greatest result is

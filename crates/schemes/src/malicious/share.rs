@@ -28,7 +28,7 @@ pub async fn share<R: Ring>(
     shape: &[usize],
 ) -> Result<Option<Share<R>>> {
     let party = party.enter("share-verified");
-    let Some(value) = replicated::share(&party, dealer, value, shape).await? else { return Ok(None) };
+    let Some(value) = replicated::share(&party, dealer, value.cloned(), shape).await? else { return Ok(None) };
     compared(&party, dealer, value.own(), value.next()).await?;
     Ok(Some(Share::new(value, Past::default())))
 }

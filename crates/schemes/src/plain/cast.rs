@@ -57,6 +57,14 @@ fn rounded(x: &Plain, to: DType) -> Result<Tensor<i128>> {
     }
 }
 
+/// [`cast`] of a value that is not needed any more: itself if it has the type.
+///
+/// # Errors
+/// As [`cast`].
+pub fn cast_owned(x: Plain, to: DType) -> Result<Plain> {
+    if x.dtype() == to { Ok(x) } else { cast(&x, to) }
+}
+
 /// The integers that fixed-point numbers are carried by; whole numbers as they are.
 pub(super) fn scaled(x: &Plain) -> Tensor<i128> {
     match x {
@@ -115,7 +123,7 @@ fn held<R: Ring>(x: &Tensor<i128>, to: DType) -> Result<Tensor<R>> {
 
 fn encode<R: Ring>(x: &Plain, frac: u8, to: DType) -> Result<Tensor<R>> {
     match x.dtype() {
-        DType::F32 | DType::F64 => Ok(fixed::encode_tensor(&x.to_f64(), u32::from(frac))?),
+        DType::F32 | DType::F64 => Ok(fixed::encode_tensor(&x.as_f64(), u32::from(frac))?),
         DType::Fixed { frac: from, .. } => shifted(&scaled(x), from, frac, to),
         _ => shifted(&scaled(x), 0, frac, to),
     }

@@ -17,6 +17,7 @@ mod structure;
 mod window;
 mod wire;
 
+use std::borrow::Cow;
 use std::fmt;
 
 use algebra::Tensor;
@@ -24,7 +25,7 @@ use ir::{DType, RingBits};
 use zeroize::Zeroize;
 
 pub use apply::apply;
-pub use cast::cast;
+pub use cast::{cast, cast_owned};
 pub(crate) use exact::running;
 pub(crate) use normal::DEFAULT_EPSILON;
 pub(crate) use rows::{neighbours, thresholds};
@@ -96,6 +97,12 @@ impl Plain {
             Self::Fixed64(_, frac) => DType::Fixed { ring: RingBits::B64, frac: *frac },
             Self::Fixed128(_, frac) => DType::Fixed { ring: RingBits::B128, frac: *frac },
         }
+    }
+
+    /// As [`to_f64`](Self::to_f64), without a copy of what is in double precision already.
+    #[must_use]
+    pub fn as_f64(&self) -> Cow<'_, Tensor<f64>> {
+        if let Self::F64(t) = self { Cow::Borrowed(t) } else { Cow::Owned(self.to_f64()) }
     }
 
     /// The elements as doubles, whatever they are: truth values as 0 and 1, large integers rounded.

@@ -33,7 +33,12 @@ async fn from_first<R: Ring>(party: &Party, seat: Seat, a: Option<Vec<R>>, count
 
 /// Shares `c_1 + c_2`, of which P1 and P2 know a summand each: `x_0` comes from K_02, `x_1` from K_01, and P1 and P2
 /// exchange their masked summands for `x_2`. 1 round, k/8 bytes from P1 and P2.
-async fn from_pair<R: Ring>(party: &Party, seat: Seat, c: Option<Vec<R>>, shape: &[usize]) -> Result<Share<R>> {
+pub(super) async fn from_pair<R: Ring>(
+    party: &Party,
+    seat: Seat,
+    c: Option<Vec<R>>,
+    shape: &[usize],
+) -> Result<Share<R>> {
     let party = party.enter("from-pair");
     let count = shape.iter().product();
     let mask = |peer| -> Result<Vec<R>> {
@@ -57,7 +62,7 @@ async fn from_pair<R: Ring>(party: &Party, seat: Seat, c: Option<Vec<R>>, shape:
 }
 
 /// The bits that we know: β at P0, b_2 at P1 and P2.
-fn known_bits(seat: Seat, b: &BitShare) -> Bits {
+pub(super) fn known_bits(seat: Seat, b: &BitShare) -> Bits {
     match seat.role {
         0 => b.own().xor(b.next()),
         1 => b.next().clone(),
@@ -66,7 +71,7 @@ fn known_bits(seat: Seat, b: &BitShare) -> Bits {
 }
 
 /// Every bit as an element, 0 or 1.
-fn elements<R: Ring>(bits: &Bits) -> impl Iterator<Item = R> + '_ {
+pub(super) fn elements<R: Ring>(bits: &Bits) -> impl Iterator<Item = R> + '_ {
     (0..bits.len()).map(|i| R::from_u64(bits.words()[i / 64] >> (i % 64) & 1))
 }
 

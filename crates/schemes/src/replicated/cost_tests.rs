@@ -43,6 +43,10 @@ fn stated<R: Ring>() {
         }
         assert_eq!(measured::<R, _>(count, async |p, _| to_ring::<R>(p, &bit(p)).await), cost(Kernel::ToRing));
         assert_eq!(measured::<R, _>(count, async |p, x| mul_bit(p, &bit(p), x).await), cost(Kernel::MultiplyBit));
+        for by in [1, 16, 40] {
+            let chosen = async |p: &Party, x: &Share<R>| signed_choice(p, (&bit(p), &bit(p)), x, R::ONE, by).await;
+            assert_eq!(measured::<R, _>(count, async |p, x| chosen(p, x).await), cost(Kernel::SignedChoice { by }));
+        }
         let and = measured::<R, _>(count, async |p, _| and_bits(p, &bit(p), &bit(p)).await);
         assert_eq!(and, cost(Kernel::And { width: 1 }));
     }
@@ -72,6 +76,8 @@ fn messages_look_uniform_whatever_the_secret() {
             let sign = relu(&b, &s).await.unwrap();
             decompose(&c, &sign, 64).await.unwrap();
             widen(&d, &s).await.unwrap();
+            let sign = msb(&p, &s).await.unwrap();
+            signed_choice(&p, (&sign, &sign), &s, 1, 20).await.unwrap();
             is_zero(&p, &s).await.unwrap();
         });
         for message in world.sent() {

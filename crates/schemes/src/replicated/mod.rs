@@ -15,6 +15,7 @@
 //! `k` bits, and are held against measurement by a test.
 
 mod carry;
+mod choose;
 mod compare;
 mod convert;
 mod decompose;
@@ -34,9 +35,11 @@ mod cost_tests;
 mod tests;
 
 pub use carry::{is_zero, msb};
+pub use choose::signed_choice;
 pub use compare::{Order, equal, less, maximum, minimum, relu};
 pub use convert::{lower, mul_bit, select, to_ring, widen};
 pub use decompose::{decompose, prefix_or};
+pub(crate) use multiply::{Product, truncated};
 pub use multiply::{conv2d, conv2d_fixed, dot, dot_fixed, matmul, matmul_fixed, mul, mul_fixed, square, square_fixed};
 pub use planes::{Planes, and, and_bits};
 pub use reveal::{reveal, reveal_bits};

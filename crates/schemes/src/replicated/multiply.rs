@@ -9,17 +9,20 @@
 //! k/8 + frac/8 (P0), 2·k/8 (P1) and k/8 + frac/8 (P2) bytes; for |x·y| < 2^(k-2) as integers, the error is below one
 //! unit in the last place, and zero if no bit is lost.
 
-use algebra::{Ring, ShapeError, Tensor, Window, conv2d_add2, matmul_add2};
+use algebra::{Ring, ShapeError, Tensor, Window, conv2d_add2, matmul_add2, slices};
 
 use super::truncate::{carry_and_shift, check, offset};
-use super::{Seat, Share, add_mask, sub_mask};
+use super::{MASKED_AT_ONCE, Seat, Share, add_mask, sub_mask};
 use crate::error::Result;
 use crate::party::Party;
+use crate::wire::dense;
 
 /// What is multiplied with what.
 #[derive(Clone, Copy)]
-enum Product {
+pub(crate) enum Product {
+    /// Elements, broadcast.
     Elementwise,
+    /// Matrices, with numpy's rules for ranks and batches.
     Matrix,
     /// Images with kernels, by groups.
     Convolution(Window, usize),
@@ -51,17 +54,17 @@ impl Product {
 
 /// `x ∘ y`, broadcast.
 pub async fn mul<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
-    product(party, x, y, Product::Elementwise).await
+    product(party, x.clone(), y.clone(), Product::Elementwise).await
 }
 
 /// `x ∘ x`.
 pub async fn square<R: Ring>(party: &Party, x: &Share<R>) -> Result<Share<R>> {
-    product(party, x, x, Product::Elementwise).await
+    product(party, x.clone(), x.clone(), Product::Elementwise).await
 }
 
 /// The matrix product, with numpy's rules for ranks and batches.
 pub async fn matmul<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
-    product(party, x, y, Product::Matrix).await
+    product(party, x.clone(), y.clone(), Product::Matrix).await
 }
 
 /// The convolution of images `[n, c, h, w]` with kernels `[o, c/groups, kh, kw]`.
@@ -72,7 +75,7 @@ pub async fn conv2d<R: Ring>(
     window: Window,
     groups: usize,
 ) -> Result<Share<R>> {
-    product(party, x, kernel, Product::Convolution(window, groups)).await
+    product(party, x.clone(), kernel.clone(), Product::Convolution(window, groups)).await
 }
 
 /// The convolution, divided by 2^frac once, after summation.
@@ -84,34 +87,34 @@ pub async fn conv2d_fixed<R: Ring>(
     groups: usize,
     frac: u32,
 ) -> Result<Share<R>> {
-    truncated(party, x, kernel, Product::Convolution(window, groups), frac).await
+    truncated(party, x.clone(), kernel.clone(), Product::Convolution(window, groups), frac).await
 }
 
 /// The sum of products of two vectors.
 pub async fn dot<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
     vectors(x, y)?;
-    product(party, x, y, Product::Matrix).await
+    product(party, x.clone(), y.clone(), Product::Matrix).await
 }
 
 /// `x ∘ y / 2^frac`, broadcast.
 pub async fn mul_fixed<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, frac: u32) -> Result<Share<R>> {
-    truncated(party, x, y, Product::Elementwise, frac).await
+    truncated(party, x.clone(), y.clone(), Product::Elementwise, frac).await
 }
 
 /// `x ∘ x / 2^frac`.
 pub async fn square_fixed<R: Ring>(party: &Party, x: &Share<R>, frac: u32) -> Result<Share<R>> {
-    truncated(party, x, x, Product::Elementwise, frac).await
+    truncated(party, x.clone(), x.clone(), Product::Elementwise, frac).await
 }
 
 /// The matrix product, divided by 2^frac once, after summation.
 pub async fn matmul_fixed<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, frac: u32) -> Result<Share<R>> {
-    truncated(party, x, y, Product::Matrix, frac).await
+    truncated(party, x.clone(), y.clone(), Product::Matrix, frac).await
 }
 
 /// The sum of products of two vectors, divided by 2^frac once, after summation.
 pub async fn dot_fixed<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, frac: u32) -> Result<Share<R>> {
     vectors(x, y)?;
-    truncated(party, x, y, Product::Matrix, frac).await
+    truncated(party, x.clone(), y.clone(), Product::Matrix, frac).await
 }
 
 fn vectors<R: Ring>(x: &Share<R>, y: &Share<R>) -> Result<()> {
@@ -121,28 +124,35 @@ fn vectors<R: Ring>(x: &Share<R>, y: &Share<R>) -> Result<()> {
     Err(ShapeError::Matmul { left: x.shape().to_vec(), right: y.shape().to_vec() }.into())
 }
 
-async fn product<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, kind: Product) -> Result<Share<R>> {
+async fn product<R: Ring>(party: &Party, x: Share<R>, y: Share<R>, kind: Product) -> Result<Share<R>> {
     let party = party.enter("multiply");
     let seat = Seat::of(&party)?;
     // A sharing of zero: α_i = F(K_{i,i+1}) - F(K_{i-1,i}).
     let mut plus = party.shared(seat.next, "zero")?;
     let mut minus = party.shared(seat.prev, "zero")?;
-    let (a, b) = (x.clone(), y.clone());
+    let work = kind.work(&x, &y);
     let summand = move || {
-        let mut z = kind.summand(&a, &b)?;
+        let mut z = kind.summand(&x, &y)?;
         add_mask(z.data_mut(), &mut plus);
         sub_mask(z.data_mut(), &mut minus);
         Ok::<_, ShapeError>(z)
     };
-    let own = party.compute(kind.work(x, y), summand).await?;
+    let own = party.compute(work, summand).await?;
     party.send(seat.prev, &own);
     let next = party.recv(seat.next, own.shape().to_vec()).await?;
     Ok(Share::new(own, next))
 }
 
 /// The product, truncated before it is shared again: `u = z_0` stays at P0, and `v = z_1 + z_2` is exchanged by P1 and
-/// P2, z_1 masked by K_01 and z_2 by K_02.
-async fn truncated<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, kind: Product, frac: u32) -> Result<Share<R>> {
+/// P2, z_1 masked by K_01 and z_2 by K_02. Operands are let go of as soon as they are multiplied: if nobody else holds
+/// them, their memory is free from then on.
+pub(crate) async fn truncated<R: Ring>(
+    party: &Party,
+    x: Share<R>,
+    y: Share<R>,
+    kind: Product,
+    frac: u32,
+) -> Result<Share<R>> {
     if frac == 0 {
         return product(party, x, y, kind).await;
     }
@@ -151,9 +161,9 @@ async fn truncated<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, kind: Pro
     let seat = Seat::of(&party)?;
     let with_p0 = if seat.role == 0 { vec![seat.next, seat.prev] } else { vec![party.roles()[0]] };
     let mut masks = with_p0.into_iter().map(|p| party.shared(p, "open")).collect::<Result<Vec<_>>>()?;
-    let (a, b, role) = (x.clone(), y.clone(), seat.role);
+    let (work, role) = (kind.work(&x, &y), seat.role);
     let summand = move || {
-        let mut z = kind.summand(&a, &b)?;
+        let mut z = kind.summand(&x, &y)?;
         for mask in &mut masks {
             if role == 0 { sub_mask(z.data_mut(), mask) } else { add_mask(z.data_mut(), mask) }
         }
@@ -162,11 +172,13 @@ async fn truncated<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, kind: Pro
         }
         Ok::<_, ShapeError>(z)
     };
-    let mut part = party.compute(kind.work(x, y), summand).await?;
+    let mut part = party.compute(work, summand).await?;
     if let Some(other) = [None, Some(seat.next), Some(seat.prev)][seat.role] {
         party.send(other, &part);
-        let rest: Tensor<R> = party.recv(other, part.shape().to_vec()).await?;
-        part.add_assign(&rest)?;
+        let rest = party.recv_bytes(other, R::BYTES * part.len()).await?;
+        for (at, part) in part.data_mut().chunks_mut(MASKED_AT_ONCE).enumerate() {
+            slices::add_assign(part, &dense::<R>(&rest, at * MASKED_AT_ONCE, part.len()));
+        }
     }
     carry_and_shift(&party, seat, part, frac).await
 }

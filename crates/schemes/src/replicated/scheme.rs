@@ -74,6 +74,16 @@ impl Scheme for Replicated {
         super::mul_bit(party, b, x).await
     }
 
+    async fn signed_choice<R: Ring>(
+        party: &Party,
+        bits: (&BitShare, &BitShare),
+        x: &Share<R>,
+        beyond: R,
+        by: u32,
+    ) -> Result<Share<R>> {
+        super::signed_choice(party, bits, x, beyond, by).await
+    }
+
     async fn to_ring<R: Ring>(party: &Party, b: &BitShare) -> Result<Share<R>> {
         super::to_ring(party, b).await
     }

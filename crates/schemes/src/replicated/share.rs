@@ -16,7 +16,7 @@ use crate::wire::Wire;
 pub(super) trait Split: Wire<Form: Clone + Send + Sync> + Clone + Send + Sync {
     fn zero(form: &Self::Form) -> Self;
     fn uniform(form: &Self::Form, prg: &mut Prg) -> Self;
-    fn minus(&self, other: &Self) -> Self;
+    fn minus(self, other: &Self) -> Self;
 }
 
 impl<R: Ring> Split for Vec<R> {
@@ -28,8 +28,9 @@ impl<R: Ring> Split for Vec<R> {
         prg.elements(*count)
     }
 
-    fn minus(&self, other: &Self) -> Self {
-        slices::sub(self, other)
+    fn minus(mut self, other: &Self) -> Self {
+        slices::sub_assign(&mut self, other);
+        self
     }
 }
 
@@ -42,7 +43,7 @@ impl Split for Bits {
         prg.bits(*len)
     }
 
-    fn minus(&self, other: &Self) -> Self {
+    fn minus(self, other: &Self) -> Self {
         self.xor(other)
     }
 }
@@ -52,11 +53,11 @@ impl Split for Bits {
 pub async fn share<R: Ring>(
     party: &Party,
     dealer: PlayerId,
-    value: Option<&Tensor<R>>,
+    value: Option<Tensor<R>>,
     shape: &[usize],
 ) -> Result<Option<Share<R>>> {
-    let count = agreed(value, shape)?;
-    let parts = deal(party, dealer, value.map(|v| v.data().to_vec()), &count).await?;
+    let count = agreed(value.as_ref(), shape)?;
+    let parts = deal(party, dealer, value.map(Tensor::into_data), &count).await?;
     let tensor = |data| Tensor::new(shape, data);
     parts.map(|(own, next)| Ok(Share::new(tensor(own)?, tensor(next)?))).transpose()
 }
@@ -88,7 +89,7 @@ async fn deal<T: Split>(party: &Party, dealer: PlayerId, value: Option<T>, form:
     }
     match (party.roles().iter().position(|&p| p == dealer), value) {
         (Some(role), value) => inside(&party, role, value, form).await.map(Some),
-        (None, Some(value)) => outside_dealer(&party, &value, form).map(|()| None),
+        (None, Some(value)) => outside_dealer(&party, value, form).map(|()| None),
         (None, None) => outside_holder(&party, dealer, form).await.map(Some),
     }
 }
@@ -109,11 +110,11 @@ async fn inside<T: Split>(party: &Party, dealer: usize, value: Option<T>, form: 
 }
 
 /// The dealer is none of the three.
-fn outside_dealer<T: Split>(party: &Party, value: &T, form: &T::Form) -> Result<()> {
+fn outside_dealer<T: Split>(party: &Party, value: T, form: &T::Form) -> Result<()> {
     let [p0, p1, p2] = *party.roles() else {
         return Err(Error::misuse("replicated sharing needs three players"));
     };
-    let mut rest = value.clone();
+    let mut rest = value;
     for (purpose, holders) in [("x_0", [p0, p2]), ("x_1", [p0, p1])] {
         let seed = party.private(purpose).seed();
         rest = rest.minus(&T::uniform(form, &mut Prg::new(seed.clone())));

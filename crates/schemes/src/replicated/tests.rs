@@ -21,7 +21,7 @@ fn through<R: Ring>(
         for (i, x) in inputs.iter().enumerate() {
             let dealer = PlayerId((i % 3) as u16);
             let value = (party.me() == dealer).then_some(x);
-            shares.push(share(&party, dealer, value, x.shape()).await.unwrap().unwrap());
+            shares.push(share(&party, dealer, value.cloned(), x.shape()).await.unwrap().unwrap());
         }
         shares
     });
@@ -142,7 +142,7 @@ fn outsiders_share_and_read() {
     let (dealer, reader) = (PlayerId(3), PlayerId(4));
     let shared = world.run(async |p| match p.me() {
         me if me == reader => None,
-        me => share(&p, dealer, (me == dealer).then_some(&x), &[4, 2]).await.unwrap(),
+        me => share(&p, dealer, (me == dealer).then(|| x.clone()), &[4, 2]).await.unwrap(),
     });
     let shared_bits = world.run(async |p| match p.me() {
         me if me == reader => None,
@@ -183,7 +183,7 @@ fn open_bits(world: &mut World, shares: &[BitShare]) -> Vec<bool> {
 
 fn dealt<R: Ring>(world: &mut World, x: &Tensor<R>) -> Vec<Share<R>> {
     world.run(async |party| {
-        let value = (party.me().0 == 0).then_some(x);
+        let value = (party.me().0 == 0).then(|| x.clone());
         let zero = share(&party, PlayerId(0), value, x.shape()).await.unwrap().unwrap();
         // A component that is zero hides faults of kernels: add a random sharing of zero.
         let masks = party.narrow("masks");

@@ -33,7 +33,7 @@ use zeroize::Zeroizing;
 use super::{Seat, Share};
 use crate::error::{Error, Result};
 use crate::party::Party;
-use crate::wire::Narrow;
+use crate::wire::{Narrow, dense, narrow};
 
 /// What every element is multiplied by, 2^-f for a truncation, as those do who know a part of it.
 pub(super) trait Rescale<R: Ring>: Clone + Send + 'static {
@@ -51,7 +51,7 @@ pub(super) trait Rescale<R: Ring>: Clone + Send + 'static {
 
 /// Division by 2^f.
 #[derive(Clone, Copy)]
-struct Shift(u32);
+pub(super) struct Shift(pub(super) u32);
 
 impl<R: Ring> Rescale<R> for Shift {
     fn bits(&self) -> u32 {
@@ -170,7 +170,7 @@ impl<R: Ring> CarryMasks<R> {
 }
 
 /// Bytes that hold so many bits.
-fn width(bits: u32) -> usize {
+pub(super) fn width(bits: u32) -> usize {
     bits.div_ceil(8) as usize
 }
 
@@ -185,23 +185,31 @@ async fn first<R: Ring>(party: &Party, seat: Seat, u: Vec<R>, c: impl Rescale<R>
     let mut masks = CarryMasks::<R>::new(party.shared(p2, "carry")?, c.bits());
     let mut x_1_stream = party.shared(p1, "x_1")?;
     let work = move || {
-        let (mut q, mut m, mut x_0) = (u, vec![R::ZERO; count], vec![R::ZERO; count]);
-        let pieces = q.chunks_mut(AT_ONCE).zip(m.chunks_mut(AT_ONCE)).zip(x_0.chunks_mut(AT_ONCE));
-        for (at, ((q, m), x_0)) in pieces.enumerate() {
-            r_stream.fill(x_0);
-            masks.draw(q.len());
-            for i in 0..q.len() {
-                let (at, u, r, (m_prime, s)) = (at * AT_ONCE + i, q[i], x_0[i], masks.get(i));
+        // x_0 takes the place of u, and what is sent is encoded at once.
+        let mut x_0 = u;
+        let mut payload = Vec::with_capacity((R::BYTES + width) * count);
+        let mut carries = Vec::with_capacity(width * count + R::BYTES);
+        let mut r = Zeroizing::new(vec![R::ZERO; AT_ONCE]);
+        let (mut q, mut m) = (vec![R::ZERO; AT_ONCE], vec![R::ZERO; AT_ONCE]);
+        for (at, x_0) in x_0.chunks_mut(AT_ONCE).enumerate() {
+            let n = x_0.len();
+            r_stream.fill(&mut r[..n]);
+            masks.draw(n);
+            for i in 0..n {
+                let (at, u, r, (m_prime, s)) = (at * AT_ONCE + i, x_0[i], r[i], masks.get(i));
                 let top = u.lshr(R::BITS - 1);
                 m[i] = top.wsub(m_prime);
                 q[i] = c.up(at, u).wsub(c.offset(at)).wsub(c.wrap(at, top)).wsub(r);
                 x_0[i] = r.wadd(c.wrap(at, s));
             }
+            R::write_le(&q[..n], &mut payload);
+            R::write_low_le(&m[..n], width, &mut carries);
         }
-        (q, m, x_0, x_1_stream.elements(count))
+        payload.append(&mut carries);
+        (payload, x_0, x_1_stream.elements(count))
     };
-    let (q, elements, x_0, x_1) = party.compute(WORK * count, work).await;
-    party.send(p1, &(q, Narrow { width, elements }));
+    let (payload, x_0, x_1) = party.compute(WORK * count, work).await;
+    party.post(p1, payload);
     Ok((x_0, x_1))
 }
 
@@ -210,27 +218,33 @@ async fn second<R: Ring>(party: &Party, seat: Seat, v: Vec<R>, c: impl Rescale<R
     let (p0, p2) = (seat.prev, seat.next);
     let (count, width) = (v.len(), width(c.bits()));
     let mut x_1_stream = party.shared(p0, "x_1")?;
-    let (q, m): (Vec<R>, Narrow<R>) = party.recv(p0, (count, (width, count))).await?;
+    let message = party.recv_bytes(p0, (R::BYTES + width) * count).await?;
     let own = c.clone();
     let work = move || {
-        let (mut d, mut x_1) = (q, vec![R::ZERO; count]);
+        let (q, m) = message.split_at(R::BYTES * count);
+        // d takes the place of v.
+        let (mut d, mut x_1) = (v, vec![R::ZERO; count]);
         for (at, (d, x_1)) in d.chunks_mut(AT_ONCE).zip(x_1.chunks_mut(AT_ONCE)).enumerate() {
+            let (at, n) = (at * AT_ONCE, d.len());
+            let (q, m) = (dense::<R>(q, at, n), narrow::<R>(m, width, at, n));
             x_1_stream.fill(x_1);
-            let at = at * AT_ONCE;
-            let (v, m) = (&v[at..][..d.len()], &m.elements[at..][..d.len()]);
-            for i in 0..d.len() {
-                let top = v[i].lshr(R::BITS - 1);
+            for i in 0..n {
+                let (v, top) = (d[i], d[i].lshr(R::BITS - 1));
                 // mv - m·mv, as mv is 0 or 1.
                 let wrapped = top.wmul(R::ONE.wsub(m[i]));
-                d[i] = d[i].wadd(own.down(at + i, v[i])).wsub(own.wrap(at + i, wrapped)).wsub(x_1[i]);
+                d[i] = q[i].wadd(own.down(at + i, v)).wsub(own.wrap(at + i, wrapped)).wsub(x_1[i]);
             }
         }
         (x_1, d)
     };
-    let (x_1, d) = party.compute(WORK * count, work).await;
+    let (x_1, mut d) = party.compute(WORK * count, work).await;
     party.send(p2, &d);
-    let t: Narrow<R> = party.recv(p2, (width, count)).await?;
-    Ok((x_1, add_carry(d, &t.elements, &c)))
+    let t = party.recv_bytes(p2, width * count).await?;
+    for (at, d) in d.chunks_mut(AT_ONCE).enumerate() {
+        let t = narrow::<R>(&t, width, at * AT_ONCE, d.len());
+        d.iter_mut().zip(&t).enumerate().for_each(|(i, (d, t))| *d = d.wadd(c.wrap(at * AT_ONCE + i, *t)));
+    }
+    Ok((x_1, d))
 }
 
 /// P2 knows v.
@@ -241,6 +255,7 @@ async fn third<R: Ring>(party: &Party, seat: Seat, v: Vec<R>, c: impl Rescale<R>
     let mut masks = CarryMasks::<R>::new(party.shared(p0, "carry")?, c.bits());
     let own = c.clone();
     let work = move || {
+        // t takes the place of v.
         let (mut t, mut x_0) = (v, vec![R::ZERO; count]);
         for (at, (t, x_0)) in t.chunks_mut(AT_ONCE).zip(x_0.chunks_mut(AT_ONCE)).enumerate() {
             r_stream.fill(x_0);
@@ -256,15 +271,15 @@ async fn third<R: Ring>(party: &Party, seat: Seat, v: Vec<R>, c: impl Rescale<R>
     let (elements, x_0) = party.compute(WORK * count, work).await;
     let t = Narrow { width, elements };
     party.send(p1, &t);
-    let d: Vec<R> = party.recv(p1, count).await?;
-    Ok((add_carry(d, &t.elements, &c), x_0))
+    let message = party.recv_bytes(p1, R::BYTES * count).await?;
+    // x_2 takes the place of t.
+    let mut x_2 = t.elements;
+    for (at, t) in x_2.chunks_mut(AT_ONCE).enumerate() {
+        let d = dense::<R>(&message, at * AT_ONCE, t.len());
+        t.iter_mut().zip(&d).enumerate().for_each(|(i, (t, d))| *t = d.wadd(c.wrap(at * AT_ONCE + i, *t)));
+    }
+    Ok((x_2, x_0))
 }
 
 /// Elementary operations per element, roughly.
 const WORK: usize = 8;
-
-/// x_2 = d + 2^k·c·t.
-fn add_carry<R: Ring>(mut d: Vec<R>, t: &[R], c: &impl Rescale<R>) -> Vec<R> {
-    d.iter_mut().zip(t).enumerate().for_each(|(i, (d, t))| *d = d.wadd(c.wrap(i, *t)));
-    d
-}

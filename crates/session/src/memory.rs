@@ -4,8 +4,8 @@
 //! it is dropped at its last use; each step also gets working space in proportion to what it takes and gives, all steps
 //! at once, although they seldom run together. Loops are counted once, since iterations follow each other.
 
+use crate::plan::{Act, Part, Plan, Step};
 use ir::{Block, DType, Family, Graph, Instr, RingBits, ValueId};
-use session::{Act, Part, Plan, Step};
 
 /// A session's own needs: connections, keys, tasks, texts.
 const FIXED: u64 = 8 << 20;
@@ -13,8 +13,10 @@ const FIXED: u64 = 8 << 20;
 /// that hold more.
 const SHARES: u64 = 4;
 
-/// Bytes that a plan's values and working space take at most.
-pub(crate) fn bound(plan: &Plan) -> u64 {
+/// Bytes that a plan's values and working space take at most at its player. Held against measurement by a test of the
+/// bench (`memory`).
+#[must_use]
+pub fn memory_bound(plan: &Plan) -> u64 {
     let c = plan.computation();
     let mut functions = Vec::new();
     // A function calls only functions before it.
