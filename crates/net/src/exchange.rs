@@ -33,6 +33,9 @@ use inbox::{Claim, Inbox};
 use outbox::Outbox;
 use window::Window;
 
+/// The most bytes of a message of which nobody says how long it is.
+const SMALL: usize = 1 << 20;
+
 /// How long an abort may take to reach the peers.
 const TELLING_TIME: Duration = Duration::from_secs(2);
 
@@ -209,11 +212,18 @@ impl Exchange {
         }
     }
 
-    /// The message of `from` at `step`, as soon as it is here. Each address can be taken once.
+    /// The message of `from` at `step`, which is small (1 MiB at most), as soon as it is here. Each address can be taken
+    /// once.
     pub async fn take(&self, from: PlayerId, step: Step) -> Result<Message, NetError> {
+        self.take_within(from, step, SMALL).await
+    }
+
+    /// The same of a message that has at most so many bytes: a peer that announces a longer one while it is awaited has
+    /// misbehaved, and takes no more memory than that.
+    pub async fn take_within(&self, from: PlayerId, step: Step, most: usize) -> Result<Message, NetError> {
         let shared = self.shared();
         let peer = shared.peer(from)?;
-        let waiting = match peer.inbox.claim(step, &shared.failure) {
+        let waiting = match peer.inbox.claim(step, most, &shared.failure) {
             Claim::Here(message) => {
                 peer.taken(&shared.options);
                 return Ok(message);

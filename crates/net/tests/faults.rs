@@ -123,7 +123,7 @@ async fn what_is_asked_for_is_no_flood() {
     let rest = sent.split_off(1);
     bob.sender.send(sent).await.unwrap();
     // The first piece waits unasked for; the others come when they are.
-    let (message, ()) = tokio::join!(exchange.take(B, step(0)), async {
+    let (message, ()) = tokio::join!(exchange.take_within(B, step(0), 5000), async {
         tokio::task::yield_now().await;
         bob.sender.send(rest).await.unwrap();
     });
@@ -131,6 +131,24 @@ async fn what_is_asked_for_is_no_flood() {
     // And what was charged for them was given back: there is room for as much again.
     bob.sender.send(vec![Frame::Data { number: 10, parts: vec![whole(1, &[0; 900])] }]).await.unwrap();
     assert_eq!(exchange.take(B, step(1)).await.unwrap().payload.len(), 900);
+}
+
+#[tokio::test]
+async fn what_is_asked_for_is_no_longer_than_was_asked() {
+    for (first, most) in [(piece(0, 1 << 50, 0, &[7; 500]), 32), (piece(0, 5000, 0, &[7; 500]), 4999)] {
+        let (exchange, mut bob) = alone(Options::in_process());
+        let (taken, ()) = tokio::join!(exchange.take_within(B, step(0), most), async {
+            tokio::task::yield_now().await;
+            bob.sender.send(frames(vec![first])).await.unwrap();
+        });
+        assert_eq!(taken.unwrap_err().code(), "net.peer-misbehaved");
+    }
+}
+
+#[tokio::test]
+async fn beginnings_of_messages_count_too() {
+    let many = (0..2000).map(|index| piece(index, 1 << 40, 0, b"a")).collect();
+    assert_eq!(after(frames(many)).await.0.code(), "net.peer-flooding");
 }
 
 #[tokio::test]

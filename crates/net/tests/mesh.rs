@@ -63,7 +63,7 @@ async fn chat(world: &[(Exchange, mesh::Presence)], scope: Scope, rounds: u32, s
     for (exchange, _) in world {
         for peer in world.iter().map(|(peer, _)| peer.me()).filter(|peer| *peer != exchange.me()) {
             for index in (0..rounds).rev() {
-                let message = exchange.take(peer, scope.step(index)).await.unwrap();
+                let message = exchange.take_within(peer, scope.step(index), 8 << 20).await.unwrap();
                 assert_eq!(message.payload, vec![(peer.0 as u8) ^ (index as u8); size]);
             }
         }

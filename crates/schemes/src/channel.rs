@@ -13,8 +13,8 @@ pub trait Channel: Send + Sync {
     fn player(&self, id: PlayerId) -> Player;
     /// Queues a message; never blocks.
     fn post(&self, to: PlayerId, step: Step, depth: u32, payload: Bytes);
-    /// The message of `from` at `step`, as soon as it is here.
-    fn take(&self, from: PlayerId, step: Step) -> BoxFuture<'_, Result<Message, NetError>>;
+    /// The message of `from` at `step`, of at most so many bytes, as soon as it is here.
+    fn take(&self, from: PlayerId, step: Step, most: usize) -> BoxFuture<'_, Result<Message, NetError>>;
 }
 
 impl Channel for Exchange {
@@ -31,7 +31,7 @@ impl Channel for Exchange {
         Exchange::post(self, to, step, depth, payload);
     }
 
-    fn take(&self, from: PlayerId, step: Step) -> BoxFuture<'_, Result<Message, NetError>> {
-        Box::pin(Exchange::take(self, from, step))
+    fn take(&self, from: PlayerId, step: Step, most: usize) -> BoxFuture<'_, Result<Message, NetError>> {
+        Box::pin(Exchange::take_within(self, from, step, most))
     }
 }

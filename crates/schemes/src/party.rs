@@ -185,20 +185,20 @@ impl Party {
 
     /// The next message from a player, which must have exactly this form.
     pub async fn recv<T: Wire>(&self, from: PlayerId, form: T::Form) -> Result<T> {
-        let payload = self.next_message(from).await?;
+        let payload = self.next_message(from, T::size(&form)).await?;
         T::read(&payload, &form).ok_or_else(|| self.wrong_size(from, &payload, T::size(&form)))
     }
 
     /// The next message from a player as it came, which must have so many bytes: for what is read where it is needed,
     /// rather than into memory of its own.
     pub(crate) async fn recv_bytes(&self, from: PlayerId, size: usize) -> Result<Bytes> {
-        let payload = self.next_message(from).await?;
+        let payload = self.next_message(from, size).await?;
         if payload.len() == size { Ok(payload) } else { Err(self.wrong_size(from, &payload, size)) }
     }
 
-    async fn next_message(&self, from: PlayerId) -> Result<Bytes> {
+    async fn next_message(&self, from: PlayerId, most: usize) -> Result<Bytes> {
         let step = self.scope.step(self.count(from, 1));
-        let message = self.context.channel.take(from, step).await?;
+        let message = self.context.channel.take(from, step, most).await?;
         self.depth.fetch_max(message.depth, Ordering::Relaxed);
         Ok(message.payload)
     }

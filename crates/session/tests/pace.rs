@@ -66,7 +66,7 @@ fn programs() -> [String; 2] {
     for i in 0..PRODUCTS {
         writeln!(written, "    v{} = v{i} * v{i}", i + 1).unwrap();
     }
-    write!(written, "  release v{PRODUCTS} to c as \"y\"\n").unwrap();
+    writeln!(written, "  release v{PRODUCTS} to c as \"y\"").unwrap();
     let rolled = format!(
         "{HEAD}  last = repeat {PRODUCTS} with v = v0
     on trio as fixed<64, 16>

@@ -19,8 +19,8 @@ const OVERHEAD: usize = 64;
 /// never taken by anyone; it only counts as buffered.
 const REMEMBERED: usize = 1 << 14;
 
-/// Reserved at once for a message that arrives in pieces; more as it comes, since the announced
-/// total is only the peer's word.
+/// Reserved at once for an awaited message that arrives in pieces; for others memory grows as they come, since the
+/// announced total is only the peer's word.
 const RESERVE: usize = 8 << 20;
 
 pub(super) struct Inbox {
@@ -34,7 +34,7 @@ pub(super) struct Inbox {
 struct State {
     arrived: HashMap<Step, Message>,
     partial: HashMap<Step, Partial>,
-    waiting: HashMap<Step, oneshot::Sender<Result<Message, NetError>>>,
+    waiting: HashMap<Step, Waiter>,
     taken: HashSet<Step>,
     taken_order: VecDeque<Step>,
     buffered: usize,
@@ -45,6 +45,14 @@ struct Partial {
     depth: u32,
     total: u64,
     content: Vec<u8>,
+    /// What of it counts as buffered.
+    charged: usize,
+}
+
+/// Someone who waits for a message of at most so many bytes.
+struct Waiter {
+    most: usize,
+    sender: oneshot::Sender<Result<Message, NetError>>,
 }
 
 /// What a reader finds.
@@ -78,7 +86,7 @@ impl Inbox {
 
     /// The failure is looked at under the lock: whoever fails the session sets it before coming here
     /// to wake the waiting, so nobody can begin to wait unseen.
-    pub(super) fn claim(&self, step: Step, failure: &OnceLock<NetError>) -> Claim {
+    pub(super) fn claim(&self, step: Step, most: usize, failure: &OnceLock<NetError>) -> Claim {
         let mut state = self.lock();
         if let Some(message) = state.arrived.remove(&step) {
             state.buffered -= message.payload.len() + OVERHEAD;
@@ -92,15 +100,14 @@ impl Inbox {
         if state.left {
             return Claim::Left;
         }
-        let waits = state.waiting.get(&step).is_some_and(|waiter| !waiter.is_closed());
+        let waits = state.waiting.get(&step).is_some_and(|waiter| !waiter.sender.is_closed());
         if waits || state.taken.contains(&step) {
             return Claim::Twice;
         }
-        let (waker, waiting) = oneshot::channel();
-        if state.waiting.insert(step, waker).is_none() {
-            // What is being waited for is no longer ahead of need.
-            state.buffered -= state.partial.get(&step).map_or(0, |partial| partial.content.len());
-        }
+        let (sender, waiting) = oneshot::channel();
+        state.waiting.insert(step, Waiter { most, sender });
+        // What is being waited for is no longer ahead of need.
+        state.buffered -= state.partial.get_mut(&step).map_or(0, |partial| std::mem::take(&mut partial.charged));
         Claim::Wait(waiting)
     }
 
@@ -115,25 +122,28 @@ impl Inbox {
             let message = Message { depth: part.depth, payload: part.payload };
             return self.complete(&mut state, step, message, 0);
         }
-        let awaited = state.waiting.contains_key(&step);
-        if !awaited {
-            state.charge(part.payload.len(), self.limit)?;
+        let awaited = state.waiting.get(&step).map(|waiter| waiter.most);
+        if awaited.is_some_and(|most| part.total > most as u64) {
+            return Err(Fault::Rule("a message is larger than what was due"));
         }
         if part.offset == 0 {
-            state.begin(&part)?;
+            state.begin(&part, awaited.is_some())?;
         }
+        let overhead = if part.offset == 0 { OVERHEAD } else { 0 };
+        let charge = if awaited.is_some() { 0 } else { part.payload.len() + overhead };
+        state.charge(charge, self.limit)?;
         let partial = state.partial.get_mut(&step).ok_or(Fault::Rule("a message began in its middle"))?;
         if partial.content.len() as u64 != part.offset || partial.total != part.total || partial.depth != part.depth {
             return Err(Fault::Rule("the pieces of a message do not fit together"));
         }
         partial.content.extend_from_slice(&part.payload);
+        partial.charged += charge;
         if (partial.content.len() as u64) < partial.total {
             return Ok(());
         }
         let Some(whole) = state.partial.remove(&step) else { return Ok(()) };
-        let charged = if awaited { 0 } else { whole.content.len() };
         let message = Message { depth: whole.depth, payload: whole.content.into() };
-        self.complete(&mut state, step, message, charged)
+        self.complete(&mut state, step, message, whole.charged)
     }
 
     /// A message is whole; `charged` bytes of it already count as buffered.
@@ -149,7 +159,7 @@ impl Inbox {
     pub(super) fn leave(&self) -> bool {
         let mut state = self.lock();
         state.left = true;
-        state.waiting.values().any(|waiter| !waiter.is_closed())
+        state.waiting.values().any(|waiter| !waiter.sender.is_closed())
     }
 
     pub(super) fn has_left(&self) -> bool {
@@ -157,7 +167,7 @@ impl Inbox {
     }
 
     pub(super) fn waiting(&self) -> usize {
-        self.lock().waiting.values().filter(|waiter| !waiter.is_closed()).count()
+        self.lock().waiting.values().filter(|waiter| !waiter.sender.is_closed()).count()
     }
 
     /// Wakes everyone who waits, with the failure; in an order that a simulation can replay.
@@ -166,7 +176,7 @@ impl Inbox {
         waiting.sort_by_key(|(step, _)| *step);
         for (_, waiter) in waiting {
             // One who no longer waits needs no error.
-            let _ = waiter.send(Err(error.clone()));
+            let _ = waiter.sender.send(Err(error.clone()));
         }
     }
 
@@ -177,12 +187,14 @@ impl Inbox {
 }
 
 impl State {
-    fn begin(&mut self, part: &Part) -> Result<(), Fault> {
+    fn begin(&mut self, part: &Part, awaited: bool) -> Result<(), Fault> {
         if self.is_known(part.step) || self.partial.contains_key(&part.step) {
             return Err(Fault::Duplicate);
         }
-        let reserve = usize::try_from(part.total).unwrap_or(RESERVE).min(RESERVE);
-        let partial = Partial { depth: part.depth, total: part.total, content: Vec::with_capacity(reserve) };
+        let whole = usize::try_from(part.total).unwrap_or(RESERVE).min(RESERVE);
+        let reserve = if awaited { whole } else { part.payload.len() };
+        let content = Vec::with_capacity(reserve);
+        let partial = Partial { depth: part.depth, total: part.total, content, charged: 0 };
         self.partial.insert(part.step, partial);
         Ok(())
     }
@@ -193,11 +205,12 @@ impl State {
             return Err(Fault::Duplicate);
         }
         let unclaimed = match self.waiting.remove(&step) {
-            Some(waiter) => waiter.send(Ok(message)).err().and_then(Result::ok),
+            Some(waiter) => waiter.sender.send(Ok(message)).err().and_then(Result::ok),
             None => Some(message),
         };
         match unclaimed {
             None => {
+                self.buffered -= charged;
                 self.remember(step);
                 Ok(true)
             }

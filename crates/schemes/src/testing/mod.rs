@@ -79,7 +79,7 @@ impl Channel for Desk {
         }
     }
 
-    fn take(&self, from: PlayerId, step: Step) -> BoxFuture<'_, Result<Message, NetError>> {
+    fn take(&self, from: PlayerId, step: Step, _most: usize) -> BoxFuture<'_, Result<Message, NetError>> {
         let key = (from, self.me, step);
         Box::pin(poll_fn(move |context| {
             let mut mail = self.mail();

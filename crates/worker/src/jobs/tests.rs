@@ -9,8 +9,15 @@ use net::KeyPair;
 use super::{About, Jobs, Slot, State, Ticket, Why};
 use crate::config::JobLimits;
 
-const LIMITS: JobLimits =
-    JobLimits { at_once: 2, waiting: 32, memory_mib: 10, deadline_seconds: 10, meeting_seconds: 10, grace_seconds: 0 };
+const LIMITS: JobLimits = JobLimits {
+    at_once: 2,
+    waiting: 32,
+    memory_mib: 10,
+    deadline_seconds: 10,
+    meeting_seconds: 10,
+    grace_seconds: 0,
+    threads: 0,
+};
 
 fn about(session: u8, submitter: u8, mib: u64) -> About {
     About {
