@@ -15,6 +15,7 @@
 
 pub mod board;
 mod client;
+mod config;
 mod enrolment;
 mod error;
 mod keys;
@@ -26,6 +27,7 @@ mod service;
 mod terms;
 
 pub use client::{Aggregate, Api, Client, Input};
+pub use config::Config;
 pub use enrolment::{Enrolled, Selected, enrol};
 pub use error::Error;
 pub use keys::{open_key, signer};

@@ -66,6 +66,14 @@ pub(crate) enum Command {
     Watch(Logs),
     /// End a session for all its players.
     Cancel(Logs),
+    /// Run rounds of secure aggregation, or an aggregator of their committee, until stopped.
+    Aggregator(crate::aggregation::Aggregator),
+    /// Contribute a vector to a round of secure aggregation.
+    Contribute(crate::aggregation::Contribute),
+    /// Show how a round of secure aggregation stands, or what it published.
+    Rounds(crate::aggregation::Rounds),
+    /// Sign the list of those who may contribute, as the enroller whom the terms name.
+    Enrol(crate::aggregation::Enrol),
     /// Invite other parties: prints a code for them; all end with one roster, confirmed by a short phrase.
     Invite(crate::meet::Invite),
     /// Join a meeting by its code.
@@ -108,7 +116,10 @@ impl Args {
             Command::Jobs(a) => a.json,
             Command::Logs(a) | Command::Watch(a) | Command::Cancel(a) => a.json,
             Command::Worker(a) => a.json,
-            Command::Relay(_) => false,
+            Command::Aggregator(a) => a.json,
+            Command::Contribute(a) => a.caller.json,
+            Command::Rounds(a) => a.caller.json,
+            Command::Relay(_) | Command::Enrol(_) => false,
             Command::Invite(a) => a.json(),
             Command::Join(a) => a.json(),
             Command::Doctor(a) => a.json,

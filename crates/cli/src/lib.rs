@@ -10,6 +10,7 @@ macro_rules! say {
     }};
 }
 
+mod aggregation;
 mod agreement;
 mod args;
 mod attest;
@@ -90,6 +91,10 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Logs(a) => jobs::logs(&a, false),
         Command::Watch(a) => jobs::logs(&a, true),
         Command::Cancel(a) => jobs::cancel(&a),
+        Command::Aggregator(a) => aggregation::aggregator(&a),
+        Command::Contribute(a) => aggregation::contribute(&a),
+        Command::Rounds(a) => aggregation::rounds(&a),
+        Command::Enrol(a) => aggregation::enrolment(&a),
         Command::Invite(a) => meet::invite(a),
         Command::Join(a) => meet::join(a),
         Command::Doctor(a) => doctor::doctor(&a),

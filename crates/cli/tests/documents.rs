@@ -31,6 +31,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("privity doctor", "needs workers; `tests/doctor.rs` starts four"),
     ("privity relay", "runs until it is stopped; `tests/relay.rs` runs one"),
     ("privity resume SESSION", "names no real session; `tests/saved.rs` resumes one"),
+    ("privity aggregator", "runs until it is stopped; `tests/aggregation.rs` runs a service and two aggregators"),
+    ("privity enrol", "needs terms and keys; see `tests/aggregation.rs`"),
+    ("privity contribute", "needs a service; see `tests/aggregation.rs`"),
+    ("privity rounds", "needs a service; see `tests/aggregation.rs`"),
     ("privity keygen", "writes a key; `workers.md` makes four"),
 ];
 

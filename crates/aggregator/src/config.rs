@@ -1,0 +1,239 @@
+//! What a process of `privity aggregator` runs: a service, an aggregator of a committee, or (to try things out) both. One TOML
+//! file; paths in it are relative to it.
+
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use net::KeyPair;
+use serde::Deserialize;
+use tokio::task::JoinSet;
+
+use crate::board::{Board, Embedded, InMemory};
+use crate::enrolment::Enrolled;
+use crate::error::Error;
+use crate::member::Member;
+use crate::round::Rounds;
+use crate::service::Service;
+use crate::terms::Terms;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Raw {
+    service: Option<RawService>,
+    aggregator: Option<RawMember>,
+    task: Vec<RawTask>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawService {
+    key: PathBuf,
+    listen: SocketAddr,
+    http: Option<SocketAddr>,
+    board: String,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawMember {
+    key: PathBuf,
+    folder: PathBuf,
+    address: Option<String>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawTask {
+    terms: PathBuf,
+    enrolment: PathBuf,
+}
+
+/// A configuration whose files were read and fit each other.
+pub struct Config {
+    service: Option<ServiceConfig>,
+    member: Option<MemberConfig>,
+    tasks: Vec<(Terms, Enrolled)>,
+}
+
+struct ServiceConfig {
+    key: KeyPair,
+    listen: SocketAddr,
+    http: Option<SocketAddr>,
+    board: Place,
+}
+
+/// Where messages wait.
+enum Place {
+    Memory,
+    File(PathBuf),
+}
+
+struct MemberConfig {
+    key: KeyPair,
+    folder: PathBuf,
+    address: Option<String>,
+}
+
+impl Config {
+    /// Reads a configuration and all files that it names.
+    ///
+    /// # Errors
+    /// All that is wrong with it, a line each.
+    pub fn read(file: &Path) -> Result<Self, Vec<String>> {
+        let text = std::fs::read_to_string(file).map_err(|e| vec![format!("{}: {e}", file.display())])?;
+        let raw: Raw = toml::from_str(&text).map_err(|e| vec![format!("{}: {e}", file.display())])?;
+        let folder = file.parent().unwrap_or(Path::new(""));
+        let mut problems = Vec::new();
+        let mut config = Self { service: None, member: None, tasks: vec![] };
+        for task in &raw.task {
+            match read_task(folder, task) {
+                Ok(task) => config.tasks.push(task),
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if let Some(service) = raw.service {
+            match load_key(&folder.join(&service.key)) {
+                Ok(key) => {
+                    let board = match service.board.as_str() {
+                        "memory" => Place::Memory,
+                        file => Place::File(folder.join(file)),
+                    };
+                    let RawService { listen, http, .. } = service;
+                    config.service = Some(ServiceConfig { key, listen, http, board });
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if let Some(member) = raw.aggregator {
+            match load_key(&folder.join(&member.key)) {
+                Ok(key) => {
+                    let own = folder.join(&member.folder);
+                    config.member = Some(MemberConfig { key, folder: own, address: member.address });
+                }
+                Err(problem) => problems.push(problem),
+            }
+        }
+        if problems.is_empty() {
+            config.fits(&mut problems);
+        }
+        if problems.is_empty() { Ok(config) } else { Err(problems) }
+    }
+
+    /// What does not fit: roles that the terms do not give to these keys.
+    fn fits(&self, problems: &mut Vec<String>) {
+        if self.service.is_none() && self.member.is_none() {
+            problems.push("neither a [service] nor an [aggregator] is configured".into());
+        }
+        if self.tasks.is_empty() {
+            problems.push("there is no [[task]]".into());
+        }
+        if let Some(service) = &self.service {
+            if service.http.is_some_and(|http| !http.ip().is_loopback()) {
+                problems.push("`http` has no encryption: it must be a loopback address".into());
+            }
+            for (terms, _) in self.tasks.iter().filter(|(terms, _)| terms.service() != service.key.identity()) {
+                problems.push(format!("the terms of {} name another service than this key's", terms.draft().name));
+            }
+        }
+        if let Some(member) = &self.member {
+            let own = secagg::Identity(*member.key.identity().as_bytes());
+            for (terms, _) in self.tasks.iter().filter(|(terms, _)| !terms.members().any(|known| known == own)) {
+                problems.push(format!("the terms of {} do not name this aggregator's key", terms.draft().name));
+            }
+        }
+    }
+
+    /// The tasks that it is for, with their assumptions: what an operator should read.
+    pub fn tasks(&self) -> impl Iterator<Item = &Terms> {
+        self.tasks.iter().map(|(terms, _)| terms)
+    }
+
+    /// Runs until told to stop, or, without a service, until all rounds are over.
+    ///
+    /// # Errors
+    /// What keeps it from starting, or an aggregator from going on.
+    pub async fn run(self) -> Result<(), Error> {
+        let mut running = JoinSet::new();
+        let mut service = None;
+        if let Some(config) = self.service {
+            let board = config.board.open()?;
+            let rounds =
+                |(terms, list): &(Terms, Enrolled)| Rounds::new(terms.clone(), list.clone(), Arc::clone(&board));
+            let rounds = self.tasks.iter().map(rounds).collect::<Result<_, _>>()?;
+            service = Some(Service::start(config.key, config.listen, config.http, rounds).await?);
+        }
+        if let Some(config) = self.member {
+            for (terms, list) in self.tasks {
+                let (key, folder, address) = (config.key.clone(), config.folder.clone(), config.address.clone());
+                let member = Member::new(terms, list, key, folder, address)?;
+                running.spawn(async move { member.run().await });
+            }
+        }
+        let stop = told_to_stop();
+        tokio::pin!(stop);
+        loop {
+            tokio::select! {
+                () = &mut stop => return Ok(()),
+                ended = running.join_next(), if !running.is_empty() => match ended {
+                    Some(Ok(done)) => done?,
+                    Some(Err(e)) => return Err(Error::System { what: e.to_string() }),
+                    None => {}
+                },
+                () = lost(&mut service) => return Err(Error::System { what: "the port was lost".into() }),
+            }
+            if running.is_empty() && service.is_none() {
+                return Ok(());
+            }
+        }
+    }
+}
+
+impl Place {
+    fn open(&self) -> Result<Arc<dyn Board>, Error> {
+        Ok(match self {
+            Self::Memory => Arc::new(InMemory::default()),
+            Self::File(file) => Arc::new(Embedded::open(file)?),
+        })
+    }
+}
+
+async fn lost(service: &mut Option<Service>) {
+    match service {
+        Some(service) => service.served().await,
+        None => std::future::pending().await,
+    }
+}
+
+fn load_key(file: &Path) -> Result<KeyPair, String> {
+    KeyPair::load(file).map_err(|e| e.to_string())
+}
+
+fn read_task(folder: &Path, task: &RawTask) -> Result<(Terms, Enrolled), String> {
+    let read = |path: &Path| std::fs::read_to_string(path).map_err(|e| format!("{}: {e}", path.display()));
+    let (terms, list) = (folder.join(&task.terms), folder.join(&task.enrolment));
+    let parsed = Terms::parse(&read(&terms)?).map_err(|e| format!("{}: {e}", terms.display()))?;
+    let enrolled = Enrolled::parse(&parsed, &read(&list)?).map_err(|e| format!("{}: {e}", list.display()))?;
+    Ok((parsed, enrolled))
+}
+
+#[cfg(unix)]
+async fn told_to_stop() {
+    use tokio::signal::unix::{SignalKind, signal};
+    let (Ok(mut terminate), Ok(mut interrupt)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
+    else {
+        // Without signals it can only be killed.
+        return std::future::pending().await;
+    };
+    tokio::select! {
+        _ = terminate.recv() => {}
+        _ = interrupt.recv() => {}
+    }
+}
+
+#[cfg(not(unix))]
+async fn told_to_stop() {
+    if tokio::signal::ctrl_c().await.is_err() {
+        std::future::pending().await
+    }
+}

@@ -1,0 +1,284 @@
+//! Secure aggregation: `aggregator` runs a service or an aggregator, `contribute` is a client, `rounds` shows how rounds
+//! stand, `enrol` signs who may contribute.
+
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use aggregator::{Aggregate, Client, Config, Error, Input, Standing, Terms, enrol, open_key};
+use clap::Args;
+use privity::data::{Columns, Source, Values, load};
+use privity::ir::{DType, Dim, Type};
+use privity::net::{Identity, KeyPair};
+use serde_json::{Value, json};
+
+use crate::Failure;
+
+/// Run rounds of secure aggregation, or an aggregator of their committee, until stopped.
+#[derive(Args)]
+pub(crate) struct Aggregator {
+    /// The configuration.
+    #[arg(long, value_name = "FILE", required_unless_present = "keys")]
+    config: Option<PathBuf>,
+    /// Only say what is wrong with the configuration, and what its tasks assume.
+    #[arg(long)]
+    check: bool,
+    /// Only print what terms say of the aggregator with this key: its public key and its sealing key.
+    #[arg(long, value_name = "KEY", conflicts_with_all = ["config", "check"])]
+    keys: Option<PathBuf>,
+    /// Log as JSON, a line for each event.
+    #[arg(long)]
+    log_json: bool,
+    /// Print one JSON object (with `--check` or `--keys`).
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Whom a caller of a service is, and what it agreed to.
+#[derive(Args)]
+pub(crate) struct Caller {
+    /// The terms.
+    #[arg(long, value_name = "FILE")]
+    terms: PathBuf,
+    /// Your key.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Where the service is, if not where the terms say; it must prove the same identity.
+    #[arg(long, value_name = "HOST:PORT")]
+    at: Option<String>,
+    /// How long to wait for the service, a round or a result, in seconds.
+    #[arg(long, value_name = "SECONDS", default_value_t = 600.0)]
+    patience: f64,
+    /// The round; the one under way if not said.
+    #[arg(long, value_name = "N")]
+    round: Option<u64>,
+    /// Print one JSON object.
+    #[arg(long)]
+    pub(crate) json: bool,
+}
+
+/// Contribute a vector to a round of secure aggregation.
+#[derive(Args)]
+pub(crate) struct Contribute {
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+    /// The values: a one-dimensional `.npy` array, or a CSV file with a header.
+    #[arg(long, value_name = "FILE")]
+    data: PathBuf,
+    /// The column of a CSV file.
+    #[arg(long, value_name = "NAME")]
+    column: Option<String>,
+    /// The contribution's weight, where the terms have weights.
+    #[arg(long)]
+    weight: Option<u32>,
+    /// Where what is sent is kept until it was accepted, so that the same command can be run again after a crash.
+    #[arg(long, value_name = "FILE")]
+    resume: Option<PathBuf>,
+    /// Wait for the round's result and print it.
+    #[arg(long)]
+    result: bool,
+}
+
+/// Show how a round stands, or what it published.
+#[derive(Args)]
+pub(crate) struct Rounds {
+    #[command(flatten)]
+    pub(crate) caller: Caller,
+    /// Wait for the result and print it.
+    #[arg(long)]
+    result: bool,
+}
+
+/// Sign the list of those who may contribute, as the enroller whom the terms name.
+#[derive(Args)]
+pub(crate) struct Enrol {
+    /// The terms.
+    #[arg(long, value_name = "FILE")]
+    terms: PathBuf,
+    /// The enroller's key.
+    #[arg(long, value_name = "FILE")]
+    key: PathBuf,
+    /// Identities, or files with one identity a line.
+    #[arg(required = true)]
+    clients: Vec<String>,
+}
+
+impl From<Error> for Failure {
+    fn from(e: Error) -> Failure {
+        Failure::of(e.is_remote(), e.code().to_owned(), e.to_string(), None, Some(e.help()))
+    }
+}
+
+fn file(path: &Path, error: &std::io::Error) -> Failure {
+    Failure::input("file", format!("{}: {error}", path.display()), "see whether the file is there and readable")
+}
+
+fn read_terms(path: &Path) -> Result<Terms, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| file(path, &e))?;
+    Ok(Terms::parse(&text)?)
+}
+
+fn read_key(path: &Path) -> Result<KeyPair, Failure> {
+    KeyPair::load(path).map_err(|e| Failure::input(e.code(), e.to_string(), &e.help()))
+}
+
+fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
+    let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
+    runtime.map_err(|e| Failure::input("system", e.to_string(), "see the limits of this machine"))
+}
+
+pub(crate) fn aggregator(a: &Aggregator) -> Result<(), Failure> {
+    if let Some(key) = &a.keys {
+        return keys(&read_key(key)?, a.json);
+    }
+    let Some(path) = &a.config else {
+        return Err(Failure::input("usage", "which configuration?", "give it with --config"));
+    };
+    let config = Config::read(path).map_err(|problems| {
+        let help = "mend them all and try `privity aggregator --check` again";
+        let data = json!({ "problems": problems });
+        Failure::input("aggregator.config", problems.join("\n"), help).with_diagnostics(data).in_full_json()
+    })?;
+    if a.check {
+        let tasks: Vec<Value> = config.tasks().map(task).collect();
+        if a.json {
+            say!("{}", json!({ "problems": [], "tasks": tasks }));
+        } else {
+            say!("{}: no problems", path.display());
+            config.tasks().for_each(|terms| say!("{}: {}", terms.draft().name, terms.assumption()));
+        }
+        return Ok(());
+    }
+    crate::serve::log(a.log_json);
+    Ok(runtime()?.block_on(config.run())?)
+}
+
+fn task(terms: &Terms) -> Value {
+    let digest: String = terms.digest().iter().map(|byte| format!("{byte:02x}")).collect();
+    json!({ "name": terms.draft().name, "digest": digest, "assumption": terms.assumption() })
+}
+
+/// What terms say of an aggregator.
+fn keys(key: &KeyPair, json: bool) -> Result<(), Failure> {
+    let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
+    let (public, seal) = (hex(key.public().to_bytes()), hex(open_key(key)?.public().to_bytes()));
+    let identity = key.identity().to_string();
+    if json {
+        say!("{}", json!({ "identity": identity, "key": public, "seal": seal }));
+    } else {
+        say!("# {identity}\nkey = \"{public}\"\nseal = \"{seal}\"");
+    }
+    Ok(())
+}
+
+impl Caller {
+    fn client(&self) -> Result<Client, Failure> {
+        Ok(Client::new(read_terms(&self.terms)?, read_key(&self.key)?, self.at.clone())?)
+    }
+
+    fn until(&self) -> Instant {
+        Instant::now() + Duration::try_from_secs_f64(self.patience).unwrap_or(Duration::MAX / 4)
+    }
+}
+
+pub(crate) fn contribute(a: &Contribute) -> Result<(), Failure> {
+    let mut client = a.caller.client()?;
+    if let Some(resume) = &a.resume {
+        client = client.resuming(resume);
+    }
+    let values = values(&a.data, a.column.as_deref(), client.terms().draft().length)?;
+    runtime()?.block_on(async {
+        let until = a.caller.until();
+        let input = Input { values: &values, weight: a.weight };
+        let round = client.contribute(&input, a.caller.round, until).await?;
+        if a.result {
+            show_result(&client.result(round, until).await?, a.caller.json);
+        } else if a.caller.json {
+            say!("{}", json!({ "round": round, "accepted": true }));
+        } else {
+            say!("accepted in round {round}");
+        }
+        Ok(())
+    })
+}
+
+/// The values of a file, as many as the terms say.
+fn values(path: &Path, column: Option<&str>, length: u32) -> Result<Vec<f64>, Failure> {
+    let source = match column {
+        Some(column) => {
+            let columns = Columns::One(column.to_owned());
+            Source::Csv { path: path.to_owned(), columns, key: None, delimiter: b',' }
+        }
+        None if path.extension().is_some_and(|e| e == "csv") => {
+            return Err(Failure::input("usage", "which column of the CSV file?", "name it with --column"));
+        }
+        None => Source::Npy { path: path.to_owned(), keys: None },
+    };
+    let ty = Type::new(DType::F64, vec![Dim::constant(u64::from(length))]);
+    match &load(&source, &ty).map_err(privity::Error::from)?.values {
+        Values::F64(values) => Ok(values.data().to_vec()),
+        _ => Err(Failure::input("data", "the values are no real numbers", "give real numbers")),
+    }
+}
+
+fn show_result(aggregate: &Aggregate, json: bool) {
+    let Aggregate { round, contributions, sum, mean, weight } = aggregate;
+    if json {
+        say!(
+            "{}",
+            json!({ "round": round, "contributions": contributions, "sum": sum, "mean": mean, "weight": weight })
+        );
+        return;
+    }
+    say!("round {round}: {contributions} contributions");
+    if let Some(weight) = weight {
+        say!("total weight {weight}");
+    }
+    mean.iter().for_each(|mean| say!("{mean}"));
+}
+
+pub(crate) fn rounds(a: &Rounds) -> Result<(), Failure> {
+    let client = a.caller.client()?;
+    runtime()?.block_on(async {
+        let until = a.caller.until();
+        let standing = client.standing(a.caller.round, until).await?;
+        if a.result {
+            show_result(&client.result(standing.round, until).await?, a.caller.json);
+            return Ok(());
+        }
+        if a.caller.json {
+            say!("{}", json!(standing));
+            return Ok(());
+        }
+        let Standing { round, phase, have, of, closes_in_ms, reason } = standing;
+        let closes =
+            closes_in_ms.map_or(String::new(), |ms| format!(", ends in {:.1} s at the latest", ms as f64 / 1e3));
+        let reason = if reason.is_empty() { reason } else { format!(": {reason}") };
+        say!("round {round}: {phase}, {have} of {of}{closes}{reason}");
+        Ok(())
+    })
+}
+
+pub(crate) fn enrolment(a: &Enrol) -> Result<(), Failure> {
+    let terms = read_terms(&a.terms)?;
+    let mut identities = Vec::new();
+    for client in &a.clients {
+        match client.parse::<Identity>() {
+            Ok(identity) => identities.push(identity),
+            Err(_) => identities.extend(listed(Path::new(client))?),
+        }
+    }
+    let list = enrol(&terms, &read_key(&a.key)?, &identities)?;
+    say!("{}", list.trim_end());
+    Ok(())
+}
+
+/// The identities of a file, one a line.
+fn listed(path: &Path) -> Result<Vec<Identity>, Failure> {
+    let text = std::fs::read_to_string(path).map_err(|e| file(path, &e))?;
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
+    let identity = |line: &str| {
+        let wrong = |e| format!("{}: `{line}`: {e}", path.display());
+        line.parse().map_err(|e| Failure::input("identity", wrong(e), "`privity keygen` prints identities"))
+    };
+    lines.map(identity).collect()
+}
