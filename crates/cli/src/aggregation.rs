@@ -70,7 +70,7 @@ pub(crate) struct Contribute {
     /// The contribution's weight, where the terms have weights.
     #[arg(long)]
     weight: Option<u32>,
-    /// Where what is sent is kept until it was accepted, so that the same command can be run again after a crash.
+    /// Where what is sent is kept, so that the same command can be run again after a crash.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
     /// Wait for the round's result and print it.

@@ -50,9 +50,9 @@ impl Client {
         Ok(Self { api, terms, key, resume: None })
     }
 
-    /// Keeps what is sent to a round of the committee sum in this file until it was accepted, so that a client that is
-    /// started again sends the very same: a second, different contribution would be refused. The file holds what the
-    /// service sees, nothing more.
+    /// Keeps what is sent to a round of the committee sum in this file, so that a client that is started again sends the
+    /// very same, whatever its input is then: a second, different contribution would be refused. The file holds what the
+    /// service sees, nothing more, and is written anew for the next round.
     #[must_use]
     pub fn resuming(mut self, file: &Path) -> Self {
         self.resume = Some(file.to_owned());
@@ -98,9 +98,6 @@ impl Client {
                     resume::keep(file, &self.terms, round, &message)?;
                 }
                 self.api.post(round, Stage::Contribution, &message, until).await?;
-                if let Some(file) = &self.resume {
-                    resume::forget(file)?;
-                }
                 Ok(round)
             }
             Protocol::Pairwise(parameters) => {

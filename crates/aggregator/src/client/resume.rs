@@ -1,4 +1,4 @@
-//! What a client sent, kept until it was accepted.
+//! What a client sent, kept so that the very same can be sent again.
 
 use std::fs::File;
 use std::io::Write as _;
@@ -35,8 +35,4 @@ pub(super) fn kept(path: &Path, terms: &Terms, round: u64) -> Result<Option<Vec<
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
         Err(e) => Err(failed(path)(e)),
     }
-}
-
-pub(super) fn forget(path: &Path) -> Result<(), Error> {
-    std::fs::remove_file(path).map_err(failed(path))
 }
