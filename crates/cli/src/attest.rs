@@ -1,6 +1,9 @@
 //! `attest`: evidence about machines, for people who want to know what runs where.
 
+mod approve;
+mod enrol;
 mod inspect;
+mod produce;
 mod verify;
 
 use std::path::{Path, PathBuf};
@@ -27,6 +30,17 @@ enum Command {
     Inspect(inspect::Inspect),
     /// Verify evidence, and print a policy that pins what it says: of a machine that you know to be good.
     Pin(verify::Pin),
+    /// On the machine that runs this: make evidence of it. Prints the JSON container.
+    Produce(produce::Produce),
+    /// Measure files into a register of the TPM, once between two restarts, before they are started.
+    Measure(produce::Measure),
+    /// Make a TPM's attestation key known to a verifier, by its manufacturer's certificate.
+    #[command(subcommand)]
+    Enrol(enrol::Enrol),
+    /// Sign reference values, as an owner of data.
+    Approve(approve::Approve),
+    /// Print a policy with reference values that every owner has signed, and with no others.
+    Approved(approve::WhatIsApproved),
 }
 
 impl Attest {
@@ -34,7 +48,11 @@ impl Attest {
         match &self.command {
             Command::Verify(a) => a.json,
             Command::Inspect(a) => a.json,
-            Command::Pin(_) => false,
+            Command::Measure(a) => a.json,
+            Command::Enrol(enrol::Enrol::Admit(a)) => a.json,
+            Command::Pin(_) | Command::Produce(_) | Command::Enrol(_) | Command::Approve(_) | Command::Approved(_) => {
+                false
+            }
         }
     }
 }
@@ -44,6 +62,11 @@ pub(crate) fn attest(a: &Attest) -> Result<(), Failure> {
         Command::Verify(a) => verify::verify(a),
         Command::Inspect(a) => inspect::inspect(a),
         Command::Pin(a) => verify::pin(a),
+        Command::Produce(a) => produce::produce(a),
+        Command::Measure(a) => produce::measure(a),
+        Command::Enrol(a) => enrol::enrol(a),
+        Command::Approve(a) => approve::approve(a),
+        Command::Approved(a) => approve::approved(a),
     }
 }
 

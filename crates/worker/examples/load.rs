@@ -104,6 +104,7 @@ fn start(runtime: &tokio::runtime::Runtime, folder: &Path) -> Result<Vec<Worker>
             limits: Limits { requests_per_minute: 1_000_000, ..Limits::default() },
             http: None,
             store: worker::Store::beside(&folder.join(format!("{player}.toml"))),
+            proofs: net::Proofs::default(),
         };
         workers.push(runtime.block_on(Worker::start(config))?);
     }

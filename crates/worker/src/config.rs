@@ -6,10 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use agreement::Roster;
+use attester::tpm::TpmKey;
 use data::{Datasets, Source};
-use net::{Identity, KeyPair};
+use net::{Identity, KeyPair, Proofs};
 use policy::Policy;
 use serde::Deserialize;
+
+use crate::machines::{self, RawMachine, RawProve};
 
 /// What a worker is told by its operator.
 pub struct Config {
@@ -41,6 +44,8 @@ pub struct Config {
     pub http: Option<SocketAddr>,
     /// Where it keeps what it must not lose.
     pub store: Store,
+    /// How its machine is proved on data connections, and whose else's has to be.
+    pub proofs: Proofs,
 }
 
 /// A policy, and the digest of its text.
@@ -71,6 +76,8 @@ pub struct Store {
     pub folder: PathBuf,
     /// The file with the store's key, readable by its owner only; made together with the store.
     pub key: PathBuf,
+    /// The TPM that the store's key is sealed to, in place of the file, and the registers that it is sealed to.
+    pub tpm: Option<TpmKey>,
     /// The audit log.
     pub audit: PathBuf,
 }
@@ -79,7 +86,7 @@ impl Store {
     /// The places that a configuration file has if it does not name others: beside it, and named like it.
     pub fn beside(file: &Path) -> Store {
         let named = |extension: &str| file.with_extension(extension);
-        Store { folder: named("store"), key: named("store.key"), audit: named("audit.jsonl") }
+        Store { folder: named("store"), key: named("store.key"), tpm: None, audit: named("audit.jsonl") }
     }
 }
 
@@ -213,6 +220,9 @@ struct Raw {
     http: Http,
     #[serde(default)]
     store: RawStore,
+    prove: Option<RawProve>,
+    #[serde(default)]
+    machines: BTreeMap<String, RawMachine>,
 }
 
 #[derive(Default, Deserialize)]
@@ -220,16 +230,23 @@ struct Raw {
 struct RawStore {
     folder: Option<PathBuf>,
     key: Option<PathBuf>,
+    tpm: Option<PathBuf>,
+    registers: Option<Vec<u32>>,
     audit: Option<PathBuf>,
 }
+
+/// Firmware, boot loader, secure boot, and what a launcher measured.
+const SEALED_TO: [u32; 4] = [0, 4, 7, 14];
 
 impl RawStore {
     fn at(self, file: &Path, base: &Path) -> Store {
         let usual = Store::beside(file);
         let named = |path: Option<PathBuf>, usual| path.map_or(usual, |path| base.join(path));
+        let registers = self.registers.unwrap_or_else(|| SEALED_TO.to_vec());
         Store {
             folder: named(self.folder, usual.folder),
             key: named(self.key, usual.key),
+            tpm: self.tpm.map(|place| TpmKey { place: base.join(place), registers }),
             audit: named(self.audit, usual.audit),
         }
     }
@@ -280,6 +297,8 @@ impl Config {
         }
         let policy = raw.policy.and_then(|file| problems.note(Rules::read(&base.join(file))));
         problems.limits(&raw.jobs, &raw.limits, raw.http.listen);
+        let proofs = machines::read(raw.prove, raw.machines, base, roster.as_ref());
+        let proofs = proofs.map_err(|found| problems.0.extend(found)).unwrap_or_default();
         let mut datasets = Datasets::default();
         for (player, inputs) in raw.data {
             problems.files(&player, &inputs, base, roster.as_ref());
@@ -301,6 +320,7 @@ impl Config {
                 limits: raw.limits,
                 http: raw.http.listen,
                 store: raw.store.at(file, base),
+                proofs,
             }),
             (.., problems) => Err(wrong(problems)),
         }

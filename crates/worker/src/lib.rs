@@ -17,6 +17,7 @@ mod examine;
 mod http;
 mod io;
 mod jobs;
+mod machines;
 mod metrics;
 mod office;
 mod perform;

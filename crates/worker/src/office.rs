@@ -11,7 +11,7 @@ use data::{DimBinding, Inputs};
 use ir::PlayerId;
 use net::{Card, Dialer, Identity, Player, Switchboard};
 use session::Plan;
-use store::{KeyFile, State, Store};
+use store::{KeyFault, KeyFile, KeySource, State, Store};
 
 use crate::clock::now_ms;
 use crate::config::{self, Config};
@@ -214,16 +214,24 @@ impl Job {
 
 /// Opens a worker's store, or makes it together with its key.
 fn open_store(places: &config::Store) -> Result<Store, WorkerError> {
+    let key: Box<dyn KeySource> = match &places.tpm {
+        Some(key) => Box::new(key.clone()),
+        None => Box::new(key_file(places).map_err(store::StoreError::from)?),
+    };
     if Store::exists(&places.folder) {
-        return Ok(Store::open(&places.folder, &KeyFile::load(&places.key).map_err(store::StoreError::from)?)?);
+        return Ok(Store::open(&places.folder, &*key)?);
     }
-    let key = match places.key.exists() {
+    let store = Store::create(&places.folder, &*key)?;
+    tracing::info!(folder = %places.folder.display(), key = key.kind(), "a new store was made");
+    Ok(store)
+}
+
+/// The file with the store's key; it is made together with the store.
+fn key_file(places: &config::Store) -> Result<KeyFile, KeyFault> {
+    match Store::exists(&places.folder) || places.key.exists() {
         true => KeyFile::load(&places.key),
         false => KeyFile::generate(&places.key),
-    };
-    let store = Store::create(&places.folder, &key.map_err(store::StoreError::from)?)?;
-    tracing::info!(folder = %places.folder.display(), key = %places.key.display(), "a new store was made");
-    Ok(store)
+    }
 }
 
 /// Where the workers of one attempt at a session meet: its id, and another one for each later attempt, so that workers

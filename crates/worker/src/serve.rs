@@ -43,11 +43,12 @@ impl Worker {
         let address = listener.local_addr().map_err(|e| ClientError::System { what: e.to_string() })?;
         let credentials = Credentials::new(config.key.clone())?;
         let limits = config.limits;
-        let dialer = Dialer::new(credentials.clone());
+        let proofs = config.proofs.clone();
+        let dialer = Dialer::attested(credentials.clone(), proofs.clone());
         let opened = tokio::task::spawn_blocking(move || Office::open(config, dialer)).await;
         let office = Arc::new(opened.map_err(|e| ClientError::System { what: e.to_string() })??);
         let known = Arc::clone(&office);
-        let acceptor = Acceptor::new(credentials, move |identity| known.config.knows(identity))?;
+        let acceptor = Acceptor::attested(credentials, move |identity| known.config.knows(identity), proofs)?;
         let door = net::tls::Limits {
             handshakes: limits.handshakes,
             handshakes_per_address: limits.handshakes_per_address,

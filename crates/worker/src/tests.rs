@@ -88,6 +88,7 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
         limits: Limits::default(),
         http: None,
         store: crate::config::Store::beside(&folder.path().join("a.toml")),
+        proofs: net::Proofs::default(),
     }
 }
 

@@ -12,7 +12,7 @@ use crate::error::{Error, Result};
 
 /// Wraps root keys under keys that a TPM seals to registers of the SHA-256 bank, as they are when a key is wrapped: a
 /// worker measures itself first, and its store opens only after the same has been measured.
-#[derive(Debug, Clone)]
+#[derive(Debug, Clone, PartialEq, Eq)]
 pub struct TpmKey {
     /// The device or socket.
     pub place: PathBuf,
