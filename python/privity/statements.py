@@ -85,7 +85,9 @@ def const(value: Any, type: DType) -> Tensor:
 def load(name: str, declared: InputType | StoredType, *, owners: Owners | None = None) -> Tensor:
     """What an earlier computation saved as ``name``, declared as it is stored::
 
-        weights = pv.load("model", pv.fixed(64, 16)[30] @ committee, owners=[clinic, registry])
+        weights = pv.load("model", pv.fixed(64, 16)[30].range(-9, 9) @ committee, owners=[clinic, registry])
+
+    A range holds that which it was saved with; without one, any number of its type has to fit.
 
     ``owners`` says whose it is, and as a mapping which readers each of them allows besides itself. Nobody, ``()``,
     means that it is public. At a player it is that player's own if nothing is said.
@@ -104,7 +106,10 @@ def load(name: str, declared: InputType | StoredType, *, owners: Owners | None =
     line, at = tracer.here(), tracer.place(place)
     named = itertools.chain([name], (f"loaded_{i}" for i in itertools.count(1)))
     free = next(n for n in named if n.isidentifier() and n.isascii() and tracer.builder.is_free(n))
-    return Value(tracer, tracer.builder.load(free, name, dtype, shape, at, label, line))
+    made = tracer.builder.load(free, name, dtype, shape, at, label, line)
+    if declared.type.limits is not None:
+        tracer.builder.range(made, *declared.type.limits, line)
+    return Value(tracer, made)
 
 
 def save(x: Tensor, name: str) -> None:

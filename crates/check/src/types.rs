@@ -68,9 +68,10 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// A range holds numbers, and an input declares both ends of it or none.
+    /// A range holds numbers, and an input or loaded value declares both ends of it or none.
     fn range(&mut self, instr: &'a Instr) {
-        let half = instr.op == Op::Input && instr.attrs.real("low").is_some() != instr.attrs.real("high").is_some();
+        let source = matches!(instr.op, Op::Input | Op::Load);
+        let half = source && instr.attrs.real("low").is_some() != instr.attrs.real("high").is_some();
         let numbers = instr.results.iter().all(|r| self.of(*r).dtype.is_numeric());
         let wrong = instr.attrs.range().is_some_and(|(low, high)| low > high || !numbers);
         if half || wrong {

@@ -92,7 +92,7 @@ impl Scheme {
 
     /// Whether it can run an operator, of whatever types.
     pub fn runs_operator(self, op: Op) -> bool {
-        self.brings(op.family()) && (self != Scheme::Malicious || verified(op))
+        self.brings(op.family())
     }
 
     /// Whether it can run an operator on an element type. (What types an operator takes at all is told by
@@ -114,18 +114,6 @@ impl Scheme {
         // Between two protected placements a value is shared anew; that is not built yet.
         self.spec().runs && to.spec().runs && !(self.spec().protected && to.spec().protected)
     }
-}
-
-/// The operators that verified sharing has, of those that the semi-honest form has.
-fn verified(op: Op) -> bool {
-    let local = matches!(op.family(), Family::Source | Family::Local | Family::Linear | Family::Logic);
-    let product = matches!(op, Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Mean | Op::Variance);
-    let order = matches!(op, Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual)
-        || matches!(op, Op::Abs | Op::Sign | Op::Relu | Op::Clip | Op::Minimum | Op::Maximum)
-        || matches!(op, Op::Select | Op::Min | Op::Max | Op::ArgMin | Op::ArgMax | Op::Cast);
-    // What rearranges rows has no verified form yet, nor what counts and picks them.
-    let real = op.family() == Family::Real && op != Op::GroupMean;
-    local || product || order || real
 }
 
 /// How much room the kernels of a protection have for numbers of one element type.

@@ -233,8 +233,9 @@ operators! {
         "The same value, which the named players may now read. Every owner concerned must ratify it.";
     Output "output" (x) [TO, NAME] Same Join
         "Delivers a value to players who may read it, under a name. Fixed point arrives as f64.";
-    Load "load" () [NAME, attr("label", AttrKind::Label, true, "owners and readers; no owner means public")] Declared Declared
-        "A value that an earlier computation saved under a name. Declared exactly as it is stored: type, shape, placement and label.";
+    Load "load" () [NAME, attr("label", AttrKind::Label, true, "owners and readers; no owner means public"),
+        attr("low", AttrKind::Real, false, "the least value of its range"), attr("high", AttrKind::Real, false, "the greatest value of its range")] Declared Declared
+        "A value that an earlier computation saved under a name. Declared exactly as it is stored: type, shape, placement and label; a range holds that which it was saved with.";
     Save "save" (x) [NAME] Same Join
         "Keeps a value under a name when the computation has ended, where and as it is: on shares as shares, and under its label.";
 

@@ -85,6 +85,7 @@ const LINEAR: &[(&str, &str)] = &[
     ("running", "cumsum(x, axis=1)"),
     ("reshaped", "reshape(x, shape=[3, 2])"),
     ("transposed", "transpose(x)"),
+    ("all_axes_turned", "transpose(stack(x, y))"),
     ("indexed", "x[1, 0:2]"),
     ("joined", "concat(x, y, axis=0)"),
     ("stacked", "stack(x, y, axis=1)"),
@@ -146,6 +147,7 @@ const ORDERS: &[(&str, &str)] = &[
     ("some", "cast(any(x > 7, axis=1), type=T)"),
     ("every", "cast(all(x > -3), type=T)"),
     ("mixed", "select(x > 0, x < y, y < 0)"),
+    ("mixed_rows", "cast(select(v[0:3] > 2, x < y, m[0] < 1), type=T)"),
     ("truthy", "cast(cast(x, type=bool), type=T)"),
     ("granted", "assume(x, low=-10, high=10)"),
 ];
@@ -182,6 +184,7 @@ const PUBLIC: &[(&str, &str)] = &[
     ("turned_round", "0.7 * y"),
     ("third", "x / 3"),
     ("shares_of", "x / [3.0, 7.0, 0.1]"),
+    ("of_both_signs", "x / [3.0, -7.0, 0.1]"),
     ("computed", "x * (0.001 + 0.002 / 3)"),
     ("public_matrix", "x @ [[0.5, 1.0], [0.25, -3.0], [2.0, 0.0]]"),
     ("public_rows", "[[0.5, 1.0], [0.25, -3.0]] @ x"),
@@ -392,6 +395,13 @@ fn what_is_no_number_never_looks_exact() {
 }
 
 #[test]
+fn a_limit_below_all_numbers_of_a_type_limits_nothing() {
+    let inputs: &[(&'static str, &'static [usize], Vec<f64>)] = &[("x", &[3], vec![0.0, 5.0, 9.0])];
+    let found = errors("u64", &[("s", "clip(x, low=-4, high=7)"), ("t", "clip(x, low=-1e30, high=1e30)")], inputs);
+    assert!(found.values().all(|(absolute, _)| *absolute == 0.0), "{found:?}");
+}
+
+#[test]
 fn the_least_integer_is_negative() {
     let inputs: &[(&'static str, &'static [usize], Vec<f64>)] = &[("x", &[4], vec![i64::MIN as f64, -1.0, 0.0, 5.0])];
     let found = errors("i64", &[("s", "sign(x)"), ("below", "x < 0")], inputs);
@@ -420,10 +430,11 @@ fn a_variance_of_too_few_values_is_told_with_rows_and_ddof() {
 #[test]
 fn what_one_run_saves_the_next_one_loads() {
     let head = "computation c\n  player a, b, c\n  placement trio = replicated(a, b, c)\n";
-    let save =
-        format!("{head}  input x : f64[3] at a\n  on trio as fixed<64, 16>\n    w = x * 2.0\n  save w as \"model\"\n");
+    let save = format!(
+        "{head}  input x : f64[3] at a range -9..9\n  on trio as fixed<64, 16>\n    w = x * 2.0\n  save w as \"model\"\n"
+    );
     let load = format!(
-        "{head}  load model : fixed<64, 16>[n] at trio owner a\n  on trio\n    s = sum(clip(model, low=-9, high=9))\n  release s to b as \"s\"\n"
+        "{head}  load model : fixed<64, 16>[n] at trio owner a range -20..20\n  on trio\n    s = sum(model)\n  release s to b as \"s\"\n"
     );
     let (save, load) = (Program::parse("save.pv", &save).unwrap(), Program::parse("load.pv", &load).unwrap());
     let options = LocalOptions::default();
@@ -440,6 +451,12 @@ fn what_one_run_saves_the_next_one_loads() {
         &LocalOptions::default(),
     );
     assert_eq!(error.unwrap_err().code(), "store.missing");
+    // A range that does not hold the saved one is refused.
+    let narrow = load.computation().to_string().replace("-20..20", "-17..20");
+    let narrow = Program::parse("narrow.pv", &narrow).unwrap();
+    let error = run_local(&narrow, LocalData::default(), &options).unwrap_err();
+    assert_eq!(error.code(), "store.misfit");
+    assert!(error.to_string().contains("its range is"), "{error}");
     // What it will cost is known without what is stored.
     let predicted = load.predict(&BTreeMap::from([("n".to_owned(), 3)])).unwrap();
     assert_eq!(predicted.rounds, report.cost.rounds);
@@ -449,9 +466,7 @@ fn what_one_run_saves_the_next_one_loads() {
 fn verified_shares_have_the_same_operators() {
     let on = |dtype: &str, bound: f64, lines: &[(&str, &str)]| {
         let lines = typed(lines, dtype);
-        // The checker refuses convolutions and pools there.
-        let lacks = |line: &str| line.contains("conv") || line.contains("pool2d");
-        let lines: Vec<(&str, &str)> = lines.iter().map(|(n, e)| (*n, e.as_str())).filter(|(_, e)| !lacks(e)).collect();
+        let lines: Vec<(&str, &str)> = lines.iter().map(|(n, e)| (*n, e.as_str())).collect();
         for (name, (absolute, _)) in errors_on("replicated(a, b, c; malicious)", dtype, &lines, &real_inputs()) {
             assert!(absolute <= bound, "{dtype} {name}: error {absolute:e} above {bound:e}");
         }
@@ -460,6 +475,10 @@ fn verified_shares_have_the_same_operators() {
     on("fixed<64, 16>", 16.0 * 2f64.powi(-16), PRODUCTS);
     on("fixed<64, 16>", 0.0, ORDERS);
     on("fixed<64, 16>", 2e-3, VERIFIED);
+    on("fixed<64, 16>", 0.0, ROWS);
+    on("fixed<64, 16>", 2f64.powi(-14), SHARES_OF_ROWS);
+    on("fixed<64, 16>", 3.0 * 2f64.powi(-16), PUBLIC);
+    on("fixed<128, 40>", 3.0 * 2f64.powi(-40), &PUBLIC[..6]);
     on(
         "fixed<128, 40>",
         1e-6,

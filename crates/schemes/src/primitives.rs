@@ -99,6 +99,13 @@ pub trait Scheme: Send + Sync + Sized + 'static {
         y: &Self::Num<R>,
     ) -> impl Future<Output = Result<Self::Num<R>>> + Send;
 
+    /// The matrix product in the ring, with numpy's rules for ranks and batches.
+    fn matmul<R: Ring>(
+        party: &Party,
+        x: &Self::Num<R>,
+        y: &Self::Num<R>,
+    ) -> impl Future<Output = Result<Self::Num<R>>> + Send;
+
     /// `x ∘ y / 2^frac`, within one unit, for |x·y| < 2^(k-2).
     fn mul_fixed<R: Ring>(
         party: &Party,
@@ -209,11 +216,4 @@ pub trait Rearrange: Scheme {
     /// Opens a tensor to all players of the placement: only for what is distributed alike whatever the secrets are, such
     /// as the places of rows that were shuffled.
     fn open<R: Ring>(party: &Party, x: &Self::Num<R>) -> impl Future<Output = Result<Tensor<R>>> + Send;
-
-    /// The matrix product in the ring, with numpy's rules for ranks and batches.
-    fn matmul<R: Ring>(
-        party: &Party,
-        x: &Self::Num<R>,
-        y: &Self::Num<R>,
-    ) -> impl Future<Output = Result<Self::Num<R>>> + Send;
 }

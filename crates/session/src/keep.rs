@@ -33,7 +33,7 @@ pub(crate) struct Keeper {
     saved: Mutex<Vec<StoredValue>>,
 }
 
-/// What a value of the main program is, as a player's store describes it.
+/// What a value of the main program is, as a player's store describes it. A loaded value has the range that it declares.
 pub(crate) fn describe(
     agreement: &Agreement,
     player: PlayerId,
@@ -52,9 +52,19 @@ pub(crate) fn describe(
         scheme: placement.scheme,
         roles: placement.players.iter().filter_map(identity).collect(),
         role: placement.role(player).unwrap_or_default(),
+        range: range(agreement, id),
         label: StoredLabel::of(agreement.checked().label(id), c, agreement.roster()),
         origin,
     })
+}
+
+/// The range that a value has, if one is known or declared.
+fn range(agreement: &Agreement, id: ValueId) -> Option<(f64, f64)> {
+    let declared = agreement.checked().computation().loads().find(|(_, loaded)| *loaded == id);
+    match declared {
+        Some((instr, _)) => instr.attrs.range(),
+        None => Some(agreement.budget().range(id)).filter(|(low, high)| low.is_finite() && high.is_finite()),
+    }
 }
 
 impl Keeper {

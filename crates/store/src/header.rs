@@ -17,7 +17,7 @@ use crate::seal::sync_folder_of;
 const FILE: &str = "store.json";
 /// What is to replace it.
 const NEW: &str = "store.json.new";
-const VERSION: u32 = 1;
+const VERSION: u32 = 2;
 /// A header has some 500 bytes.
 const MOST: u64 = 64 << 10;
 

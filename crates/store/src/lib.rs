@@ -32,6 +32,7 @@
 //!     kind: Kind::Plain,
 //!     dtype: "f64".into(),
 //!     shape: vec![2],
+//!     range: None,
 //!     label: Default::default(),
 //!     origin: None,
 //!     when: 1_800_000_000_000,

@@ -14,7 +14,7 @@ use crate::store::Batch;
 use crate::{Digest, Secret, SessionId, Store, StoreError};
 
 /// All that is known of a value besides its bytes. Authenticated with them.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Meta {
     /// What it is called; 1 to 255 bytes without control characters.
     pub name: String,
@@ -24,6 +24,8 @@ pub struct Meta {
     pub dtype: String,
     /// Its shape; empty for a scalar.
     pub shape: Vec<u64>,
+    /// The least and the greatest number that it may hold, if that is known.
+    pub range: Option<(f64, f64)>,
     /// Its label: whose it is, and for each owner the readers that it allows. Public if there is no owner. A computation
     /// that loads it inherits this.
     #[serde(with = "label")]

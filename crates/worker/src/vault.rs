@@ -94,6 +94,7 @@ fn described(meta: &StoredMeta) -> Meta {
         kind,
         dtype: meta.dtype.to_string(),
         shape: meta.shape.iter().map(|n| *n as u64).collect(),
+        range: meta.range,
         label: meta.label.0.clone(),
         origin: Some(origin),
         when: now_ms(),
@@ -114,6 +115,7 @@ fn read(meta: Meta, me: Identity) -> Option<StoredMeta> {
         scheme,
         roles,
         role,
+        range: meta.range,
         label: StoredLabel(meta.label),
         origin: Attempt {
             agreement: Digest(origin.agreement),

@@ -142,6 +142,17 @@ impl Interval {
         Interval { lo, hi: all.map(up).into_iter().fold(f64::NEG_INFINITY, f64::max) }.sound()
     }
 
+    /// All quotients by divisors that are at least `apart` from zero, which may be on both sides of it.
+    pub(super) fn over_apart(self, other: Interval, apart: f64) -> Interval {
+        if apart <= 0.0 || !other.contains(0.0) {
+            return self.over(other);
+        }
+        let below = Interval { lo: other.lo, hi: -apart };
+        let above = Interval { lo: apart, hi: other.hi };
+        let sides = [below, above].into_iter().filter(|side| side.lo <= side.hi);
+        sides.map(|side| self.over(side)).reduce(Interval::hull).unwrap_or(Interval::ALL)
+    }
+
     /// An increasing function of it, whose values in doubles are right to about 2^-50.
     pub(super) fn through(self, f: impl Fn(f64) -> f64) -> Interval {
         Interval::new(f(self.lo), f(self.hi)).widened(0.0, 2f64.powi(-45))
@@ -202,6 +213,7 @@ mod tests {
             prop_assert!(x.squared().contains(p * p));
             prop_assert!(x.absolute().contains(p.abs()));
             prop_assert!(q == 0.0 || x.over(y).contains(p / q));
+            prop_assert!(q == 0.0 || x.over_apart(y, q.abs()).contains(p / q));
             prop_assert!(x.hull(y).contains(p) && x.hull(y).contains(q));
         }
     }

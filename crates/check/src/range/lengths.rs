@@ -10,11 +10,24 @@ use super::interval::Interval;
 /// number of rows, and again when it is known.
 pub(super) struct Lengths<'a> {
     dims: &'a BTreeMap<String, u64>,
+    /// Whether others become known later.
+    later: bool,
 }
 
 impl<'a> Lengths<'a> {
     pub(super) fn new(dims: &'a BTreeMap<String, u64>) -> Lengths<'a> {
-        Lengths { dims }
+        Lengths { dims, later: false }
+    }
+
+    /// Before an agreement binds any.
+    pub(super) fn unbound(none: &'a BTreeMap<String, u64>) -> Lengths<'a> {
+        Lengths { dims: none, later: true }
+    }
+
+    /// Whether nothing can be said yet of what is computed from a dimension's length: `size(n) - 1` is 0 only for the
+    /// shortest.
+    pub(super) fn is_unknown(&self, dim: &str) -> bool {
+        self.later && !self.dims.contains_key(dim)
     }
 
     /// The length of one axis.

@@ -10,7 +10,9 @@
 //! same way.
 //!
 //! How long named dimensions are is known only with the agreement. [`check`](crate::check()) looks at a program with the
-//! shortest, and [`budget`] is asked again when they are known.
+//! shortest, and says nothing of what is computed from a length itself (`size(n)`); [`budget`](crate::Checked::budget) is
+//! asked again when they are known. So no sum is over an unknown number of rows when a program runs, and a program needs
+//! to state no greatest length.
 
 mod interval;
 mod lengths;
@@ -95,7 +97,7 @@ pub(crate) fn of(c: &Computation, dims: &BTreeMap<String, u64>) -> Result<Budget
 /// is declared.
 pub(crate) fn check(c: &Computation) -> Vec<Diagnostic> {
     let dims = BTreeMap::new();
-    let ranges = Ranges { c, lengths: Lengths::new(&dims) };
+    let ranges = Ranges { c, lengths: Lengths::unbound(&dims) };
     let open: Vec<ValueId> = c.inputs().filter(|(i, v)| ranges.is_open(i, *v)).map(|(_, v)| v).collect();
     match ranges.fits(&BTreeMap::new()) {
         true => Vec::new(),

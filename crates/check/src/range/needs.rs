@@ -1,7 +1,7 @@
 //! What an operator needs so that nothing is lost where nobody sees it: room for its result and for what arises on the
 //! way, and operands in its domain.
 
-use ir::{DType, Op, Room};
+use ir::{DType, Op, Room, domain as stated};
 
 use super::interval::Interval;
 use super::transfer::Site;
@@ -62,6 +62,9 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
     let r = site.room?;
     let x = site.args.first().copied()?;
     let f = r.frac;
+    if let Some(lack) = fast(site, r) {
+        return Some(lack);
+    }
     match site.instr.op {
         Op::Add | Op::Sub | Op::Sum | Op::CumSum => room("the result", site.result(), f, r.value),
         // Fixed point has as much room below zero as above it.
@@ -106,12 +109,14 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
             .or_else(|| room("the sum of squares", site.sum_of_squares(), f, r.radicand)),
         Op::LayerNorm | Op::BatchNormTraining => spread(site, r)
             .or_else(|| room("the sum of squared distances", site.squares(), 2 * f, r.product))
-            .or_else(|| room("the variance", site.variance(), f, r.radicand)),
+            .or_else(|| room("the variance", site.variance(), f, r.radicand))
+            .or_else(|| normalised(site, r)),
         Op::BatchNormInference => {
             let variance = site.args.get(2).copied()?;
-            domain(2, "negative", variance, variance.lo >= 0.0)
+            let epsilon = site.attrs().real("epsilon").unwrap_or(1e-5);
+            domain(2, "negative, or 0 without an epsilon", variance, variance.lo >= 0.0 && variance.lo + epsilon > 0.0)
                 .or_else(|| room("the variance", variance, f, r.radicand))
-                .or_else(|| room("the result", site.normalised(), f, r.value - 1))
+                .or_else(|| normalised(site, r))
         }
         Op::Put | Op::GroupSum | Op::SegmentSum => room("the sum", site.gathered(), f, r.value),
         Op::GroupMean => room("the sum", site.gathered(), f, r.counted),
@@ -135,19 +140,38 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
 
 /// A power by a public number: products for a whole one, else by way of logarithm and exponential.
 fn power(site: &Site<'_>, r: Room) -> Option<Lack> {
-    let (x, e, f) = (site.args[0], site.exponent(), r.frac);
+    let (x, f) = (site.args[0], r.frac);
     let result = site.function();
-    if e.fract() != 0.0 {
+    if !site.is_whole_power() {
         return domain(0, "0 or negative", x, x.lo > 0.0)
             .or_else(|| room("the operand", x, f, r.argument))
             .or_else(|| room("the result", result, f, r.exponential));
     }
+    let inverse = if site.exponent() < 0.0 { divided(site, r, 0, x) } else { None };
     // Squares of powers arise that are less than the square of the result.
-    let power = Interval::within(x.magnitude().max(1.0).powf(e.abs()));
-    let defined = e >= 0.0 || !x.contains(0.0);
-    domain(0, "0", x, defined)
+    let power = Interval::within(site.base().magnitude().max(1.0).powf(site.exponent().abs()));
+    inverse
         .or_else(|| room("a power on the way", power, 2 * f, r.product))
         .or_else(|| room("the result", result, f, r.value))
+}
+
+/// The fast form of a function has less room than the precise one, as it states.
+fn fast(site: &Site<'_>, r: Room) -> Option<Lack> {
+    let (op, x, f) = (site.instr.op, site.args[0], r.frac);
+    let limits = stated(op, true, site.types[0].dtype).filter(|_| site.attrs().bool("fast") == Some(true))?;
+    match op {
+        Op::Exp => {
+            let greatest = (limits.greatest.exp().log2() + f64::from(f)).floor().max(0.0) as u32;
+            room("the result of the fast form", x.through(f64::exp), f, greatest)
+        }
+        Op::Reciprocal => {
+            let greatest = (limits.greatest.log2() + f64::from(f)).round().max(0.0) as u32;
+            let near = site.may_be_zero(0) || (x.absolute().lo.max(site.apart[0]) < limits.least);
+            domain(0, "too near to 0 for the fast form", x, !near)
+                .or_else(|| room("the divisor of the fast form", x, f, greatest))
+        }
+        _ => None,
+    }
 }
 
 /// A variance: the mean's sum, each squared distance from it, and their sum.
@@ -161,12 +185,20 @@ fn spread(site: &Site<'_>, r: Room) -> Option<Lack> {
         .or_else(|| room("the sum of squared distances", site.squares(), r.frac, r.counted))
 }
 
+/// A distance times an inverse root, which has more fraction bits than the result: 6 more, or what the ring leaves.
+fn normalised(site: &Site<'_>, r: Room) -> Option<Lack> {
+    let result = if site.instr.op == Op::BatchNormInference { site.normalised() } else { site.result() };
+    let more = (r.frac + 6).min((r.value - 6).saturating_sub(r.frac));
+    room("the result before it is rounded", result, r.frac + more, r.product)
+}
+
 fn divided(site: &Site<'_>, r: Room, operand: usize, divisor: Interval) -> Option<Lack> {
     let far = !fits(divisor, r.frac, 61);
     let bits = if far { r.far_quotient.min(r.quotient) } else { r.quotient };
-    domain(operand, "0", divisor, !divisor.contains(0.0))
+    let quotient = if site.instr.op == Op::Pow { site.inverse(operand) } else { site.quotient() };
+    domain(operand, "0", divisor, !site.may_be_zero(operand))
         .or_else(|| room("the divisor", divisor, r.frac, r.divisor))
-        .or_else(|| room("the quotient", site.quotient(), r.frac, bits))
+        .or_else(|| room("the quotient", quotient, r.frac, bits))
 }
 
 /// A cast: the number in the new type, and in the old one the half that rounding adds.

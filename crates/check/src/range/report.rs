@@ -320,7 +320,8 @@ impl<'a> Names<'a> {
             let name = self.of(id, 0);
             let named = self.graph.value(id).name.is_some() || from.contains(&id);
             if !is_copy && !is_constant && named && !links.iter().any(|l| l.name == name) {
-                let input = std::ptr::eq(self.graph, &c.graph) && made.is_some_and(|i| i.op == Op::Input);
+                let input =
+                    std::ptr::eq(self.graph, &c.graph) && made.is_some_and(|i| matches!(i.op, Op::Input | Op::Load));
                 let line = made.map_or(0, |i| i.span.line);
                 links.push(Link { name, fact: frame.facts[id.index()], input, line });
             }

@@ -9,6 +9,8 @@ use super::lengths::Lengths;
 pub(super) struct Site<'a> {
     pub(super) instr: &'a Instr,
     pub(super) args: &'a [Interval],
+    /// How far from zero the operands are at least, where their ranges do not tell.
+    pub(super) apart: &'a [f64],
     /// The operands' types.
     pub(super) types: &'a [&'a Type],
     /// The result's type.
@@ -54,7 +56,7 @@ impl Site<'_> {
         self.args.get(1).copied().unwrap_or(Interval::ALL)
     }
 
-    fn attrs(&self) -> &Attrs {
+    pub(super) fn attrs(&self) -> &Attrs {
         &self.instr.attrs
     }
 
@@ -86,8 +88,8 @@ impl Site<'_> {
     pub(super) fn product(&self) -> Interval {
         let one = match self.instr.op {
             Op::Square => self.x().squared(),
-            Op::MatMul if self.instr.args.len() == 2 && self.types[0].rank() > 1 => self.x().times(self.y()),
-            _ if self.is_square() => self.x().squared(),
+            // Of other products each element meets others of its own.
+            Op::Mul | Op::Dot if self.is_square() => self.x().squared(),
             _ => self.x().times(self.y()),
         };
         match self.instr.op {
@@ -125,11 +127,26 @@ impl Site<'_> {
         Interval { lo: 0.0, hi: self.squares().over(divisor).hi }
     }
 
+    /// Whether an operand may be zero.
+    pub(super) fn may_be_zero(&self, operand: usize) -> bool {
+        self.args[operand].contains(0.0) && self.apart[operand] <= 0.0
+    }
+
+    /// One over an operand.
+    pub(super) fn inverse(&self, operand: usize) -> Interval {
+        Interval::point(1.0).over_apart(self.args[operand], self.apart[operand])
+    }
+
+    /// The variance, as far as it may be off.
+    fn spread(&self) -> Interval {
+        if self.ty.dtype.is_fixed() { self.variance().widened(self.variance_error(), 0.0) } else { self.variance() }
+    }
+
     /// The quotient, before it is rounded; any number if the divisor may be zero.
     pub(super) fn quotient(&self) -> Interval {
         let all = match self.instr.op {
-            Op::Reciprocal => Interval::point(1.0).over(self.x()),
-            _ => self.x().over(self.y()),
+            Op::Reciprocal => self.inverse(0),
+            _ => self.x().over_apart(self.y(), self.apart[1]),
         };
         if self.share_of_whole { all.meet(Interval::BIT) } else { all }
     }
@@ -145,9 +162,7 @@ impl Site<'_> {
         let limits = self.attrs().range().map_or(Interval::ALL, |(low, high)| Interval::new(low, high));
         let sign = |x: f64| if x == 0.0 { 0.0 } else { x.signum() };
         let found = match self.instr.op {
-            Op::Input => limits,
-            // What was saved is known to be of its type, no more.
-            Op::Load => capacity(self.ty.dtype),
+            Op::Input | Op::Load => limits,
             Op::Const | Op::Fill => self.coarse(literal()),
             Op::Eye => Interval::BIT,
             Op::Size => {
@@ -185,14 +200,15 @@ impl Site<'_> {
             Op::Sum => self.float(self.total()),
             // What is divided is a sum of numbers, so that a mean of numbers ≥ 0 is, and the same for variances.
             Op::Mean => self.same_sign(self.rough(x), x),
-            Op::Variance => self.same_sign(self.rough(self.variance()), Interval::new(0.0, f64::INFINITY)),
-            Op::Std => self.rough(self.variance().through(|x| x.max(0.0).sqrt())),
+            Op::Variance => self.same_sign(self.rough(self.spread()), Interval::new(0.0, f64::INFINITY)),
+            Op::Std => self.rough(self.spread().through(|x| x.max(0.0).sqrt())),
             Op::Min | Op::Max => x,
             Op::ArgMin | Op::ArgMax => Interval { lo: 0.0, hi: (self.along().hi - 1.0).max(0.0) },
             Op::Reshape | Op::Transpose | Op::Index | Op::Broadcast | Op::ExpandDims | Op::Squeeze => x,
             Op::Diagonal => x,
             Op::Concat | Op::Stack => self.args.iter().copied().reduce(Interval::hull).unwrap_or(x),
             Op::CumSum => self.float(x.hull(x.times(self.along()))),
+            Op::Pow if self.ty.dtype.is_fixed() => self.rough(self.function().widened(self.power_error(), 0.0)),
             Op::Exp2 | Op::Log2 | Op::Pow | Op::Power | Op::Erf | Op::Gelu | Op::Softplus => {
                 self.rough(self.function())
             }
@@ -215,6 +231,28 @@ impl Site<'_> {
             Op::SegmentLast => Interval::BIT,
         };
         self.held(found)
+    }
+
+    /// How far from zero the result is at least, where that follows from the operands: of constants, and what moves or
+    /// multiplies them. 0 if nothing is known.
+    pub(super) fn result_apart(&self) -> f64 {
+        let least = || self.apart.iter().copied().fold(f64::INFINITY, f64::min);
+        let found = match self.instr.op {
+            Op::Const | Op::Fill => {
+                let numbers = self.attrs().literal("value").map(|l| l.values.iter().map(|n| n.to_f64().abs()));
+                numbers.into_iter().flatten().fold(f64::INFINITY, f64::min)
+            }
+            Op::Neg | Op::Abs | Op::Classify | Op::Release | Op::Assume => least(),
+            Op::Reshape | Op::Transpose | Op::Index | Op::Broadcast | Op::ExpandDims | Op::Squeeze => least(),
+            Op::Diagonal | Op::Concat | Op::Stack => least(),
+            Op::Select => self.apart[1].min(self.apart[2]),
+            Op::Mul => self.apart[0] * self.apart[1] * (1.0 - RELATIVE),
+            _ => 0.0,
+        };
+        // What rounding to the type may take off.
+        let coarse = if self.ty.dtype.is_fixed() { unit(self.ty.dtype) } else { 0.0 };
+        let kept = if matches!(self.instr.op, Op::Const | Op::Fill | Op::Mul) { found - coarse } else { found };
+        if kept.is_finite() && found >= coarse { kept.max(coarse.min(found)) } else { 0.0 }
     }
 
     /// The sum of the squares.
@@ -249,11 +287,48 @@ impl Site<'_> {
         self.attrs().real("exponent").unwrap_or(1.0)
     }
 
-    /// `(x - mean) / √(variance + epsilon)`.
+    /// Whether a power is found by products: of a public whole number, up to 64 in size.
+    pub(super) fn is_whole_power(&self) -> bool {
+        self.exponent().fract() == 0.0 && self.exponent().abs() <= 64.0
+    }
+
+    /// What a whole power multiplies: x, or its inverse.
+    pub(super) fn base(&self) -> Interval {
+        if self.exponent() < 0.0 { self.inverse(0) } else { self.x() }
+    }
+
+    /// How far a whole power is off at most: each product by a unit, and by what its factors are off.
+    fn power_error(&self) -> f64 {
+        let (unit, p, x) = (unit(self.ty.dtype), self.exponent().abs() as u32, self.base().magnitude());
+        if !self.is_whole_power() || p == 0 {
+            return 0.0;
+        }
+        let base = if self.exponent() < 0.0 { UNITS * unit + RELATIVE * x } else { 0.0 };
+        let (mut r, mut off) = (x, base);
+        for bit in (0..p.ilog2()).rev() {
+            (r, off) = (r * r, 2.0 * r * off + off * off + unit);
+            if p >> bit & 1 == 1 {
+                (r, off) = (r * x, r * base + x * off + off * base + unit);
+            }
+        }
+        off
+    }
+
+    /// How far a variance is off at most: the mean by two units, each square by one more, the quotient by two.
+    fn variance_error(&self) -> f64 {
+        let (unit, count) = (unit(self.ty.dtype), self.joined());
+        let ddof = self.attrs().int("ddof").unwrap_or(0) as f64;
+        let distance = self.x().hi - self.x().lo;
+        let square = 4.0 * unit * distance + 4.0 * unit * unit + unit;
+        square * count.hi / (count.lo - ddof).max(1.0) + UNITS * unit
+    }
+
+    /// `(x - mean) / √(variance + epsilon)`, where epsilon is rounded to the type, and the sum is at least one unit.
     pub(super) fn normalised(&self) -> Interval {
         let variance = self.args.get(2).copied().unwrap_or(Interval::ALL);
-        let epsilon = self.attrs().real("epsilon").unwrap_or(1e-5);
-        let under = variance.through(|v| (v.max(0.0) + epsilon).sqrt());
+        let unit = if self.ty.dtype.is_fixed() { unit(self.ty.dtype) } else { 0.0 };
+        let epsilon = (self.attrs().real("epsilon").unwrap_or(1e-5) - unit / 2.0).max(0.0);
+        let under = variance.through(|v| (v.max(0.0) + epsilon).max(unit).sqrt());
         self.x().minus(self.y()).over(under)
     }
 
@@ -265,14 +340,11 @@ impl Site<'_> {
             Op::Log2 => x.through(|x| x.max(0.0).log2()),
             Op::Pow => {
                 let e = self.exponent();
-                match (x.lo > 0.0, e >= 0.0) {
+                match (x.lo > 0.0, self.is_whole_power()) {
                     (true, _) => Interval::new(x.lo.powf(e), x.hi.powf(e)).widened(0.0, 1e-12),
                     // Of a whole number, even or odd.
-                    (false, true) => Interval::within(x.magnitude().powf(e).max(1.0)),
-                    (false, false) => {
-                        let least = if x.contains(0.0) { 0.0 } else { x.hi.abs() };
-                        Interval::within(least.powf(e))
-                    }
+                    (false, true) => Interval::within(self.base().magnitude().powf(e.abs()).max(1.0)),
+                    (false, false) => Interval::ALL,
                 }
             }
             Op::Power if x.lo > 0.0 => {
@@ -297,7 +369,7 @@ impl Site<'_> {
     fn rough(&self, found: Interval) -> Interval {
         match self.ty.dtype.is_fixed() {
             // What is fast errs more.
-            true if self.attrs().bool("fast") == Some(true) => found.widened(0.01, 0.01),
+            true if self.attrs().bool("fast") == Some(true) => found.widened(0.01 + UNITS * unit(self.ty.dtype), 0.01),
             true => found.widened(UNITS * unit(self.ty.dtype), RELATIVE),
             false => self.float(found),
         }

@@ -18,6 +18,8 @@ use super::transfer::{Site, capacity};
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub(super) struct Fact {
     pub(super) range: Interval,
+    /// No number is nearer to zero than this, though the range may lie around zero, as that of a list of constants.
+    pub(super) apart: f64,
     /// It rests on an input that declares no range.
     pub(super) open: bool,
     /// It is the result of an operator that was refused: what follows from it is not told again.
@@ -25,14 +27,19 @@ pub(super) struct Fact {
 }
 
 impl Fact {
-    const NOTHING: Fact = Fact { range: Interval::ALL, open: false, told: true };
+    const NOTHING: Fact = Fact { range: Interval::ALL, apart: 0.0, open: false, told: true };
 
     fn join(self, other: Fact) -> Fact {
-        Fact { range: self.range.hull(other.range), open: self.open | other.open, told: self.told | other.told }
+        Fact {
+            range: self.range.hull(other.range),
+            apart: self.apart.min(other.apart),
+            open: self.open | other.open,
+            told: self.told | other.told,
+        }
     }
 
     fn covers(self, other: Fact) -> bool {
-        other.range.is_in(self.range) && (self.told || !other.told)
+        other.range.is_in(self.range) && self.apart <= other.apart && (self.told || !other.told)
     }
 }
 
@@ -155,15 +162,17 @@ impl<'a> Walk<'a> {
         if let (Op::Add, &[a, b]) = (instr.op, &instr.args[..]) {
             frame.sums.insert(*result, [a, b]);
         }
-        if instr.op == Op::Input {
+        if matches!(instr.op, Op::Input | Op::Load) {
             frame.facts[result.index()] = self.input(instr, *result, ty);
             return;
         }
         let ranges: Vec<Interval> = facts.iter().map(|f| f.range).collect();
+        let apart: Vec<f64> = facts.iter().map(|f| f.apart).collect();
         let room = types.first().and_then(|t| self.c.placement(instr.placement).scheme.room(t.dtype));
         let site = Site {
             instr,
             args: &ranges,
+            apart: &apart,
             types: &types,
             ty,
             room,
@@ -171,7 +180,8 @@ impl<'a> Walk<'a> {
             lengths: self.lengths,
             share_of_whole: is_share_of_whole(frame, instr),
         };
-        let told = facts.iter().any(|f| f.told);
+        let unknown = instr.op == Op::Size && instr.attrs.str("dim").is_some_and(|d| self.lengths.is_unknown(d));
+        let told = unknown || facts.iter().any(|f| f.told);
         let lack = if told { None } else { needs::lack(&site).or_else(|| self.misfit(frame, instr, ty)) };
         let limited = matches!(instr.op, Op::Clip | Op::Assume | Op::Sigmoid | Op::Tanh | Op::Sign);
         let open = facts.iter().any(|f| f.open) && !limited && ty.dtype != ir::DType::Bool;
@@ -180,14 +190,14 @@ impl<'a> Walk<'a> {
         if let Some(lack) = lack {
             self.tell(frame, instr, Cause::Lack(lack));
         }
-        frame.facts[result.index()] = Fact { range, open, told };
+        frame.facts[result.index()] = Fact { range, apart: site.result_apart(), open, told };
     }
 
     fn input(&self, instr: &Instr, id: ValueId, ty: &Type) -> Fact {
         let declared = instr.attrs.range().map(|(low, high)| Interval::new(low, high));
         let given = self.inputs.get(&id).copied().or(declared);
         let open = declared.is_none() && ty.dtype.is_numeric();
-        Fact { range: given.unwrap_or_else(|| capacity(ty.dtype)), open, told: false }
+        Fact { range: given.unwrap_or_else(|| capacity(ty.dtype)), apart: 0.0, open, told: false }
     }
 
     /// A declared range that does not fit the type its input becomes: every such number would be refused.

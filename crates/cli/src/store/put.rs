@@ -17,6 +17,7 @@ use crate::Failure;
 pub(super) fn put(a: &args::Put) -> Result<(), Failure> {
     let ty = parse_type(&a.ty)?;
     let value = load(a, &ty)?;
+    let range = range(&value);
     let shape = value.shape().iter().map(|n| *n as u64).collect();
     let readers = a.reader.iter().copied().chain([a.owner]).collect();
     let when = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64);
@@ -25,6 +26,7 @@ pub(super) fn put(a: &args::Put) -> Result<(), Failure> {
         kind: Kind::Plain,
         dtype: ty.dtype.to_string(),
         shape,
+        range,
         label: [(a.owner, readers)].into(),
         origin: None,
         when,
@@ -33,6 +35,14 @@ pub(super) fn put(a: &args::Put) -> Result<(), Failure> {
     open(&a.open)?.put(&meta, &bytes)?;
     done(&a.open, json!({ "stored": a.name, "bytes": bytes.len() }), &format!("`{}` is stored", a.name));
     Ok(())
+}
+
+/// The least and the greatest number of a value.
+fn range(value: &Plain) -> Option<(f64, f64)> {
+    let numbers = value.to_f64();
+    let ends = |(low, high): (f64, f64), x: &f64| (low.min(*x), high.max(*x));
+    let found = numbers.data().iter().fold((f64::INFINITY, f64::NEG_INFINITY), ends);
+    (value.dtype().is_numeric() && found.0.is_finite() && found.1.is_finite()).then_some(found)
 }
 
 /// Reads the files like those of an input, and turns the elements into the type's.

@@ -221,10 +221,11 @@ impl Builder {
         Ok(value)
     }
 
-    /// Declares that every number of an input lies within a range. Its owner's worker holds it to that.
+    /// Declares that every number of an input, or of a loaded value, lies within a range. Its owner's worker holds an input
+    /// to that; a loaded value must have been saved with such a range.
     ///
     /// # Errors
-    /// If the value is no input, or not of numbers, or the range is empty.
+    /// If the value is neither, or not of numbers, or the range is empty.
     pub fn range(&mut self, input: ValueId, low: f64, high: f64, span: &Span) -> Built<()> {
         let (empty, ty) = (!(low <= high && low.is_finite() && high.is_finite()), self.value(input).ty.clone());
         if empty || !ty.dtype.is_numeric() {
@@ -232,9 +233,11 @@ impl Builder {
             return Err(Diagnostic::new("range.declared", span.clone(), what).help("write it as `range 0..100`"));
         }
         let open = self.frame_mut().open.iter_mut();
-        let made_by = open.flat_map(|b| &mut b.block.instrs).find(|i| i.op == Op::Input && i.results == [input]);
+        let made_by = open
+            .flat_map(|b| &mut b.block.instrs)
+            .find(|i| matches!(i.op, Op::Input | Op::Load) && i.results == [input]);
         let Some(instr) = made_by else {
-            let what = "only an input declares a range";
+            let what = "only an input or a loaded value declares a range";
             return Err(Diagnostic::new("range.declared", span.clone(), what).help("limit other values with `clip`"));
         };
         instr.attrs.set("low", Attr::Real(low));

@@ -53,6 +53,7 @@ pub(super) enum StatementKind {
         ty: Type,
         at: Word,
         owners: Owners,
+        range: Option<(f64, f64)>,
         /// The name in the stores, if another than its own.
         stored: Option<Word>,
     },

@@ -264,13 +264,13 @@ impl Lower {
                 self.declared(name, declared);
             }
             StatementKind::Input { name, ty, at, owners, range } => {
-                if self.input(name, ty, at, owners, *range).is_err() {
+                if self.input(name, ty, at, owners).is_err() || self.ranged(name, *range).is_err() {
                     self.poison([name]);
                 }
             }
-            StatementKind::Load { name, ty, at, owners, stored } => {
+            StatementKind::Load { name, ty, at, owners, range, stored } => {
                 let stored = stored.as_ref().unwrap_or(name);
-                if self.load(name, ty, at, owners, stored).is_err() {
+                if self.load(name, ty, at, owners, stored).is_err() || self.ranged(name, *range).is_err() {
                     self.poison([name]);
                 }
             }
@@ -374,12 +374,18 @@ impl Lower {
         Ok(())
     }
 
-    fn input(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners, range: Option<(f64, f64)>) -> Parsed<()> {
+    fn input(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners) -> Parsed<()> {
         let (place, label) = self.source(at, owners)?;
         let value = self.builder.input(&name.text, ty.clone(), place, label, &name.span);
         let value = self.built(value)?;
         self.scope().values.insert(name.text.clone(), value);
-        if let Some((low, high)) = range {
+        Ok(())
+    }
+
+    /// The range of the input or loaded value that was just declared.
+    fn ranged(&mut self, name: &Word, range: Option<(f64, f64)>) -> Parsed<()> {
+        let value = self.scope().values.get(&name.text).copied();
+        if let (Some(value), Some((low, high))) = (value, range) {
             let ranged = self.builder.range(value, low, high, &name.span);
             self.built(ranged)?;
         }

@@ -10,7 +10,7 @@
 //!   placement P = replicated(a, b, c)
 //!   dim n by KEY                                      rows along n are matched by a key column
 //!   input x : TYPE at a owner a readers b, c owner b  without owners it is a's; `public` is nobody's
-//!   input z : TYPE at a range 0..100                  a's worker refuses other numbers
+//!   input z : TYPE at a range 0..100                  a's worker refuses other numbers; of `load`, another saved range
 //!   function f(x : TYPE at P)                         sees only its parameters
 //!     …
 //!     return y, z

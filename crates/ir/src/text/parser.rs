@@ -323,7 +323,7 @@ impl<'a> Parser<'a> {
         Ok(StatementKind::Input { name, ty, at, owners, range })
     }
 
-    /// `load w : f64[3] at committee owner clinic from "model"`.
+    /// `load w : f64[3] at committee owner clinic range -9..9 from "model"`.
     fn load(&mut self) -> Parsed<StatementKind> {
         self.at += 1;
         let name = self.name("a name for what is loaded")?;
@@ -332,8 +332,9 @@ impl<'a> Parser<'a> {
         self.expect("at")?;
         let at = self.name("the player or placement that has it")?;
         let owners = self.whose()?;
+        let range = if self.eat("range") { Some(self.range()?) } else { None };
         let stored = if self.eat("from") { Some(self.string("the name in the stores, in quotes")?) } else { None };
-        Ok(StatementKind::Load { name, ty, at, owners, stored })
+        Ok(StatementKind::Load { name, ty, at, owners, range, stored })
     }
 
     /// `save w as "model"`.

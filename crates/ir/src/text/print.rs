@@ -266,14 +266,16 @@ impl<'a> Printer<'a> {
         Paragraph { kind: Kind::Line, lines: format!("{}{left}{text}\n", pad(level)) }
     }
 
-    /// `load w : f64[3] at committee owner alice from "model"`.
+    /// `load w : f64[3] at committee owner alice range -9..9 from "model"`.
     fn load(&self, instr: &Instr) -> String {
         let (name, value) = (self.show.name(instr.results[0]), self.show.info(instr.results[0]));
         let label = instr.attrs.label("label").unwrap_or(&[]);
         let owners = if label.is_empty() { "public".to_owned() } else { self.owners(label) };
         let stored = instr.attrs.str("name").unwrap_or_default();
         let from = if stored == name { String::new() } else { format!(" from \"{stored}\"") };
-        format!("load {name} : {} at {} {owners}{from}", value.ty, self.place(instr.placement))
+        let range = instr.attrs.range().map(|(low, high)| format!(" range {}", show_range(low, high)));
+        let range = range.unwrap_or_default();
+        format!("load {name} : {} at {} {owners}{range}{from}", value.ty, self.place(instr.placement))
     }
 
     /// `repeat` or `fold` with its region.

@@ -64,8 +64,7 @@ async fn scaled<R: Ring>(call: &Call<'_>, x: &Share<R>, from: u32, to: u32) -> R
     if to == 0 {
         return nearest(call, x, by).await;
     }
-    let half = Tensor::full(x.shape(), R::ONE.wshl(by - 1));
-    replicated::truncate(call.party, &x.add_public(call.role, &half)?, by).await
+    replicated::truncate(call.party, x, by).await
 }
 
 /// The whole number nearest to `x / 2^by`. A truncation may give either neighbour, so the rest decides: cost of a

@@ -1,6 +1,7 @@
 //! From operators of the language to kernels: one exhaustive `match` for each scheme.
 
 mod convert;
+mod form;
 mod logic;
 mod order;
 mod public;

@@ -78,12 +78,18 @@ async fn clip<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
     extreme(call, true, &raised, &limit("high")?).await
 }
 
-/// A limit of a range, encoded as the operand is.
+/// A limit of a range, encoded as the operand is; one that no number of its type is beyond where it does not fit.
 pub(super) fn limit<R: Ring>(call: &Call<'_>, name: &str) -> Result<R> {
     let bound = call.attrs.real(name).unwrap_or(0.0);
-    Ok(match call.frac() {
-        Some(frac) => algebra::fixed::encode::<R>(bound, frac)?,
-        // An integer is at least 2.5 if and only if it is at least 3.
-        None => R::from_i128(if name == "low" { bound.ceil() } else { bound.floor() } as i128),
-    })
+    if let Some(frac) = call.frac() {
+        let most = ((f64::from(R::BITS) - 2.0).exp2().next_down()) * (-f64::from(frac)).exp2();
+        return Ok(algebra::fixed::encode::<R>(bound.clamp(-most, most), frac)?);
+    }
+    // An integer is at least 2.5 if and only if it is at least 3.
+    let whole = if name == "low" { bound.ceil() } else { bound.floor() } as i128;
+    let (least, greatest) = match call.dtype {
+        DType::U64 => (0, i128::from(u64::MAX)),
+        _ => (i128::from(i64::MIN), i128::from(i64::MAX)),
+    };
+    Ok(R::from_i128(whole.clamp(least, greatest)))
 }

@@ -75,6 +75,21 @@ fn is_exact(op: Op) -> bool {
         )
 }
 
+/// The type that a public operand takes on shares: real numbers take the fixed point of the operands or, beside positions
+/// and keys, of the result.
+pub(super) fn becomes(public: &Plain, operands: DType, result: DType) -> DType {
+    match public.dtype() {
+        real if real.is_float() => {
+            if operands.is_fixed() {
+                operands
+            } else {
+                result
+            }
+        }
+        other => other,
+    }
+}
+
 /// A trivial sharing of a public value, which becomes an element of `dtype` first; truth values stay what they are.
 ///
 /// # Errors
@@ -99,6 +114,7 @@ pub(super) fn shared(role: usize, value: &Plain, dtype: DType) -> Result<Value> 
 pub fn settled(value: &Value, scheme: Scheme, role: usize, dtype: DType) -> Result<Option<Value>> {
     match (scheme, value) {
         (Scheme::Replicated, Value::Plain(public)) => shared(role, public, dtype).map(Some),
+        (Scheme::Malicious, Value::Plain(public)) => super::verified::shared(role, public, dtype).map(Some),
         _ => Ok(None),
     }
 }

@@ -5,12 +5,12 @@ use std::borrow::Cow;
 use algebra::Tensor;
 use ir::{Attrs, DType, Family, Op, Rule, Scheme};
 
+use super::form::Element;
 use super::{borrowed, convert, logic, order, public, real, reduce, rows, thirds, unsupported};
 use crate::error::{Error, Result};
-use crate::functions::Width;
 use crate::party::Party;
 use crate::plain::{as_images, is_structural, moving, structural};
-use crate::replicated::{self, BitShare, Product, Share};
+use crate::replicated::{self, BitShare, Product, Replicated, Share};
 use crate::value::{Env, Value};
 
 /// One operator as all its kernels need it.
@@ -42,7 +42,7 @@ impl Call<'_> {
 }
 
 /// A share of either ring as a value.
-pub(super) trait Carried: Width {
+pub(super) trait Carried: Element {
     fn value(share: Share<Self>) -> Value;
     fn share(value: &Value) -> Option<&Share<Self>>;
 }
@@ -86,11 +86,7 @@ pub(super) async fn apply(
             return Ok(value);
         }
         let share = |a: &&Value| match a {
-            // Real numbers take the fixed point of the operands or, beside positions and keys, of the result.
-            Value::Plain(public) if public.dtype().is_float() => {
-                public::shared(role, public, if call.dtype.is_fixed() { call.dtype } else { env.dtype })
-            }
-            Value::Plain(public) => public::shared(role, public, public.dtype()),
+            Value::Plain(plain) => public::shared(role, plain, public::becomes(plain, call.dtype, env.dtype)),
             shared => Ok((*shared).clone()),
         };
         let shares = args.iter().map(share).collect::<Result<Vec<Value>>>()?;
@@ -112,7 +108,7 @@ async fn on_shares(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         return convert::cast(call, args[0]).await;
     }
     if op.spec().rule == Rule::Rows {
-        return rows::apply(call, args).await;
+        return rows::apply::<Replicated>(call, args).await;
     }
     match args {
         [Value::RepBits(c), x, y] if op == Op::Select => choose(call, c, x, y).await,
@@ -148,7 +144,7 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual, [x, y]) => {
             return Ok(Value::RepBits(order::compare(call, x, y).await?));
         }
-        (Op::ArgMin | Op::ArgMax, [x]) => return Ok(Value::Rep64(reduce::position(call, x).await?)),
+        (Op::ArgMin | Op::ArgMax, [x]) => return Ok(Value::Rep64(reduce::position::<Replicated, R>(call, x).await?)),
         (Op::Add, [x, y]) => x.add(y)?,
         (Op::Sub, [x, y]) => x.sub(y)?,
         (Op::Neg, [x]) => x.neg(),
@@ -156,18 +152,19 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
             product(call, shares.into_iter().cloned().collect()).await?
         }
         (Op::Conv1d | Op::Conv2d, [x, kernel]) => convolution(call, x, kernel).await?,
-        (Op::MaxPool2d | Op::AvgPool2d, [x]) => reduce::pool(call, x).await?,
-        (Op::Sum, [x]) => x.sum_axes(&call.axes(x.shape().len()), call.keep_dims())?,
-        (Op::CumSum, [x]) => reduce::running(x, call.attrs.int("axis").unwrap_or(0) as usize)?,
+        (Op::MaxPool2d | Op::AvgPool2d, [x]) => reduce::pool::<Replicated, R>(call, x).await?,
+        (Op::Sum, [x]) => reduce::sum::<Replicated, R>(call, x)?,
+        (Op::CumSum, [x]) => reduce::running::<Replicated, R>(call, x)?,
         (Op::Minimum | Op::Maximum, [x, y]) => order::extreme(call, op == Op::Minimum, x, y).await?,
         (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => order::unary(call, x).await?,
-        (Op::Min | Op::Max, [x]) => reduce::extreme(call, x).await?,
-        (Op::Mean | Op::Variance | Op::Std | Op::Norm, [x]) => reduce::moment(call, x).await?,
+        (Op::Min | Op::Max | Op::Mean | Op::Variance | Op::Std | Op::Norm, [x]) => {
+            reduce::reduce::<Replicated, R>(call, x).await?
+        }
         (_, operands) if op.family() == Family::Real => {
             let frac = call.frac().ok_or_else(|| unsupported(op, args, Scheme::Replicated))?;
             match operands {
                 [x] if op.spec().rule == Rule::UnaryReal => thirds::elementwise(call, x, frac).await?,
-                _ => real::real::<replicated::Replicated, R>(call, operands, frac).await?,
+                _ => real::real::<Replicated, R>(call, operands, frac).await?,
             }
         }
         _ if is_structural(op) => Share::join(&shares, |parts| structural(op, call.attrs, parts, env.shape))?,

@@ -1,23 +1,23 @@
 //! Operators on verified shares, and their moves. All of it is composed of the primitives of the scheme.
 
-use algebra::{Ring, Tensor};
-use ir::{Attrs, DType, Family, Op, RingBits, Scheme as Kind};
+use algebra::{Ring, ShapeError, Tensor, unfold};
+use ir::{Attrs, DType, Family, Op, RingBits, Rule, Scheme as Kind};
 
+use super::form::Element;
 use super::order::order_of;
 use super::replicated::Call;
 use super::transfer::{Route, clear, words};
-use super::{real, unsupported};
+use super::{public, real, reduce, rows, unsupported};
 use crate::error::{Error, Result};
-use crate::functions::{self, Extreme, Width};
+use crate::functions;
 use crate::malicious::{self, BitShare, Malicious, Past, Share};
 use crate::party::Party;
-use crate::plain::{self, Plain, cast, is_structural, structural};
+use crate::plain::{Plain, as_images, cast, is_structural, moving, structural};
 use crate::primitives::{Linear, Logic, Scheme};
-use crate::replicated;
 use crate::value::{Env, Value};
 
 /// A ring whose verified shares are values.
-trait Carried: Width {
+trait Carried: Element {
     fn value(share: Share<Self>) -> Value;
     fn share(value: &Value) -> Option<&Share<Self>>;
 }
@@ -45,30 +45,61 @@ impl Carried for u128 {
 /// Our side of one operator.
 pub(super) async fn apply(party: &Party, op: Op, attrs: &Attrs, args: &[&Value], env: &Env<'_>) -> Result<Value> {
     let role = party.role().ok_or_else(|| Error::misuse("an operator was run by a player outside its placement"))?;
-    if matches!(op, Op::Const | Op::Fill | Op::Eye | Op::Size) {
-        return constant(party, role, &plain::apply(op, attrs, &[], env)?);
+    if let Some(value) = public::apply(op, attrs, args, env)? {
+        return Ok(value);
     }
     let call = Call { party, role, op, attrs, env, dtype: env.operand };
+    let scaled = match (op, args) {
+        (Op::Mul, [Value::Plain(c), x]) | (Op::Mul | Op::Div, [x, Value::Plain(c)]) => by_public(&call, x, c).await?,
+        _ => None,
+    };
+    if let Some(value) = scaled {
+        return Ok(value);
+    }
+    let share = |a: &&Value| match a {
+        Value::Plain(plain) => shared(role, plain, public::becomes(plain, call.dtype, env.dtype)),
+        shared => Ok((*shared).clone()),
+    };
+    let shares = args.iter().map(share).collect::<Result<Vec<Value>>>()?;
+    on_shares(&call, &shares.iter().collect::<Vec<_>>()).await
+}
+
+async fn on_shares(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
+    let op = call.op;
     match args {
         [x] if op == Op::Assume => Ok((*x).clone()),
-        [x] if op == Op::Cast => convert(&call, x).await,
-        [Value::VerBits(c), Value::Ver64(x), Value::Ver64(y)] => choose(&call, c, x, y).await,
-        [Value::VerBits(c), Value::Ver128(x), Value::Ver128(y)] => choose(&call, c, x, y).await,
-        [Value::Ver64(_), ..] => ring::<u64>(&call, args).await,
-        [Value::Ver128(_), ..] => ring::<u128>(&call, args).await,
-        [Value::VerBits(_), ..] => bits(&call, args).await,
+        [x] if op == Op::Cast => convert(call, x).await,
+        _ if op.spec().rule == Rule::Rows => rows::apply::<Malicious>(call, args).await,
+        [Value::VerBits(c), Value::Ver64(x), Value::Ver64(y)] => choose(call, c, x, y).await,
+        [Value::VerBits(c), Value::Ver128(x), Value::Ver128(y)] => choose(call, c, x, y).await,
+        [Value::Ver64(_), ..] => ring::<u64>(call, args).await,
+        [Value::Ver128(_), ..] => ring::<u128>(call, args).await,
+        [Value::VerBits(_), ..] => bits(call, args).await,
         _ => Err(unsupported(op, args, Kind::Malicious)),
     }
 }
 
-fn constant(party: &Party, role: usize, value: &Plain) -> Result<Value> {
-    Ok(match value {
-        Plain::Bool(t) => {
-            let bits = algebra::Bits::from_bools(t.data());
-            Value::VerBits(BitShare::new(replicated::BitShare::public(role, t.shape(), &bits), Past::default()))
-        }
-        Plain::Fixed128(t, _) => Value::Ver128(Share::public(party, t)?),
-        other => Value::Ver64(Share::public(party, &words(other)?)?),
+/// A trivial sharing of a public value, which becomes an element of `dtype` first.
+pub(super) fn shared(role: usize, value: &Plain, dtype: DType) -> Result<Value> {
+    let past = Past::default();
+    Ok(match public::shared(role, value, dtype)? {
+        Value::Rep64(x) => Value::Ver64(Share::new(x, past)),
+        Value::Rep128(x) => Value::Ver128(Share::new(x, past)),
+        Value::RepBits(x) => Value::VerBits(BitShare::new(x, past)),
+        other => other,
+    })
+}
+
+/// A product or quotient with public real numbers, as exact as these; `None` for what is no fixed point.
+async fn by_public(call: &Call<'_>, x: &Value, c: &Plain) -> Result<Option<Value>> {
+    if call.frac().is_none() {
+        return Ok(None);
+    }
+    let factors = c.to_f64().map(|c| if call.op == Op::Div { 1.0 / c } else { *c });
+    Ok(match x {
+        Value::Ver64(x) => Some(Value::Ver64(functions::scale::<Malicious, u64>(call.party, x, &factors).await?)),
+        Value::Ver128(x) => Some(Value::Ver128(functions::scale::<Malicious, u128>(call.party, x, &factors).await?)),
+        _ => None,
     })
 }
 
@@ -85,21 +116,24 @@ async fn ring<R: Carried>(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual, [x, y]) => {
             return Ok(Value::VerBits(compare(call, x, y).await?));
         }
-        (Op::ArgMin | Op::ArgMax, [x]) => return Ok(Value::Ver64(position(call, x).await?)),
+        (Op::ArgMin | Op::ArgMax, [x]) => {
+            return Ok(Value::Ver64(reduce::position::<Malicious, R>(call, x).await?));
+        }
         (Op::Add, [x, y]) => x.plus(y)?,
         (Op::Sub, [x, y]) => x.minus(y)?,
         (Op::Neg, [x]) => x.times(R::ONE.wneg())?,
         (Op::Mul, [x, y]) => malicious::mul_fixed(call.party, x, y, call.frac().unwrap_or(0)).await?,
         (Op::Square, [x]) => malicious::mul_fixed(call.party, x, x, call.frac().unwrap_or(0)).await?,
         (Op::MatMul | Op::Dot, [x, y]) => malicious::matmul_fixed(call.party, x, y, call.frac().unwrap_or(0)).await?,
-        (Op::Sum, [x]) => x.try_map(|t| t.sum_axes(&call.axes(t.shape().len()), call.keep_dims()))?,
-        (Op::CumSum, [x]) => {
-            let axis = call.attrs.int("axis").unwrap_or(0) as usize;
-            x.try_map(|t| plain::running(t, axis, |a, b| Some(a.wadd(b))))?
-        }
+        (Op::Conv1d | Op::Conv2d, [x, kernel]) => convolution(call, x, kernel).await?,
+        (Op::MaxPool2d | Op::AvgPool2d, [x]) => reduce::pool::<Malicious, R>(call, x).await?,
+        (Op::Sum, [x]) => reduce::sum::<Malicious, R>(call, x)?,
+        (Op::CumSum, [x]) => reduce::running::<Malicious, R>(call, x)?,
         (Op::Minimum | Op::Maximum, [x, y]) => extreme(call, op == Op::Minimum, x, y).await?,
         (Op::Abs | Op::Sign | Op::Relu | Op::Clip, [x]) => unary(call, x).await?,
-        (Op::Min | Op::Max | Op::Mean | Op::Variance | Op::Std | Op::Norm, [x]) => reduce(call, x).await?,
+        (Op::Min | Op::Max | Op::Mean | Op::Variance | Op::Std | Op::Norm, [x]) => {
+            reduce::reduce::<Malicious, R>(call, x).await?
+        }
         (_, operands) if op.family() == Family::Real => {
             let frac = call.frac().ok_or_else(|| unsupported(op, args, Kind::Malicious))?;
             real::real::<Malicious, R>(call, operands, frac).await?
@@ -163,26 +197,23 @@ async fn unary<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
     }
 }
 
-async fn position<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<u64>> {
-    let which = if call.op == Op::ArgMin { Extreme::Least } else { Extreme::Greatest };
-    let axis = call.attrs.int("axis").unwrap_or(0) as usize;
-    functions::argument::<Malicious, R>(call.party, x, axis, which, order_of(call.dtype)).await
-}
-
-async fn reduce<R: Carried>(call: &Call<'_>, x: &Share<R>) -> Result<Share<R>> {
-    let (party, axes, keep) = (call.party, call.axes(x.shape().len()), call.keep_dims());
-    if let Op::Min | Op::Max = call.op {
-        let which = if call.op == Op::Min { Extreme::Least } else { Extreme::Greatest };
-        return functions::extreme::<Malicious, R>(party, x, &axes, keep, which, order_of(call.dtype)).await;
-    }
-    let frac = call.frac().ok_or_else(|| Error::misuse("a mean of what is not fixed point"))?;
-    let ddof = call.attrs.int("ddof").and_then(|d| u64::try_from(d).ok()).unwrap_or(0);
-    match call.op {
-        Op::Mean => functions::mean::<Malicious, R>(party, x, &axes, keep).await,
-        Op::Variance => functions::variance::<Malicious, R>(party, x, &axes, keep, ddof, frac).await,
-        Op::Norm => functions::norm::<Malicious, R>(party, x, &axes, keep, frac).await,
-        _ => functions::std::<Malicious, R>(party, x, &axes, keep, ddof, frac).await,
-    }
+/// A convolution as products of matrices: of each group's kernels with the windows that they see.
+async fn convolution<R: Carried>(call: &Call<'_>, x: &Share<R>, kernel: &Share<R>) -> Result<Share<R>> {
+    let (window, groups) = moving(call.op, call.attrs);
+    let (x, kernel) = (x.try_map(|t| as_images(call.op, t))?, kernel.try_map(|t| as_images(call.op, t))?);
+    let &[outputs, depth, height, width] = kernel.shape() else {
+        return Err(Error::misuse("a kernel of a convolution has four axes"));
+    };
+    let each = outputs / groups.max(1);
+    // A batch axis for the groups: [n, groups, depth·h·w, positions] and [groups, outputs, depth·h·w].
+    let columns = x.try_map(|t| {
+        let parts = (0..groups).map(|g| unfold(&t.slice(1, g * depth, (g + 1) * depth, 1)?, [height, width], window));
+        let parts = parts.collect::<Result<Vec<Tensor<R>>, ShapeError>>()?;
+        Tensor::stack(&parts.iter().collect::<Vec<_>>(), 1)
+    })?;
+    let kernels = kernel.try_map(|t| t.reshape(vec![groups, each, depth * height * width]))?;
+    let product = malicious::matmul_fixed(call.party, &kernels, &columns, call.frac().unwrap_or(0)).await?;
+    Ok(product.try_map(|t| t.reshape(call.env.shape.to_vec()))?)
 }
 
 /// Operators on truth values.
@@ -201,7 +232,9 @@ async fn bits(call: &Call<'_>, args: &[&Value]) -> Result<Value> {
         (Op::And, [x, y]) => malicious::and_bits(party, x, y).await?,
         (Op::Or, [x, y]) => malicious::and_bits(party, &x.not(party)?, &y.not(party)?).await?.not(party)?,
         // x where c, else y: y ⊕ c·(x ⊕ y).
-        (Op::Select, [c, x, y]) => malicious::and_bits(party, c, &x.xor(y)?).await?.xor(y)?,
+        (Op::Select, [c, x, y]) => {
+            malicious::and_bits(party, c, &x.xor(y)?).await?.xor(y)?.try_map(|t| t.broadcast_to(call.env.shape))?
+        }
         (Op::All, [x]) => functions::all::<Malicious>(party, x, &call.axes(x.shape().len()), call.keep_dims()).await?,
         (Op::Any, [x]) => functions::any::<Malicious>(party, x, &call.axes(x.shape().len()), call.keep_dims()).await?,
         _ => return Err(unsupported(call.op, args, Kind::Malicious)),
@@ -256,10 +289,10 @@ async fn scaled<R: Ring>(call: &Call<'_>, x: &Share<R>, from: u32, to: u32) -> R
         return x.times(R::ONE.wshl(to - from));
     }
     let (party, by) = (call.party, from - to);
-    let half = R::ONE.wshl(by - 1);
     if to > 0 {
-        return malicious::truncate(party, &x.plus_public(party, half)?, by).await;
+        return malicious::truncate(party, x, by).await;
     }
+    let half = R::ONE.wshl(by - 1);
     // A truncation may give either neighbour, so the rest decides: one more if rest ≥ half, one less if rest < -half.
     let t = malicious::truncate(party, x, by).await?;
     let rest = x.minus(&t.times(R::ONE.wshl(by))?)?;
@@ -292,6 +325,11 @@ pub(super) async fn share(party: &Party, route: &Route<'_>, value: Option<&Value
 /// Reveals a value to hosts, once it is verified.
 pub(super) async fn reveal(party: &Party, route: &Route<'_>, value: Option<&Value>) -> Result<Option<Value>> {
     let (to, shape) = (route.to.1, route.shape);
+    let trivial = match (value, party.role()) {
+        (Some(Value::Plain(public)), Some(role)) => Some(shared(role, public, route.dtype.0)?),
+        _ => None,
+    };
+    let value = trivial.as_ref().or(value);
     let held = match route.dtype.0 {
         DType::Bool => {
             let part = if let Some(Value::VerBits(b)) = value { Some(b) } else { None };

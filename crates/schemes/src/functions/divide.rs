@@ -12,7 +12,7 @@ use algebra::{Ring, Tensor};
 
 use super::wide::{Q, Width, chosen_product, constant, exponent_bits, mul_split, power};
 use super::window::{SHIFT, Window, lowered};
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::party::Party;
 use crate::primitives::{Linear, Scheme};
 
@@ -51,6 +51,34 @@ pub async fn divide_public<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, n:
     let lower = x.minus(&upper.times(1 << Q)?)?;
     let quotient = S::truncate(party, &lower.times(inverse)?, Q).await?.plus(&upper.times(inverse)?)?;
     Ok(R::from_wide::<S>(quotient))
+}
+
+/// `x·c` for public real numbers c, broadcast: within 2 units in the last place plus |x|·2^-62 times the greatest |c|, for
+/// |x|, |x·c| < 2^62 in Z_2^64 and 2^125 in Z_2^128 as integers, |c| < 2^62. A widening and a truncation in Z_2^64, two
+/// truncations in Z_2^128; free and exact for whole numbers.
+pub async fn scale<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, factors: &Tensor<f64>) -> Result<S::Num<R>> {
+    let most = factors.data().iter().fold(0.0f64, |m, c| m.max(c.abs()));
+    if !most.is_finite() || most >= f64::from(Q).exp2() {
+        return Err(Error::misuse("a public factor is no number, or 2^62 or more in size"));
+    }
+    if factors.data().iter().all(|c| c.fract() == 0.0) {
+        let whole = factors.map(|c| R::from_i128(*c as i128));
+        return S::Num::<R>::join(&[x], |t| t[0].mul(&whole));
+    }
+    let party = party.enter("scale");
+    // As many fraction bits as leave the greatest factor below 2^62; one that is no whole number is below 2^53.
+    let fine = if most < 1.0 { Q } else { (Q - 1).saturating_sub(most.log2().floor() as u32).max(1) };
+    let whole = factors.map(|c| constant(*c, fine));
+    let times = |x: &S::Num<u128>| S::Num::<u128>::join(&[x], |t| t[0].mul(&whole));
+    let x = R::wide::<S>(&party, x).await?;
+    if R::BITS <= 64 {
+        return Ok(R::from_wide::<S>(S::truncate(&party, &times(&x)?, fine).await?));
+    }
+    // Split, since the product may overflow: that of the upper part is a multiple of 2^fine.
+    let upper = S::truncate(&party, &x, fine).await?;
+    let lower = x.minus(&upper.times(1 << fine)?)?;
+    let product = S::truncate(&party, &times(&lower)?, fine).await?.plus(&times(&upper)?)?;
+    Ok(R::from_wide::<S>(product))
 }
 
 /// `1 / y = w·c·2^-62`: w has 62 fraction bits and lies in [1, 2], c is a power of two with the sign of y. Where y was

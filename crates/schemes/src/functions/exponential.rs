@@ -70,12 +70,16 @@ pub async fn power_of<S: Scheme, R: Width>(
 }
 
 /// `x^p` for a public number p. Whole p up to 64 in size: for every x, with the error of ⌈log2 |p|⌉ to twice as many
-/// products, and of a reciprocal if p < 0; p = ±1/2: that of a root. Else as [`power_of`].
+/// products, of the reciprocal if p < 0; p = ±1/2: that of a root. Else as [`power_of`].
 pub async fn power_public<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, p: f64, frac: u32) -> Result<S::Num<R>> {
     let party = party.enter("power");
     if p.fract() == 0.0 && p.abs() <= 64.0 {
-        let whole = whole_power::<S, R>(&party, x, p.abs() as u32, frac).await?;
-        return if p < 0.0 { reciprocal::<S, R>(&party, &whole, frac).await } else { Ok(whole) };
+        if p > -1.0 {
+            return whole_power::<S, R>(&party, x, p as u32, frac).await;
+        }
+        // First the inverse: a power of what is below 1 may be less than a unit, and then has none.
+        let inverse = reciprocal::<S, R>(&party, x, frac).await?;
+        return whole_power::<S, R>(&party, &inverse, p.abs() as u32, frac).await;
     }
     if p == 0.5 {
         return sqrt::<S, R>(&party, x, frac).await;

@@ -11,11 +11,11 @@ use super::reduce::all;
 use super::wide::Width;
 use crate::error::Result;
 use crate::party::Party;
-use crate::primitives::{Linear, Logic, Rearrange};
+use crate::primitives::{Linear, Logic, Scheme};
 use crate::replicated::Order;
 
 /// Whether each position is i, for i below n: n rows. Of a position that does not exist, none is set.
-pub async fn one_hot<S: Rearrange>(party: &Party, index: &S::Num<u64>, n: usize) -> Result<S::Bit> {
+pub async fn one_hot<S: Scheme>(party: &Party, index: &S::Num<u64>, n: usize) -> Result<S::Bit> {
     let party = party.enter("one-hot");
     let count = index.shape().iter().product::<usize>();
     let index = S::Num::<u64>::join(&[index], |t| t[0].reshape(vec![1, count]))?;
@@ -50,7 +50,7 @@ fn matrix<L: Linear<R>, R: Ring>(x: &L) -> Result<L> {
 }
 
 /// The rows of x at secret positions, in the shape of these; zeros for a position that does not exist.
-pub async fn take<S: Rearrange, R: Ring>(party: &Party, x: &S::Num<R>, index: &S::Num<u64>) -> Result<S::Num<R>> {
+pub async fn take<S: Scheme, R: Ring>(party: &Party, x: &S::Num<R>, index: &S::Num<u64>) -> Result<S::Num<R>> {
     let party = party.enter("take");
     let hot = S::to_ring::<R>(&party, &one_hot::<S>(&party, index, x.shape()[0]).await?).await?;
     let hot = S::Num::<R>::join(&[&hot], |t| Ok(t[0].transposed()))?;
@@ -60,7 +60,7 @@ pub async fn take<S: Rearrange, R: Ring>(party: &Party, x: &S::Num<R>, index: &S
 }
 
 /// x, with the rows at secret positions replaced: by the sum of the values that go there.
-pub async fn put<S: Rearrange, R: Ring>(
+pub async fn put<S: Scheme, R: Ring>(
     party: &Party,
     x: &S::Num<R>,
     index: &S::Num<u64>,
@@ -82,7 +82,7 @@ pub async fn put<S: Rearrange, R: Ring>(
 }
 
 /// The sum of the rows of x of each group, whose number is the row's key.
-pub async fn group_sum<S: Rearrange, R: Ring>(
+pub async fn group_sum<S: Scheme, R: Ring>(
     party: &Party,
     x: &S::Num<R>,
     key: &S::Num<u64>,
@@ -93,21 +93,21 @@ pub async fn group_sum<S: Rearrange, R: Ring>(
     sums::<S, R>(&party, x, &hot).await
 }
 
-async fn sums<S: Rearrange, R: Ring>(party: &Party, x: &S::Num<R>, hot: &S::Num<R>) -> Result<S::Num<R>> {
+async fn sums<S: Scheme, R: Ring>(party: &Party, x: &S::Num<R>, hot: &S::Num<R>) -> Result<S::Num<R>> {
     let sums = S::matmul(party, hot, &matrix::<_, R>(x)?).await?;
     let shape: Vec<usize> = hot.shape()[..1].iter().chain(&x.shape()[1..]).copied().collect();
     S::Num::<R>::join(&[&sums], |t| t[0].reshape(shape.clone()))
 }
 
 /// The number of rows of each group.
-pub async fn group_count<S: Rearrange, R: Ring>(party: &Party, key: &S::Num<u64>, groups: usize) -> Result<S::Num<R>> {
+pub async fn group_count<S: Scheme, R: Ring>(party: &Party, key: &S::Num<u64>, groups: usize) -> Result<S::Num<R>> {
     let hot = S::to_ring::<R>(party, &one_hot::<S>(party, key, groups).await?).await?;
     S::Num::<R>::join(&[&hot], |t| t[0].sum_axes(&[1], false))
 }
 
 /// The mean of the rows of x of each group, with `frac` fraction bits; 0 for a group without rows. Error and domain of
 /// [`divide`].
-pub async fn group_mean<S: Rearrange, R: Width>(
+pub async fn group_mean<S: Scheme, R: Width>(
     party: &Party,
     x: &S::Num<R>,
     key: &S::Num<u64>,

@@ -1,13 +1,15 @@
 //! Order: sorting by a key, quantiles, random order.
 //!
-//! Stable radix sort by digits of three bits, from the lowest (Hamada et al. 2014; Asharov et al. 2022, "Efficient secure
+//! Where rows can be shuffled: a stable radix sort by digits of three bits, from the lowest (Hamada et al. 2014; Asharov et al. 2022, "Efficient secure
 //! three-party sorting with applications to data analysis and heavy hitters", section 5). The place of each row after a
 //! digit is a sum of products of its digit's indicators with running counts of these. Places are applied to the next
 //! digit, and composed, in a [shuffled](crate::primitives::Rearrange) order, in which they can be opened: they are a
-//! uniformly random permutation, whatever the keys are.
+//! uniformly random permutation, whatever the keys are. Other schemes compare and exchange, in a [network](super::network).
 //!
 //! Cost for n rows and keys of b bits (63 or 127 for fixed point, 64 for integers): the bits of the keys, then for each of
 //! ⌈b/3⌉ digits 5 rounds and 64·n bytes from each player, and 6 to 7 rounds and 40·n bytes to apply and compose them.
+
+use std::future::Future;
 
 use algebra::{Ring, Tensor};
 use futures::future::try_join;
@@ -15,14 +17,14 @@ use futures::future::try_join;
 use super::wide::{Width, constant};
 use crate::error::{Error, Result};
 use crate::party::Party;
-use crate::primitives::{Linear, Logic, Rearrange};
+use crate::primitives::{Linear, Logic, Rearrange, Scheme};
 use crate::replicated::Order;
 
 /// Bits of a digit.
 const DIGIT: usize = 3;
 
 /// Where each row goes when rows are sorted by a key, a vector; rows of equal keys keep their order.
-pub async fn places<S: Rearrange, R: Ring>(
+pub(super) async fn places<S: Rearrange, R: Ring>(
     party: &Party,
     key: &S::Num<R>,
     order: Order,
@@ -158,7 +160,11 @@ fn inverse(to: &[usize]) -> Vec<usize> {
 }
 
 /// The rows of x at their places. 4 rounds, 16 bytes of each player for each element, and 24 for each row.
-pub async fn arranged<S: Rearrange, R: Ring>(party: &Party, places: &S::Num<u64>, x: &S::Num<R>) -> Result<S::Num<R>> {
+pub(super) async fn arranged<S: Rearrange, R: Ring>(
+    party: &Party,
+    places: &S::Num<u64>,
+    x: &S::Num<R>,
+) -> Result<S::Num<R>> {
     let party = party.enter("arrange");
     let order = S::permutation(&party, places.shape()[0])?;
     let parts = (party.narrow("places"), party.narrow("rows"));
@@ -169,7 +175,7 @@ pub async fn arranged<S: Rearrange, R: Ring>(party: &Party, places: &S::Num<u64>
 }
 
 /// The rows of bits at their places, as [`arranged`] does.
-pub async fn arranged_bits<S: Rearrange>(party: &Party, places: &S::Num<u64>, x: &S::Bit) -> Result<S::Bit> {
+pub(super) async fn arranged_bits<S: Rearrange>(party: &Party, places: &S::Num<u64>, x: &S::Bit) -> Result<S::Bit> {
     let party = party.enter("arrange");
     let order = S::permutation(&party, places.shape()[0])?;
     let parts = (party.narrow("places"), party.narrow("rows"));
@@ -179,34 +185,96 @@ pub async fn arranged_bits<S: Rearrange>(party: &Party, places: &S::Num<u64>, x:
     <S::Bit as Logic>::join(&[&rows], |t| t[0].gather(0, &from))
 }
 
-/// A vector in order.
-pub async fn sort<S: Rearrange, R: Ring>(
-    party: &Party,
-    x: &S::Num<R>,
-    order: Order,
-    descending: bool,
-) -> Result<S::Num<R>> {
-    let places = places::<S, R>(party, x, order, descending).await?;
-    arranged::<S, R>(party, &places, x).await
+/// A scheme whose players can put rows in order.
+pub trait Sorts: Scheme {
+    /// A vector in order.
+    fn sort<R: Ring>(
+        party: &Party,
+        x: &Self::Num<R>,
+        order: Order,
+        descending: bool,
+    ) -> impl Future<Output = Result<Self::Num<R>>> + Send;
+
+    /// The rows of x in the order of a key, a vector; rows of equal keys keep their order.
+    fn sort_by<K: Ring, R: Ring>(
+        party: &Party,
+        x: &Self::Num<R>,
+        key: &Self::Num<K>,
+        order: Order,
+        descending: bool,
+    ) -> impl Future<Output = Result<Self::Num<R>>> + Send;
+
+    /// The rows of bits in the order of a key, as [`sort_by`](Self::sort_by).
+    fn sort_bits_by<K: Ring>(
+        party: &Party,
+        x: &Self::Bit,
+        key: &Self::Num<K>,
+        order: Order,
+        descending: bool,
+    ) -> impl Future<Output = Result<Self::Bit>> + Send;
+
+    /// The rows of x in a random order that nobody knows.
+    fn shuffled<R: Ring>(party: &Party, x: &Self::Num<R>) -> impl Future<Output = Result<Self::Num<R>>> + Send;
+
+    /// The rows of bits in a random order that nobody knows.
+    fn shuffled_bits(party: &Party, x: &Self::Bit) -> impl Future<Output = Result<Self::Bit>> + Send;
+}
+
+/// By a radix sort, where rows can be shuffled.
+impl<S: Rearrange> Sorts for S {
+    async fn sort<R: Ring>(party: &Party, x: &S::Num<R>, order: Order, descending: bool) -> Result<S::Num<R>> {
+        Self::sort_by::<R, R>(party, x, x, order, descending).await
+    }
+
+    async fn sort_by<K: Ring, R: Ring>(
+        party: &Party,
+        x: &S::Num<R>,
+        key: &S::Num<K>,
+        order: Order,
+        descending: bool,
+    ) -> Result<S::Num<R>> {
+        let places = places::<S, K>(party, key, order, descending).await?;
+        arranged::<S, R>(party, &places, x).await
+    }
+
+    async fn sort_bits_by<K: Ring>(
+        party: &Party,
+        x: &S::Bit,
+        key: &S::Num<K>,
+        order: Order,
+        descending: bool,
+    ) -> Result<S::Bit> {
+        let places = places::<S, K>(party, key, order, descending).await?;
+        arranged_bits::<S>(party, &places, x).await
+    }
+
+    async fn shuffled<R: Ring>(party: &Party, x: &S::Num<R>) -> Result<S::Num<R>> {
+        let order = S::permutation(party, x.shape().first().copied().unwrap_or(0))?;
+        S::shuffle(party, &order, x, false).await
+    }
+
+    async fn shuffled_bits(party: &Party, x: &S::Bit) -> Result<S::Bit> {
+        let order = S::permutation(party, x.shape().first().copied().unwrap_or(0))?;
+        S::shuffle_bits(party, &order, x, false).await
+    }
 }
 
 /// The positions that sort a vector.
-pub async fn argsort<S: Rearrange, R: Ring>(
+pub async fn argsort<S: Sorts, R: Ring>(
     party: &Party,
     x: &S::Num<R>,
     order: Order,
     descending: bool,
 ) -> Result<S::Num<u64>> {
-    let places = places::<S, R>(party, x, order, descending).await?;
     let positions = S::Num::<u64>::public(party, &Tensor::from_fn(x.shape(), |i| i as u64))?;
-    arranged::<S, u64>(party, &places, &positions).await
+    S::sort_by::<R, u64>(party, &positions, x, order, descending).await
 }
 
 /// A quantile of a vector, linear between neighbours: their place is `at`, and `part` of the way to the next. Within one
 /// unit, for |x| < 2^(k-2); in Z_2^128 for neighbours that are less than 2^95 apart.
-pub async fn quantile<S: Rearrange, R: Width>(party: &Party, x: &S::Num<R>, at: usize, part: f64) -> Result<S::Num<R>> {
+pub async fn quantile<S: Sorts, R: Width>(party: &Party, x: &S::Num<R>, at: usize, part: f64) -> Result<S::Num<R>> {
     const PART: u32 = 30;
-    let sorted = sort::<S, R>(party, x, Order::Slack, false).await?;
+    let sorted = S::sort::<R>(party, x, Order::Slack, false).await?;
     let lower = sorted.row(at)?;
     if part == 0.0 {
         return Ok(lower);
@@ -215,16 +283,4 @@ pub async fn quantile<S: Rearrange, R: Width>(party: &Party, x: &S::Num<R>, at: 
     let both = R::wide::<S>(party, &sorted.rows(at, at + 2)?).await?;
     let step = both.row(1)?.minus(&both.row(0)?)?.times(constant(part, PART))?;
     lower.plus(&R::from_wide::<S>(S::truncate(party, &step, PART).await?))
-}
-
-/// Rows in a random order that nobody knows.
-pub async fn shuffle<S: Rearrange, R: Ring>(party: &Party, x: &S::Num<R>) -> Result<S::Num<R>> {
-    let order = S::permutation(party, x.shape().first().copied().unwrap_or(0))?;
-    S::shuffle(party, &order, x, false).await
-}
-
-/// Rows of bits in a random order that nobody knows.
-pub async fn shuffle_bits<S: Rearrange>(party: &Party, x: &S::Bit) -> Result<S::Bit> {
-    let order = S::permutation(party, x.shape().first().copied().unwrap_or(0))?;
-    S::shuffle_bits(party, &order, x, false).await
 }

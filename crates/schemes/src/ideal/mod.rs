@@ -51,6 +51,10 @@ impl Scheme for Ideal {
         Ok(x.mul(y)?)
     }
 
+    async fn matmul<R: Ring>(_: &Party, x: &Tensor<R>, y: &Tensor<R>) -> Result<Tensor<R>> {
+        Ok(algebra::matmul(x, y)?)
+    }
+
     async fn mul_fixed<R: Ring>(_: &Party, x: &Tensor<R>, y: &Tensor<R>, frac: u32) -> Result<Tensor<R>> {
         Ok(x.mul(y)?.ashr(frac))
     }
@@ -120,9 +124,5 @@ impl Rearrange for Ideal {
 
     async fn open<R: Ring>(_: &Party, x: &Tensor<R>) -> Result<Tensor<R>> {
         Ok(x.clone())
-    }
-
-    async fn matmul<R: Ring>(_: &Party, x: &Tensor<R>, y: &Tensor<R>) -> Result<Tensor<R>> {
-        Ok(algebra::matmul(x, y)?)
     }
 }

@@ -30,6 +30,7 @@ mod deal;
 mod extension;
 mod log;
 mod multiply;
+mod order;
 mod past;
 mod planes;
 mod prove;

@@ -19,6 +19,10 @@ impl Scheme for Malicious {
         super::mul(party, x, y).await
     }
 
+    async fn matmul<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
+        super::matmul(party, x, y).await
+    }
+
     async fn mul_fixed<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, frac: u32) -> Result<Share<R>> {
         super::mul_fixed(party, x, y, frac).await
     }

@@ -12,7 +12,7 @@ use net::{PlayerId, Step};
 use super::*;
 use crate::Result;
 use crate::conformance::{Opens, edges};
-use crate::functions;
+use crate::functions::{self, Sorts};
 use crate::party::Party;
 use crate::primitives::{Linear, Logic};
 use crate::replicated::Order;
@@ -44,6 +44,9 @@ const KERNELS: &[&str] = &[
     "widen",
     "share",
     "divide",
+    "scale",
+    "sort-by",
+    "shuffle",
     "chain",
 ];
 
@@ -106,6 +109,12 @@ async fn kernel(party: &Party, name: &str) -> Result<Opened> {
             let (a, b) = (Tensor::from_vec(vec![3u64 << 16]), Tensor::from_vec(vec![7u64 << 16]));
             open(party, &functions::divide::<Malicious, u64>(party, &close(&a)?, &close(&b)?, 16).await?).await
         }
+        "scale" => open(party, &functions::scale::<Malicious, u64>(party, &sy, &Tensor::scalar(0.3)).await?).await,
+        "sort-by" => {
+            let rows = close(&Tensor::from_fn([3, 2], |i| i as u64))?;
+            open(party, &Malicious::sort_by::<u64, u64>(party, &rows, &sx, Order::Signed, false).await?).await
+        }
+        "shuffle" => open(party, &Malicious::shuffled::<u64>(party, &sx).await?).await,
         _ => {
             // A result that depends on another one that is opened first.
             let z = mul(party, &sx, &sy).await?;

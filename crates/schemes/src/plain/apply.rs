@@ -228,7 +228,10 @@ fn generic<T: super::number::Number>(op: Op, attrs: &Attrs, args: &[Tensor<T>], 
         Op::Neg | Op::Square | Op::Abs | Op::Sign | Op::Relu => exact::unary(op, x)?,
         Op::Add | Op::Sub | Op::Mul | Op::Minimum | Op::Maximum => exact::binary(op, x, &args[1])?,
         Op::Sum | Op::Min | Op::Max => exact::reduce(x, &axes(), env.shape, |g| exact::fold(op, g))?,
-        Op::CumSum => exact::running(x, attrs.int("axis").unwrap_or(0) as usize, T::plus)?,
+        Op::CumSum => {
+            let plus = |i, a, b| T::plus(a, b).ok_or_else(|| exact::overflow(i));
+            exact::running(x, attrs.int("axis").unwrap_or(0) as usize, plus)?
+        }
         Op::MatMul | Op::Dot => exact::matmul(x, &args[1], env.shape)?,
         Op::Conv1d | Op::Conv2d => window::convolve(op, attrs, x, &args[1], env.shape)?,
         Op::MaxPool2d => exact::reduce(&window::windows(op, attrs, x)?, &[0], env.shape, |g| exact::fold(Op::Max, g))?,

@@ -7,7 +7,7 @@ use super::number::Number;
 use crate::error::{Error, Result};
 
 /// The result overflowed at this position.
-fn overflow(index: usize) -> Error {
+pub(super) fn overflow(index: usize) -> Error {
     Error::Range { index, dtype: "an integer".into(), why: "the result is too large" }
 }
 
@@ -113,14 +113,18 @@ pub(super) fn position<T: Number>(op: Op, group: &[T]) -> Option<i64> {
 }
 
 /// The running sum along an axis, by an addition that says when it overflows.
-pub(crate) fn running<T: Copy>(x: &Tensor<T>, axis: usize, plus: impl Fn(T, T) -> Option<T>) -> Result<Tensor<T>> {
+pub(crate) fn running<T: Copy, E: From<ShapeError>>(
+    x: &Tensor<T>,
+    axis: usize,
+    plus: impl Fn(usize, T, T) -> Result<T, E>,
+) -> Result<Tensor<T>, E> {
     let shape = x.shape().to_vec();
     let inner: usize = shape[axis + 1..].iter().product();
     let mut data = x.data().to_vec();
     for i in inner..data.len() {
         let is_first = (i / inner).is_multiple_of(shape[axis]);
         if !is_first {
-            data[i] = plus(data[i], data[i - inner]).ok_or_else(|| overflow(i))?;
+            data[i] = plus(i, data[i], data[i - inner])?;
         }
     }
     Ok(Tensor::new(shape, data)?)

@@ -20,7 +20,7 @@ pub(crate) fn structural<T: Clone>(
         Op::Broadcast => x.broadcast_to(shape),
         Op::Transpose => match attrs.ints("axes") {
             Some(axes) => x.transpose(&axes.iter().map(|a| *a as usize).collect::<Vec<_>>()),
-            None => Ok(x.transposed()),
+            None => x.transpose(&(0..x.rank()).rev().collect::<Vec<_>>()),
         },
         Op::Index => index(x, attrs.index("at").unwrap_or_default()),
         Op::Concat => Tensor::concat(args, axis),

@@ -50,6 +50,10 @@ impl Scheme for Replicated {
         super::mul(party, x, y).await
     }
 
+    async fn matmul<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
+        super::matmul(party, x, y).await
+    }
+
     async fn mul_fixed<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>, frac: u32) -> Result<Share<R>> {
         super::mul_fixed(party, x, y, frac).await
     }
@@ -124,10 +128,6 @@ impl Rearrange for Replicated {
     async fn open<R: Ring>(party: &Party, x: &Share<R>) -> Result<Tensor<R>> {
         let value = super::reveal(party, Some(x), party.roles(), x.shape()).await?;
         value.ok_or_else(|| crate::error::Error::misuse("all three read what is opened to all"))
-    }
-
-    async fn matmul<R: Ring>(party: &Party, x: &Share<R>, y: &Share<R>) -> Result<Share<R>> {
-        super::matmul(party, x, y).await
     }
 }
 

@@ -21,7 +21,7 @@ const HANDLE: &str = "privity 2026-11 handle of a saved value v1";
 pub struct StoredLabel(#[serde(with = "texts::label")] pub BTreeMap<Identity, BTreeSet<Identity>>);
 
 /// What a saved value is.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct StoredMeta {
     /// The name that it is loaded by.
@@ -39,6 +39,9 @@ pub struct StoredMeta {
     pub roles: Vec<Identity>,
     /// Which of the roles is ours.
     pub role: usize,
+    /// The least and the greatest number that it may hold, as the checker found when it was saved; none if nothing is
+    /// known. Of what is loaded, the range that the program declares.
+    pub range: Option<(f64, f64)>,
     /// Its label.
     pub label: StoredLabel,
     /// Who saved it. What the players of one placement hold belongs together only if this is the same.
@@ -88,6 +91,12 @@ impl StoredMeta {
         }
         if (&self.roles, self.role) != (&declared.roles, declared.role) {
             return Some(format!("it is held by {}, not by {}", list(&self.roles), list(&declared.roles)));
+        }
+        if let Some((low, high)) = declared.range
+            && !self.range.is_some_and(|(least, most)| low <= least && most <= high)
+        {
+            let is = self.range.map_or("not known".to_owned(), |(least, most)| ir::show_range(least, most));
+            return Some(format!("its range is {is}, and {} was declared", ir::show_range(low, high)));
         }
         (self.label != declared.label).then(|| format!("its label is {}, not {}", self.label, declared.label))
     }

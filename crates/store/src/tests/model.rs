@@ -71,6 +71,7 @@ fn meta(name: u8) -> Meta {
         kind: Kind::Plain,
         dtype: "f64".into(),
         shape: vec![],
+        range: None,
         label: Default::default(),
         origin: None,
         when: 0,

@@ -19,6 +19,7 @@ fn meta(name: &str) -> Meta {
         kind: Kind::Plain,
         dtype: "f64".into(),
         shape: vec![],
+        range: None,
         label: Default::default(),
         origin: None,
         when: 0,

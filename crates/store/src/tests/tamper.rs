@@ -21,6 +21,7 @@ fn meta(name: &str) -> Meta {
         kind: Kind::Plain,
         dtype: "f64".into(),
         shape: vec![3],
+        range: None,
         label: [(Identity::from_bytes(*OWNER), [Identity::from_bytes(*OWNER)].into())].into(),
         origin: Some(Origin { agreement: [4; 32], session: [1; 16], attempt: 0 }),
         when: 1,

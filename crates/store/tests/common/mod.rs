@@ -62,6 +62,7 @@ pub(crate) fn meta(name: &str) -> Meta {
         },
         dtype: "fixed<64, 16>".into(),
         shape: vec![3, 4],
+        range: None,
         label: [(Identity::from_bytes([1; 32]), [Identity::from_bytes([1; 32])].into())].into(),
         origin: Some(Origin { agreement: [9; 32], session: [5; 16], attempt: 0 }),
         when: 1_800_000_000_000,

@@ -3,25 +3,25 @@
 use algebra::{Prg, Ring, Seed, Tensor};
 use proptest::prelude::*;
 
-use crate::functions::{argsort, arranged, group_sum, places, put, segment_sum, take};
+use crate::functions::{Sorts, argsort, exchange_sort_by, group_sum, put, segment_sum, take};
 use crate::ideal::Ideal;
 use crate::party::Party;
-use crate::primitives::{Linear, Rearrange};
+use crate::primitives::Linear;
 use crate::replicated::{Order, Replicated, Share, reveal};
 use crate::testing::World;
 
 /// What all of it gives for keys, with their positions as payload: rows by key, positions, sums and picks.
-async fn all<S: Rearrange, R: Ring>(party: &Party, key: &S::Num<R>, small: &S::Num<u64>) -> Vec<S::Num<u64>> {
+async fn all<S: Sorts, R: Ring>(party: &Party, key: &S::Num<R>, small: &S::Num<u64>) -> Vec<S::Num<u64>> {
     let n = small.shape()[0];
     let rows = S::Num::<u64>::public(party, &Tensor::from_fn([n, 2], |i| i as u64)).unwrap();
-    let to = places::<S, R>(party, key, Order::Signed, false).await.unwrap();
-    let sorted = arranged::<S, u64>(party, &to, &rows).await.unwrap();
+    let sorted = S::sort_by::<R, u64>(party, &rows, key, Order::Signed, false).await.unwrap();
+    let exchanged = exchange_sort_by::<S, R, u64>(party, &rows, key, Order::Signed, false).await.unwrap();
     let falling = argsort::<S, R>(party, key, Order::Signed, true).await.unwrap();
     let grouped = group_sum::<S, u64>(party, &rows, small, 5).await.unwrap();
     let picked = take::<S, u64>(party, &rows, small).await.unwrap();
     let placed = put::<S, u64>(party, &rows, small, &picked).await.unwrap();
     let runs = segment_sum::<S, u64>(party, &rows, small).await.unwrap();
-    vec![sorted, falling, grouped, picked, placed, runs]
+    vec![sorted, exchanged, falling, grouped, picked, placed, runs]
 }
 
 fn expected(keys: &[i64], small: &[u64]) -> Vec<Vec<u64>> {
@@ -29,7 +29,7 @@ fn expected(keys: &[i64], small: &[u64]) -> Vec<Vec<u64>> {
     let row = |i: usize| [2 * i as u64, 2 * i as u64 + 1];
     let mut order: Vec<usize> = (0..n).collect();
     order.sort_by_key(|&i| keys[i]);
-    let sorted = order.iter().flat_map(|&i| row(i)).collect();
+    let sorted: Vec<u64> = order.iter().flat_map(|&i| row(i)).collect();
     order = (0..n).collect();
     order.sort_by_key(|&i| std::cmp::Reverse(keys[i]));
     let falling = order.iter().map(|&i| i as u64).collect();
@@ -53,7 +53,7 @@ fn expected(keys: &[i64], small: &[u64]) -> Vec<Vec<u64>> {
             hit[k as usize] = true;
         }
     }
-    vec![sorted, falling, grouped, small.iter().flat_map(|&k| taken(k)).collect(), placed, runs]
+    vec![sorted.clone(), sorted, falling, grouped, small.iter().flat_map(|&k| taken(k)).collect(), placed, runs]
 }
 
 proptest! {
@@ -106,7 +106,7 @@ fn a_random_order_is_spread_evenly() {
     for _ in 0..270 {
         let out = world.run(async |p| {
             let share = Share::public(p.role().unwrap(), &x);
-            let mixed = crate::functions::shuffle::<Replicated, u64>(&p, &share).await.unwrap();
+            let mixed = Replicated::shuffled::<u64>(&p, &share).await.unwrap();
             reveal(&p, Some(&mixed), p.roles(), &[9]).await.unwrap().unwrap()
         });
         let mut sorted = out[0].data().to_vec();
