@@ -40,10 +40,10 @@ pub(crate) enum Command {
     Policy(PolicyCommand),
     /// Run a program: with all players in this process, or on the workers of a roster.
     Run(Run),
-    /// Measure what tasks cost three players in this process.
-    Bench(Bench),
     /// Attempt a session again that failed on the workers of a roster: it goes on from its last checkpoint, if it has any.
     Resume(Resume),
+    /// Measure what tasks cost three players in this process.
+    Bench(Bench),
     /// Make a key pair, the long-term identity of a worker or of a person.
     Keygen(Keygen),
     /// Run a worker: one party's side of computations, until it is stopped.

@@ -44,7 +44,9 @@ pub fn canonical_attrs(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Attrs> {
     for a in spec.attrs {
         match attrs.get(a.name) {
             None if a.required => {
-                return Err(problem("attribute.missing", format!("`{}` needs `{}`: {}", op.name(), a.name, a.doc)));
+                let (op, name) = (op.name(), a.name);
+                let p = problem("attribute.missing", format!("`{op}` needs `{name}`: {}", a.doc));
+                return Err(p.help(format!("it is given by its name: `{op}(.., {name}=..)`")));
             }
             None => {}
             Some(value) => {
