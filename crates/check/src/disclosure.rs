@@ -420,10 +420,7 @@ fn amount(ty: &Type) -> String {
 
 /// Who compares which key columns: all who have an input along the dimension.
 fn matched(c: &Computation) -> Vec<Matched> {
-    let along = |name: &str| {
-        let along = c.inputs().filter(|(_, id)| c.graph.value(*id).ty.shape.iter().any(|d| d.as_name() == Some(name)));
-        along.map(|(i, _)| c.placement(i.placement).players[0]).collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>()
-    };
+    let along = |name: &str| c.players_along(name).into_iter().collect::<Vec<_>>();
     let one =
         |m: &ir::MatchedDim| Matched { dim: m.name.clone(), key: m.key.clone(), players: names(c, &along(&m.name)) };
     c.matched.iter().map(one).collect()

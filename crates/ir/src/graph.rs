@@ -183,6 +183,13 @@ impl Computation {
         self.graph.body.instrs.iter().filter(|i| i.op == Op::Input).map(|i| (i, i.results[0]))
     }
 
+    /// The players that have an input with an axis of just this named length: along a matched dimension, those who compare
+    /// their rows.
+    pub fn players_along(&self, dim: &str) -> BTreeSet<PlayerId> {
+        let along = |v: ValueId| self.graph.value(v).ty.shape.iter().any(|d| d.as_name() == Some(dim));
+        self.inputs().filter(|(_, v)| along(*v)).map(|(i, _)| self.placement(i.placement).players[0]).collect()
+    }
+
     /// The values that it loads: instruction and value. The attribute `name` is the name in the stores.
     pub fn loads(&self) -> impl Iterator<Item = (&Instr, ValueId)> {
         self.sources().filter(|(i, _)| i.op == Op::Load)

@@ -146,7 +146,7 @@ impl Checkpoints {
         for other in &others {
             let theirs = stage.exchange().take(net::PlayerId(other.0), step("taken")).await?;
             if theirs.payload[..] != taken[..] {
-                return Err(keeper.misbehaved(*other, "it does not go on from the same checkpoint"));
+                return Err(SessionError::CheckpointsDiffer);
             }
         }
         Ok(self)

@@ -54,6 +54,12 @@ pub enum SessionError {
         /// What changed.
         what: String,
     },
+    /// An earlier attempt did everything but end well.
+    #[error("an earlier attempt at this session has saved what it was to save: it is over")]
+    Saved,
+    /// Players would go on from different checkpoints.
+    #[error("the players do not go on from the same checkpoint")]
+    CheckpointsDiffer,
     /// Nothing is stored under a name that is loaded.
     #[error("{player} has nothing stored as \"{name}\"")]
     StoredMissing {
@@ -198,6 +204,8 @@ impl SessionError {
             SessionError::InputMissing { .. } => "session.input-missing",
             SessionError::InputMisfit { .. } => "session.input-misfit",
             SessionError::InputsChanged { .. } => "session.inputs-changed",
+            SessionError::Saved => "session.saved",
+            SessionError::CheckpointsDiffer => "session.checkpoints-differ",
             SessionError::StoredMissing { .. } => "store.missing",
             SessionError::StoredMisfit { .. } => "store.misfit",
             SessionError::StoredDiffers { .. } => "store.differs",
@@ -245,6 +253,10 @@ impl SessionError {
             SessionError::InputMisfit { .. } => "compare the data with the input's declaration in the program".into(),
             SessionError::InputsChanged { .. } => {
                 "bring back the data that it was begun with, or begin a new session".into()
+            }
+            SessionError::Saved => "load what was saved in another session".into(),
+            SessionError::CheckpointsDiffer => {
+                "try once more; if it is so again, a worker tells others different things: begin a new session".into()
             }
             SessionError::StoredMissing { name, .. } => {
                 format!("run the computation that saves \"{name}\" first, with the same workers")

@@ -190,7 +190,7 @@ impl Keeper {
     }
 
     /// Settles what earlier attempts left in doubt. Every player that saves says where it stands in each of them, so
-    /// none stays in doubt.
+    /// none stays in doubt. If one of them has saved, the session is over.
     pub(crate) async fn settle_earlier(&self, stage: &Stage) -> Result<()> {
         let Some(others) = self.partners() else { return Ok(()) };
         let step = stage.scope().child("earlier").step(0);
@@ -217,12 +217,15 @@ impl Keeper {
                 }
             }
         }
+        let mut saved = mine.contains(&Standing::Committed);
         for ((attempt, standing), next) in earlier.into_iter().zip(mine).zip(doubts) {
             if let (Standing::Prepared, Next::Decided(decision)) = (standing, next) {
+                saved |= decision == Decision::Commit;
                 self.with_vault(move |vault| vault.settle(&attempt, decision)).await?;
             }
         }
-        Ok(())
+        // Everything was done but the farewell. To do it once more would disclose once more, and could not save.
+        if saved { Err(SessionError::Saved) } else { Ok(()) }
     }
 
     /// The other players that save, if this one does.

@@ -38,6 +38,6 @@ pub use memory::memory_bound;
 pub use plan::{Act, Dims, Part, Plan, Step};
 pub use reference::evaluate;
 pub use rehearse::{Prediction, rehearse};
-pub use run::{Cost, MAX_ATTEMPTS, Outcome, Start, Stop, run, unstopped};
+pub use run::{ATTEMPTS, Cost, Outcome, Start, Stop, run, unstopped};
 pub use stage::Entropy;
 pub use vault::{Attempt, MemoryVault, Note, Secret, StoredLabel, StoredMeta, StoredValue, Subject, Vault, VaultError};

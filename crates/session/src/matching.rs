@@ -2,11 +2,12 @@
 //!
 //! Owners of inputs along a matched dimension exchange, pair by pair, a digest of their key column, keyed
 //! with a secret of that pair and session: whoever listens, and other players, learn nothing from it, and
-//! the two owners learn only whether their columns are equal.
+//! the two owners learn only whether their columns are equal. The digest says whose it is, so that nobody passes by
+//! sending back what it was sent.
 
-use std::collections::{BTreeMap, BTreeSet};
+use std::collections::BTreeMap;
 
-use ir::{Computation, PlayerId};
+use ir::PlayerId;
 
 use crate::error::SessionError;
 use crate::events::{Event, Progress};
@@ -15,18 +16,6 @@ use crate::stage::Stage;
 
 /// For each matched dimension, the key column of this player's inputs along it.
 pub type KeyColumns = BTreeMap<String, Vec<String>>;
-
-/// The owners of inputs along each matched dimension.
-pub fn owners(c: &Computation) -> BTreeMap<String, BTreeSet<PlayerId>> {
-    let mut owners: BTreeMap<String, BTreeSet<PlayerId>> = BTreeMap::new();
-    for matched in &c.matched {
-        let along = c
-            .inputs()
-            .filter(|(_, v)| c.graph.value(*v).ty.shape.first().is_some_and(|d| d.as_name() == Some(&matched.name)));
-        owners.insert(matched.name.clone(), along.map(|(i, _)| c.placement(i.placement).players[0]).collect());
-    }
-    owners
-}
 
 /// Compares key columns with all other owners.
 ///
@@ -39,10 +28,9 @@ pub(crate) async fn compare(
     progress: &Progress,
 ) -> Result<(), SessionError> {
     let c = plan.computation();
-    let owners = owners(c);
     let name = |p: PlayerId| c.player(p).name.clone();
     for matched in &c.matched {
-        let along = &owners[&matched.name];
+        let along = c.players_along(&matched.name);
         if !along.contains(&plan.player) {
             continue;
         }
@@ -55,17 +43,19 @@ pub(crate) async fn compare(
         };
         let scope = stage.scope().child("rows").child(&matched.name);
         let others: Vec<PlayerId> = along.iter().copied().filter(|p| *p != plan.player).collect();
-        let ours = |other: &PlayerId| stage.row_key(net::PlayerId(other.0)).map(|key| data::key_digest(key, column));
+        let said = |by: PlayerId, with: &PlayerId| {
+            stage.row_key(net::PlayerId(with.0)).map(|key| told(by, &data::key_digest(key, column)))
+        };
         for other in &others {
-            if let Some(digest) = ours(other) {
-                stage.exchange().post(net::PlayerId(other.0), scope.step(0), 1, digest.to_vec().into());
+            if let Some(digest) = said(plan.player, other) {
+                stage.exchange().post(net::PlayerId(other.0), scope.step(0), 1, digest.as_bytes().to_vec().into());
             }
         }
         for other in &others {
             let theirs = stage.exchange().take(net::PlayerId(other.0), scope.step(0)).await?;
             // `blake3::Hash` compares in constant time.
             let theirs = <[u8; 32]>::try_from(&theirs.payload[..]).ok().map(blake3::Hash::from_bytes);
-            if theirs.is_none() || theirs != ours(other).map(blake3::Hash::from_bytes) {
+            if theirs.is_none() || theirs != said(*other, other) {
                 let (first, second) = (plan.player.min(*other), plan.player.max(*other));
                 return Err(SessionError::RowsDiffer {
                     first: name(first),
@@ -78,4 +68,10 @@ pub(crate) async fn compare(
         progress.tell(Event::RowsMatch { dim: matched.name.clone() });
     }
     Ok(())
+}
+
+/// The digest of a key column as one player tells it.
+fn told(by: PlayerId, digest: &[u8; 32]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new_derive_key("privity 2026-11 key column as told v1");
+    hasher.update(digest).update(&by.0.to_be_bytes()).finalize()
 }

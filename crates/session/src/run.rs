@@ -84,8 +84,9 @@ pub struct Outcome {
     pub cost: Cost,
 }
 
-/// The greatest number of an attempt: players tell each other where they stand in all earlier ones.
-pub const MAX_ATTEMPTS: u32 = 1000;
+/// How often a session may be attempted. An attempt may disclose what the agreement discloses once more, and a player that
+/// deviates may bring other inputs of its own to each.
+pub const ATTEMPTS: u32 = 10;
 
 /// Runs one player's side of a session. On an error all other players are told, so that none waits.
 ///
@@ -93,8 +94,8 @@ pub const MAX_ATTEMPTS: u32 = 1000;
 /// The first thing that went wrong, here or at a peer.
 pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     let begun = Instant::now();
-    if start.attempt > MAX_ATTEMPTS {
-        let reason = format!("a session is attempted at most {MAX_ATTEMPTS} times again");
+    if start.attempt >= ATTEMPTS {
+        let reason = format!("a session is attempted at most {ATTEMPTS} times");
         return Err(SessionError::NotRunnable { reason });
     }
     let plan = Plan::project(&start.ratified, start.player)?;
@@ -134,14 +135,16 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
         };
         run.main().await?;
         keeper.commit(&stage).await?;
-        if kept {
-            checkpoint::forget(&keeper).await?;
-        }
-        Ok::<_, SessionError>(run.outputs.into_inner().unwrap_or_else(PoisonError::into_inner))
+        let outputs = run.outputs.into_inner().unwrap_or_else(PoisonError::into_inner);
+        Ok::<_, SessionError>((outputs, kept.then_some(keeper)))
     };
     let whole = async {
-        let outputs = drive(work, || exchange.flush()).await?;
+        let (outputs, keeper) = drive(work, || exchange.flush()).await?;
         exchange.close().await?;
+        // Not before: a peer that spoils the farewell must not make us forget which inputs were used.
+        if let Some(keeper) = keeper {
+            checkpoint::forget(&keeper).await?;
+        }
         Ok(outputs)
     };
     // Asked while the work still waits: it is dropped as soon as one of the two is done.

@@ -23,8 +23,12 @@ impl Setting {
         Setting { data: BTreeMap::new(), dims: Dims::new(), seed: 1, observer: unobserved() }
     }
 
-    fn input(mut self, player: u16, name: &str, values: &[f64]) -> Setting {
-        let plain = Plain::F64(Tensor::from_vec(values.to_vec()));
+    fn input(self, player: u16, name: &str, values: &[f64]) -> Setting {
+        self.table(player, name, &[values.len()], values)
+    }
+
+    fn table(mut self, player: u16, name: &str, shape: &[usize], values: &[f64]) -> Setting {
+        let plain = Plain::F64(Tensor::new(shape, values.to_vec()).unwrap());
         self.data.entry(PlayerId(player)).or_default().inputs.insert(name.to_owned(), plain);
         self
     }
@@ -160,6 +164,11 @@ fn rows_must_match_before_anything_is_computed() {
     }
     let error = setting().key(0, "n", &["p", "q"]).run(MATCHED).unwrap_err();
     assert_eq!(error.player().as_deref(), Some("b"), "{error}");
+    // Whichever axis it is.
+    let across = MATCHED.replace("y : f64[n] at b", "y : f64[1, n] at b").replace("dot(x, y)", "sum(y @ x)");
+    let setting = || Setting::new().input(0, "x", &[1.0, 2.0]).table(1, "y", &[1, 2], &[3.0, 4.0]).dim("n", 2);
+    let error = setting().key(0, "n", &["p", "q"]).key(1, "n", &["q", "p"]).run(&across).unwrap_err();
+    assert_eq!(error.code(), "session.rows-differ");
 }
 
 #[test]
