@@ -33,7 +33,7 @@ pub use commit::{Commitments, commitments, published};
 pub use error::{KernelError, SessionError};
 pub use events::{Event, Observer, unobserved};
 pub use local::{Outcomes, PlayerData, run_local};
-pub use matching::{KeyColumns, owners};
+pub use matching::KeyColumns;
 pub use memory::memory_bound;
 pub use plan::{Act, Dims, Part, Plan, Step};
 pub use reference::evaluate;
