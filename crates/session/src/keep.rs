@@ -224,8 +224,19 @@ impl Keeper {
                 self.with_vault(move |vault| vault.settle(&attempt, decision)).await?;
             }
         }
-        // Everything was done but the farewell. To do it once more would disclose once more, and could not save.
-        if saved { Err(SessionError::Saved) } else { Ok(()) }
+        if !saved {
+            return Ok(());
+        }
+        // Everything was done but the farewell. To do it once more would disclose once more, and could not save. It ends
+        // here as soon as nobody is in doubt any more.
+        let done = stage.scope().child("settled").step(0);
+        for other in &others {
+            stage.exchange().post(net::PlayerId(other.0), done, 2, vec![].into());
+        }
+        for other in &others {
+            stage.exchange().take(net::PlayerId(other.0), done).await?;
+        }
+        Err(SessionError::Saved)
     }
 
     /// The other players that save, if this one does.

@@ -48,8 +48,11 @@ fn expected() -> Vec<f64> {
 }
 
 fn assert_close(left: common::Left, what: &str) {
-    let outcomes = all(left).unwrap_or_else(|e| panic!("{what}: {e}"));
-    let total = output(&outcomes, 3, "total");
+    assert_right(&all(left).unwrap_or_else(|e| panic!("{what}: {e}")), what);
+}
+
+fn assert_right(outcomes: &[session::Outcome], what: &str) {
+    let total = output(outcomes, 3, "total");
     let near = total.iter().zip(expected()).all(|(x, y)| (x - y).abs() < 0.01);
     assert!(near, "{what}: {total:?} and not {:?}", expected());
 }
@@ -77,11 +80,11 @@ fn whoever_is_lost_wherever_the_next_attempt_gives_the_same() {
             assert!(left[usize::from(player)].is_none(), "{player} did not crash at {i}");
             // Behind the last iteration the others may have everything already.
             assert!(all(left).is_err() || i == 5, "{player} at {i}");
-            let next = world.attempt(&program(), attempt(1, None));
-            match next.iter().flatten().find_map(|outcome| outcome.as_ref().err()) {
+            match all(world.attempt(&program(), attempt(1, None))) {
                 // Then the first attempt did everything, and is not done again.
-                Some(error) if i == 5 => assert_eq!(error.code(), "session.saved", "{error}"),
-                _ => assert_close(next, &format!("{player} lost at {i}")),
+                Err(error) if i == 5 => assert_eq!(error.code(), "session.saved", "{error}"),
+                Err(error) => panic!("{player} lost at {i}: {error}"),
+                Ok(outcomes) => assert_right(&outcomes, &format!("{player} lost at {i}")),
             }
             assert!(world.vaults[0].fetch("total").unwrap().is_some());
             for vault in &world.vaults {

@@ -27,6 +27,9 @@ pub struct Proposal {
     pub when: u64,
     /// How it stands.
     pub standing: Standing,
+    /// Whether `from` only passed it on, so that nobody here has heard of it from whoever proposed it.
+    #[serde(default)]
+    pub relayed: bool,
 }
 
 /// How a proposal stands at this worker.
@@ -241,6 +244,21 @@ impl Batch<'_> {
     pub fn answer(&mut self, agreement: Digest, answer: &Answer) -> Result<(), StoreError> {
         self.proposed(agreement)?;
         self.set(&agreement, answer.by.as_bytes(), answer)
+    }
+
+    /// What a party answered, if it did.
+    pub fn answer_of(&self, agreement: Digest, by: Identity) -> Result<Option<Answer>, StoreError> {
+        self.find(&agreement, by.as_bytes())
+    }
+
+    /// Notes that whoever proposed it has now said so itself.
+    ///
+    /// # Errors
+    /// If it was not proposed.
+    pub fn heard_from(&mut self, agreement: Digest, from: Identity) -> Result<(), StoreError> {
+        let mut proposal = self.proposed(agreement)?;
+        (proposal.from, proposal.relayed) = (from, false);
+        self.set(&agreement, &[], &proposal)
     }
 
     fn proposed(&self, agreement: Digest) -> Result<Proposal, StoreError> {

@@ -4,11 +4,11 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::time::Instant;
 
-use agreement::{Agreement, Digest, LogHead, SessionId, SignedReceipt};
+use agreement::{Agreement, AgreementError, Digest, LogHead, SessionId, SignedReceipt};
 use audit::Event;
 use net::Identity;
 use session::Commitments;
-use store::{Begin, Charge, Counter, State};
+use store::{Answer, Begin, Charge, Counter, State, Verdict};
 
 use crate::clock::now_ms;
 use crate::error::WorkerError;
@@ -49,10 +49,19 @@ impl Office {
             expires,
             charges: self.charges(job)?,
         };
-        self.store.batch(|batch| {
+        let me = self.config.key.identity();
+        let declined = self.store.batch(|batch| {
+            // It may have been declined while the session waited for its turn.
+            if let Some(Answer { verdict: Verdict::Declined { reason, .. }, .. }) = batch.answer_of(digest.0, me)? {
+                return Ok(Some(reason));
+            }
             batch.begin(&begin)?;
-            batch.set_note(TEXTS, &digest.0, agreement.text().as_bytes())
+            batch.set_note(TEXTS, &digest.0, agreement.text().as_bytes())?;
+            Ok::<_, store::StoreError>(None)
         })?;
+        if let Some(reason) = declined {
+            return Err(WorkerError::Declined { digest: digest.to_string(), reason });
+        }
         let (agreement, session) = (digest.to_string(), job.session.to_string());
         self.note(Event::RunBegun { agreement, session, attempt: job.attempt, by: by.to_string() })?;
         Ok(())
@@ -152,6 +161,12 @@ impl Office {
 
     /// Drops what has expired.
     pub(crate) fn prune(&self) -> Result<(), WorkerError> {
+        for proposal in self.store.proposals()? {
+            let expired = |a: Agreement| matches!(a.check_time(now_ms()), Err(AgreementError::Expired { .. }));
+            if Agreement::from_text(&proposal.text).is_ok_and(expired) {
+                self.store.forget(proposal.agreement)?;
+            }
+        }
         if self.store.prune(now_ms())? > 0 {
             self.forget_attempts()?;
         }

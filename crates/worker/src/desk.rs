@@ -12,6 +12,15 @@ use crate::clock::now_ms;
 use crate::error::WorkerError;
 use crate::office::{Office, Reviewed};
 use crate::proto::{self, statement::Statement as Said};
+use crate::rules::{ByRules, RULES};
+
+/// Who brings an agreement.
+#[derive(Clone, Copy)]
+pub(crate) struct Bringer {
+    pub(crate) identity: Identity,
+    /// Whether it only passes it on.
+    pub(crate) relayed: bool,
+}
 
 /// Agreements of one proposer that may wait for answers.
 const OPEN_PER_IDENTITY: usize = 200;
@@ -25,19 +34,24 @@ pub(crate) struct Item {
 
 impl Office {
     /// Takes an agreement into the inbox, with what others said of it; if it is there already, only that.
-    pub(crate) fn post_in(&self, from: Identity, text: &str, said: Vec<proto::Statement>) -> Result<Item, WorkerError> {
+    pub(crate) fn post_in(&self, from: Bringer, text: &str, said: Vec<proto::Statement>) -> Result<Item, WorkerError> {
         let Reviewed { agreement, .. } = self.review(text)?;
         if said.len() > 2 * agreement.signers().len() {
             return Err(WorkerError::Statements { count: said.len() });
         }
         let statements = said.iter().map(|s| Statement::read(s, &agreement)).collect::<Result<Vec<_>, _>>()?;
         let digest = agreement.digest();
-        if self.store.proposal(digest.0)?.is_none() {
-            self.take_in(from, &agreement)?;
+        match self.store.proposal(digest.0)? {
+            None => self.take_in(from, &agreement)?,
+            Some(known) if known.relayed && !from.relayed => {
+                self.store.batch(|batch| batch.heard_from(digest.0, from.identity))?;
+                self.ask_policy(Some(from.identity), &agreement)?;
+            }
+            Some(_) => {}
         }
         let mut news = false;
         for statement in statements {
-            news |= self.file(&agreement, statement)?;
+            news |= self.file(&agreement, statement, from.identity)?;
         }
         self.settle(&agreement)?;
         if news {
@@ -47,50 +61,61 @@ impl Office {
     }
 
     /// A new proposal: recorded, and answered at once where the policy allows it.
-    fn take_in(&self, from: Identity, agreement: &Agreement) -> Result<(), WorkerError> {
+    fn take_in(&self, from: Bringer, agreement: &Agreement) -> Result<(), WorkerError> {
+        let Bringer { identity, relayed } = from;
         let now = now_ms();
         if let Err(error @ AgreementError::Expired { .. }) = agreement.check_time(now) {
             return Err(error.into());
         }
-        let open = self.store.proposals()?.iter().filter(|p| p.from == from && p.standing == Standing::Open).count();
+        // What somebody only passes on does not take the room of its own proposals.
+        let waits = |p: &&Proposal| (p.from, p.relayed, p.standing) == (identity, relayed, Standing::Open);
+        let open = self.store.proposals()?.iter().filter(waits).count();
         if open >= OPEN_PER_IDENTITY {
             return Err(WorkerError::InboxFull { open });
         }
         let digest = agreement.digest();
         let text = agreement.text().to_owned();
-        let proposal = Proposal { agreement: digest.0, text, from, when: now, standing: Standing::Open };
+        let standing = Standing::Open;
+        let proposal = Proposal { agreement: digest.0, text, from: identity, when: now, standing, relayed };
         if self.store.propose(&proposal)? {
-            self.note(audit::Event::Proposed { agreement: digest.to_string(), by: from.to_string() })?;
-            tracing::info!(agreement = %digest, %from, "an agreement was proposed");
-            self.ask_policy(from, agreement)?;
+            self.note(audit::Event::Proposed { agreement: digest.to_string(), by: identity.to_string() })?;
+            tracing::info!(agreement = %digest, from = %identity, relayed, "an agreement was proposed");
+            self.ask_policy((!relayed).then_some(identity), agreement)?;
             self.post.nudge();
         }
         Ok(())
     }
 
-    /// Keeps a statement whose signature was verified. A decline stands against an earlier ratification of the same
-    /// party; a ratification stands against an earlier decline only if the party's own operator brings it.
-    fn file(&self, agreement: &Agreement, statement: Statement) -> Result<bool, WorkerError> {
-        let digest = agreement.digest();
-        let known = self.store.answers(digest.0)?.into_iter().find(|a| a.by == statement.by);
-        let news = match (known.map(|a| a.verdict), &statement.verdict) {
-            (None, _) | (Some(Verdict::Ratified(_)), Verdict::Declined { .. }) => true,
-            (Some(_), _) => false,
-        };
-        if news {
-            self.record(agreement, statement, None)?;
-        }
-        Ok(news)
+    /// Keeps a statement whose signature was verified: the first of a party, whoever brings it. That it changed its mind
+    /// is believed only if its own worker says so (`from`): what it said earlier is still about. Our own is nobody
+    /// else's to bring.
+    fn file(&self, agreement: &Agreement, statement: Statement, from: Identity) -> Result<bool, WorkerError> {
+        let by = statement.by;
+        let ours = by == self.config.key.identity();
+        self.record(agreement, statement, None, |known| match known {
+            None => true,
+            Some(known) => from == by && !ours && known,
+        })
     }
 
-    /// Ratifies with this worker's key, because rules of its policy say so.
-    pub(crate) fn ratify_by(&self, agreement: &Agreement, rules: &str) -> Result<(), WorkerError> {
+    /// Ratifies with this worker's key, because rules of its policy say so; unless its operator was quicker.
+    pub(crate) fn ratify_by(&self, agreement: &Agreement, rules: &ByRules) -> Result<(), WorkerError> {
         let verdict = Verdict::Ratified(Ratification::sign(agreement, &self.config.key).to_string().into_bytes());
-        self.record(agreement, Statement { by: self.config.key.identity(), verdict }, Some(rules.to_owned()))
+        let statement = Statement { by: self.config.key.identity(), verdict };
+        self.record(agreement, statement, Some(rules), |known| known.is_none()).map(drop)
     }
 
-    fn record(&self, agreement: &Agreement, statement: Statement, rule: Option<String>) -> Result<(), WorkerError> {
+    /// Records an answer, and the rules that gave it, if `stands` says so: of what the party answered before, whether
+    /// it was something else. All at once, so that nothing comes between. Says whether it was recorded.
+    fn record(
+        &self,
+        agreement: &Agreement,
+        statement: Statement,
+        rules: Option<&ByRules>,
+        stands: impl FnOnce(Option<bool>) -> bool,
+    ) -> Result<bool, WorkerError> {
         let (digest, by) = (agreement.digest(), statement.by);
+        let rule = rules.map(ByRules::in_words);
         let event = match &statement.verdict {
             Verdict::Ratified(_) => {
                 audit::Event::Ratified { agreement: digest.to_string(), by: by.to_string(), rule: rule.clone() }
@@ -100,12 +125,31 @@ impl Office {
             }
         };
         let answer = Answer { by, when: now_ms(), verdict: statement.verdict };
-        self.store.answer(digest.0, &answer)?;
+        let kept = rules.map(ByRules::to_bytes).transpose()?;
+        let (ours, declines) = (by == self.config.key.identity(), |v: &Verdict| matches!(v, Verdict::Declined { .. }));
+        let recorded = self.store.batch(|batch| {
+            let known = batch.answer_of(digest.0, by)?;
+            if !stands(known.map(|known| declines(&known.verdict) != declines(&answer.verdict))) {
+                return Ok(false);
+            }
+            match kept {
+                // What is to be spent, with the signature that needs it.
+                Some(rules) => batch.set_note(RULES, &digest.0, &rules)?,
+                // The operator's own answer stands in place of the policy's.
+                None if ours => drop(batch.remove_note(RULES, &digest.0)?),
+                None => {}
+            }
+            batch.answer(digest.0, &answer)?;
+            Ok::<_, store::StoreError>(true)
+        })?;
+        if !recorded {
+            return Ok(false);
+        }
         self.note(event)?;
         let players: Vec<&str> = agreement.roster().players_of(by).collect();
         let ratified = matches!(answer.verdict, Verdict::Ratified(_));
         tracing::info!(agreement = %digest, players = players.join(", "), ratified, rule, "an agreement was answered");
-        Ok(())
+        Ok(true)
     }
 
     /// The operator's own answer, signed with the worker's key.
@@ -124,9 +168,7 @@ impl Office {
                 Verdict::Declined { reason, statement }
             }
         };
-        // The operator's own answer stands in place of the policy's.
-        self.forget_rules(agreement.digest())?;
-        self.record(&agreement, Statement { by: key.identity(), verdict }, None)?;
+        self.record(&agreement, Statement { by: key.identity(), verdict }, None, |_| true)?;
         self.settle(&agreement)?;
         self.post.nudge();
         self.item(agreement)

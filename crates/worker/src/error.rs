@@ -52,6 +52,14 @@ pub enum WorkerError {
         /// The id.
         id: String,
     },
+    /// A session that failed cannot be attempted again.
+    #[error("session {id} cannot be resumed: {why}")]
+    NotResumable {
+        /// The id.
+        id: String,
+        /// Why not.
+        why: String,
+    },
     /// A session would take more memory than this worker has for sessions.
     #[error("the session may take {needed} bytes of memory; this worker has {budget} for sessions")]
     TooLarge {
@@ -170,6 +178,7 @@ impl WorkerError {
             WorkerError::RosterDiffers { .. } => "worker.roster-differs",
             WorkerError::SessionId => "worker.session-id",
             WorkerError::Replay { .. } => "worker.replay",
+            WorkerError::NotResumable { .. } => "worker.not-resumable",
             WorkerError::TooLarge { .. } => "worker.too-large",
             WorkerError::Busy { .. } => "worker.busy",
             WorkerError::TooMany { .. } => "worker.too-many",
@@ -216,6 +225,7 @@ impl WorkerError {
                 "compare the rosters of all parties: each identity must be the same everywhere".into()
             }
             WorkerError::SessionId | WorkerError::Replay { .. } => "run again, with a fresh session".into(),
+            WorkerError::NotResumable { .. } => "run it again, as another use of its agreement".into(),
             WorkerError::TooLarge { .. } => {
                 "compute on fewer rows at once, or ask its operator to raise `jobs.memory_mib`".into()
             }
@@ -238,7 +248,7 @@ impl WorkerError {
             WorkerError::Store(e) => e.help().to_string(),
             WorkerError::Vault(e) => e.help().to_owned(),
             WorkerError::Audit(e) => e.help().to_string(),
-            WorkerError::Data(e) => e.help(),
+            WorkerError::Data(_) => "ask the operator of that worker to read its log and mend its data".into(),
             WorkerError::Session(e) => e.help(),
             WorkerError::Net(e) => e.help(),
             WorkerError::Receipt(e) => e.help().to_owned(),
@@ -260,6 +270,11 @@ impl WorkerError {
             }
             WorkerError::Session(SessionError::InputRange { player, input, .. }) => {
                 format!("the input `{input}` of {player} has numbers outside of its range; the worker's log says where")
+            }
+            // So do lines, columns and what is in them.
+            WorkerError::Data(_) => {
+                let whose = player.as_deref().map_or("here".to_owned(), |p| format!("of {p}"));
+                format!("the data {whose} cannot be used for this; the worker's log says why and where")
             }
             other => other.to_string(),
         };

@@ -145,10 +145,19 @@ impl Office {
         let Reviewed { agreement, player } = self.review(&request.agreement)?;
         agreement.check_time(now_ms())?;
         let ratified = self.ratified(agreement, &request.ratifications)?;
+        if attempt > 0 {
+            may_attempt(&ratified, session, attempt)?;
+        }
         if let Some(known) = self.store.session(session.0)? {
+            let replay = || WorkerError::Replay { id: session.to_string() };
             let same = known.agreement == ratified.agreement().digest().0;
-            if !same || known.attempt >= attempt || !matches!(known.state, State::Failed { .. }) {
-                return Err(WorkerError::Replay { id: session.to_string() });
+            let State::Failed { code, .. } = &known.state else { return Err(replay()) };
+            if !same || known.attempt >= attempt {
+                return Err(replay());
+            }
+            if is_final(code) {
+                let why = format!("it ended with {code}, which another attempt must not try once more");
+                return Err(WorkerError::NotResumable { id: session.to_string(), why });
             }
         }
         let card = card(&ratified, player, session, attempt)?;
@@ -156,14 +165,17 @@ impl Office {
         Ok(Job { ratified, player, session, attempt, card, memory })
     }
 
-    /// A submitter must not be able to put another key under a player's name.
+    /// A submitter must not be able to put another key under a player's name, nor leave out what it must prove.
     fn compare_rosters(&self, agreement: &Agreement) -> Result<(), WorkerError> {
         for (player, member) in agreement.roster().iter() {
             let ours = self.config.roster.get(player);
-            if ours.map(|m| m.identity) != Some(member.identity) {
-                let ours = ours.map_or_else(|| "that it knows no such player".into(), |m| m.identity.to_string());
-                let theirs = member.identity.to_string();
-                return Err(WorkerError::RosterDiffers { player: player.to_owned(), theirs, ours });
+            let said = |m: &agreement::Member| match &m.claims[..] {
+                [] => m.identity.to_string(),
+                claims => format!("{}, proving {}", m.identity, claims.join(", ")),
+            };
+            if ours.map(|m| (m.identity, &m.claims)) != Some((member.identity, &member.claims)) {
+                let ours = ours.map_or_else(|| "that it knows no such player".into(), said);
+                return Err(WorkerError::RosterDiffers { player: player.to_owned(), theirs: said(member), ours });
             }
         }
         Ok(())
@@ -210,6 +222,25 @@ impl Job {
             submitted_ms: now_ms(),
         }
     }
+}
+
+/// Whether a session of an agreement may be attempted again at all. Only what has checkpoints can go on; whatever else runs
+/// again from its beginning discloses anew, and is another use.
+fn may_attempt(ratified: &Ratified, session: SessionId, attempt: u32) -> Result<(), WorkerError> {
+    let no = |why: &str| Err(WorkerError::NotResumable { id: session.to_string(), why: why.to_owned() });
+    let graph = &ratified.agreement().checked().computation().graph;
+    match graph.body.instrs.iter().any(|instr| instr.attrs.int("checkpoint").is_some()) {
+        _ if attempt >= session::ATTEMPTS => no(&format!("it was attempted {} times", session::ATTEMPTS)),
+        true => Ok(()),
+        false => no("its program has no checkpoints to go on from"),
+    }
+}
+
+/// Whether a failure ends a session for good: it was cancelled, or the failure tells of somebody's values, which a
+/// player that deviates could ask about once more in every attempt.
+fn is_final(code: &str) -> bool {
+    const OF_VALUES: [&str; 4] = ["value.", "fixed.", "session.input-", "session.rows-differ"];
+    code == "session.cancelled" || OF_VALUES.iter().any(|prefix| code.starts_with(prefix))
 }
 
 /// Opens a worker's store, or makes it together with its key.

@@ -17,6 +17,9 @@ use crate::jobs::Entry;
 use crate::office::{Job, Office};
 use crate::vault::StoreVault;
 
+/// How a session ended that nobody cancelled, and whose submitter no longer waits.
+const GIVEN_UP: &str = "session.given-up";
+
 /// What a session that ended well leaves here.
 pub(crate) struct Performed {
     pub(crate) outcome: Outcome,
@@ -33,13 +36,17 @@ pub(crate) async fn perform(
     entry: &Arc<Entry>,
     observer: Observer,
 ) -> Result<Performed, WorkerError> {
+    // What is wrong with our own data is found before a use is spent.
+    let data = load(office, job).await?;
     let by = entry.about.submitter;
     recording(office, job, move |office, job| office.begin(job, by)).await?;
     entry.running();
     tracing::info!(session = %job.session, "a session begins");
-    let done = run(office, job, entry, observer).await;
+    let done = run(office, job, entry, data, observer).await;
     if let Err(error) = &done {
-        let (code, player) = (error.code().to_owned(), error.to_failure(None).player);
+        let given_up = error.code() == "session.cancelled" && !entry.was_cancelled();
+        let code = if given_up { GIVEN_UP } else { error.code() }.to_owned();
+        let player = error.to_failure(None).player;
         recording(office, job, move |office, job| office.end_badly(job, code, player)).await?;
     }
     done
@@ -60,10 +67,10 @@ async fn run(
     office: &Arc<Office>,
     job: &Arc<Job>,
     entry: &Arc<Entry>,
+    data: PlayerData,
     observer: Observer,
 ) -> Result<Performed, WorkerError> {
     let started_ms = now_ms();
-    let data = load(office, job).await?;
     let inputs = session::commitments(&data.inputs, random)?;
     let stop = stop(Arc::clone(entry), office.config.jobs.deadline());
     let outcome = meet_and_run(office, job, data, observer, stop).await?;

@@ -10,12 +10,14 @@ use std::time::{Duration, Instant};
 
 use agreement::{Agreement, SessionId};
 use net::Identity;
+use prost::Message as _;
 use session::settle::{Decision, InDoubt, Next, Standing};
 use session::{Attempt, Vault as _};
 use tokio::sync::Notify;
 
 use crate::client::Contact;
 use crate::clock::now_ms;
+use crate::desk::Bringer;
 use crate::error::WorkerError;
 use crate::office::Office;
 use crate::proto;
@@ -41,8 +43,8 @@ pub(crate) struct Postman {
 
 #[derive(Default)]
 struct State {
-    /// Statements on an agreement that a peer is known to know.
-    told: HashMap<([u8; 32], Identity), usize>,
+    /// What each peer was last told of an agreement: a digest of the statements.
+    told: HashMap<([u8; 32], Identity), blake3::Hash>,
     /// Sessions whose receipts are not all here, and how often they were asked for.
     receipts: BTreeMap<SessionId, u32>,
 }
@@ -188,9 +190,10 @@ fn pack(office: &Office) -> Result<BTreeMap<Identity, Bag>, WorkerError> {
         if item.standing() == "expired" {
             continue;
         }
-        let (known, statements) = (item.answers.len(), item.statements());
+        let statements = item.statements();
+        let said = digest(&statements);
         for peer in item.agreement.signers().keys().filter(|p| **p != me) {
-            if office.post.lock().told.get(&(proposal.agreement, *peer)) != Some(&known) {
+            if office.post.lock().told.get(&(proposal.agreement, *peer)) != Some(&said) {
                 let bag = bags.entry(*peer).or_default();
                 bag.agreements.push((item.agreement.clone(), statements.clone()));
             }
@@ -224,16 +227,18 @@ async fn visit(office: &Arc<Office>, peer: Identity, bag: Bag) -> Result<(), Str
     let contact = Contact::reach(&office.dialer, &bag.player, &bag.endpoint, peer).await.map_err(|e| e.to_string())?;
     let mut failed = None;
     for (agreement, statements) in bag.agreements {
-        let digest = agreement.digest();
-        let request = proto::PostRequest { agreement: agreement.text().to_owned(), statements };
+        let (agreed, said) = (agreement.digest(), digest(&statements));
+        let request = proto::PostRequest { agreement: agreement.text().to_owned(), statements, relayed: true };
         match contact.worker.clone().post(request).await {
             Ok(reply) => {
                 let reply = reply.into_inner();
-                let known = reply.statements.len();
                 let text = agreement.text().to_owned();
-                let taken = blocking(office, move |office| office.post_in(peer, &text, reply.statements)).await;
+                let taken = blocking(office, move |office| {
+                    office.post_in(Bringer { identity: peer, relayed: true }, &text, reply.statements)
+                })
+                .await;
                 taken.map_err(|e| e.to_string())?;
-                office.post.lock().told.insert((digest.0, peer), known);
+                office.post.lock().told.insert((agreed.0, peer), said);
             }
             Err(status) => failed = Some(contact.failed(&status).to_string()),
         }
@@ -250,6 +255,15 @@ async fn visit(office: &Arc<Office>, peer: Identity, bag: Bag) -> Result<(), Str
         }
     }
     failed.map_or(Ok(()), Err)
+}
+
+/// What tells apart what was said of an agreement.
+fn digest(statements: &[proto::Statement]) -> blake3::Hash {
+    let mut hasher = blake3::Hasher::new();
+    for statement in statements {
+        hasher.update(&statement.encode_length_delimited_to_vec());
+    }
+    hasher.finalize()
 }
 
 /// Does what waits for the disk away from the threads that serve connections.

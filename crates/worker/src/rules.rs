@@ -12,7 +12,7 @@ use crate::error::WorkerError;
 use crate::office::Office;
 
 /// Where the rules are kept by which the policy ratified, by the agreement's digest.
-const RULES: &str = "rules";
+pub(crate) const RULES: &str = "rules";
 
 /// The rules by which a worker ratified an agreement.
 #[derive(Serialize, Deserialize)]
@@ -23,6 +23,11 @@ pub(crate) struct ByRules {
 }
 
 impl ByRules {
+    /// As they are kept.
+    pub(crate) fn to_bytes(&self) -> Result<Vec<u8>, WorkerError> {
+        serde_json::to_vec(self).map_err(|e| WorkerError::System { what: e.to_string() })
+    }
+
     pub(crate) fn in_words(&self) -> String {
         self.rules.join(", ")
     }
@@ -39,13 +44,14 @@ impl ByRules {
 }
 
 impl Office {
-    /// Ratifies an agreement that was proposed, if the policy allows it. `from` is who brought it here.
-    pub(crate) fn ask_policy(&self, from: Identity, agreement: &Agreement) -> Result<(), WorkerError> {
+    /// Ratifies an agreement that was proposed, if the policy allows it. `from` is who proposed it, if that is known: whoever
+    /// passes it on is somebody else.
+    pub(crate) fn ask_policy(&self, from: Option<Identity>, agreement: &Agreement) -> Result<(), WorkerError> {
         let Some(rules) = &self.config.policy else { return Ok(()) };
         let me = self.config.key.identity();
         let Some(player) = agreement.roster().players_of(me).next() else { return Ok(()) };
         let digest = agreement.digest();
-        let facts = match Facts::of(agreement, player, Some(from)) {
+        let facts = match Facts::of(agreement, player, from) {
             Ok(facts) => facts,
             Err(error) => {
                 tracing::info!(agreement = %digest, %error, "the policy cannot judge it: left to the operator");
@@ -58,11 +64,7 @@ impl Office {
             return Ok(());
         }
         let counters = decision.counters.into_iter().map(|c| (c.rule, c.limit)).collect();
-        let by = ByRules { rules: decision.rules, counters };
-        let kept = serde_json::to_vec(&by).map_err(|e| WorkerError::System { what: e.to_string() })?;
-        // First what is to be spent, then the signature that needs it.
-        self.store.set_note(RULES, &digest.0, &kept)?;
-        self.ratify_by(agreement, &by.in_words())
+        self.ratify_by(agreement, &ByRules { rules: decision.rules, counters })
     }
 
     /// How many runs each rule has allowed so far.
@@ -79,11 +81,5 @@ impl Office {
         let Some(kept) = self.store.note(RULES, &agreement.0)? else { return Ok(None) };
         let read = serde_json::from_slice(&kept);
         read.map(Some).map_err(|e| WorkerError::System { what: format!("the rules of an agreement: {e}") })
-    }
-
-    /// The operator answers itself: what the policy said does not count any more.
-    pub(crate) fn forget_rules(&self, agreement: Digest) -> Result<(), WorkerError> {
-        self.store.remove_note(RULES, &agreement.0)?;
-        Ok(())
     }
 }

@@ -15,7 +15,7 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::{Code, Request, Response, Status, Streaming};
 
 use crate::clock::now_ms;
-use crate::desk::Item;
+use crate::desk::{Bringer, Item};
 use crate::error::WorkerError;
 use crate::io::Caller;
 use crate::jobs::{Entry, Why};
@@ -188,7 +188,8 @@ impl Worker for Service {
         let caller = self.hear(&request)?;
         let request = request.into_inner();
         let post = move |office: &Office| {
-            let posted = office.post_in(caller, &request.agreement, request.statements);
+            let from = Bringer { identity: caller, relayed: request.relayed };
+            let posted = office.post_in(from, &request.agreement, request.statements);
             posted.inspect_err(|e| office.note_refusal("propose", caller, e.code(), None)).map(|item| reply(&item))
         };
         Ok(Response::new(self.blocking(caller, post).await?))

@@ -4,10 +4,11 @@ mod hostile;
 
 use std::path::Path;
 
-use agreement::{Agreement, Member, Ratification, Roster, Terms};
-use net::{Credentials, Dialer, KeyPair};
+use agreement::{Agreement, Decline, Member, Ratification, Roster, Terms};
+use net::{Credentials, Dialer, Identity, KeyPair};
 
 use crate::config::{Config, JobLimits, Limits};
+use crate::desk::Bringer;
 use crate::error::WorkerError;
 use crate::office::{Job, Office};
 use crate::proto;
@@ -18,6 +19,20 @@ const PROGRAM: &str = "computation c
   input x : f64[n] at a
   on trio as fixed<64, 16>
     y = sum(x)
+  release y to b as \"y\"
+";
+
+/// One whose sessions can be resumed.
+const LOOP: &str = "computation c
+  player a, b, c
+  placement trio = replicated(a, b, c)
+  input x : f64[n] at a range 0..100
+  on trio as fixed<64, 16>
+    s = sum(x)
+  y = repeat 4 checkpoint 2 with v = s
+    on trio
+      half = v * 0.5
+    next half
   release y to b as \"y\"
 ";
 
@@ -92,6 +107,11 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
     }
 }
 
+/// Whoever brings what is its own.
+fn by(identity: Identity) -> Bringer {
+    Bringer { identity, relayed: false }
+}
+
 /// What an office says to a first attempt.
 fn admit(office: &Office, text: &str, session: &[u8], ratifications: &[String]) -> Result<Job, WorkerError> {
     attempt(office, text, session, 0, ratifications)
@@ -158,14 +178,14 @@ fn an_agreement_runs_once_all_have_ratified_and_as_often_as_it_says() {
     let agreement = under(terms);
     let digest = agreement.digest();
     let (b, c) = (key("b").identity(), key("c").identity());
-    let item = desk.post_in(b, agreement.text(), Vec::new()).unwrap();
+    let item = desk.post_in(by(b), agreement.text(), Vec::new()).unwrap();
     assert_eq!((item.standing(), item.statements().len()), ("open", 0));
     assert_eq!(refusal(&desk, agreement.text(), &[1; 16]), "worker.not-ratified");
     desk.answer(&digest.0, None).unwrap();
     assert_eq!(refusal(&desk, agreement.text(), &[1; 16]), "ratification.missing");
     // Statements come from anywhere: their signatures count.
     let rest = signed(&agreement, &["b", "c"]).into_iter().map(said).collect();
-    let item = desk.post_in(c, agreement.text(), rest).unwrap();
+    let item = desk.post_in(by(c), agreement.text(), rest).unwrap();
     assert_eq!((item.standing(), item.statements().len()), ("complete", 3));
 
     let desk = desk.again();
@@ -185,7 +205,11 @@ fn an_agreement_runs_once_all_have_ratified_and_as_often_as_it_says() {
 }
 
 fn under(terms: Terms) -> Agreement {
-    let checked = check::check(ir::text::parse(PROGRAM).unwrap()).unwrap();
+    bound(PROGRAM, terms)
+}
+
+fn bound(program: &str, terms: Terms) -> Agreement {
+    let checked = check::check(ir::text::parse(program).unwrap()).unwrap();
     Agreement::bind(checked, &roster(HONEST), [("n".to_owned(), 3)].into(), terms).unwrap()
 }
 
@@ -194,7 +218,7 @@ fn a_decline_holds_until_the_same_operator_ratifies() {
     let desk = office(false);
     let agreement = under(Terms::default());
     let all = signed(&agreement, &["a", "b", "c"]);
-    desk.post_in(key("b").identity(), agreement.text(), Vec::new()).unwrap();
+    desk.post_in(by(key("b").identity()), agreement.text(), Vec::new()).unwrap();
     let item = desk.answer(&agreement.digest().0, Some("not before the audit".into())).unwrap();
     assert_eq!(item.standing(), "declined");
     let shown = item.to_proto(None, true);
@@ -205,7 +229,7 @@ fn a_decline_holds_until_the_same_operator_ratifies() {
         Err(error) => error.code().to_owned(),
     };
     assert_eq!(code, "worker.declined");
-    desk.post_in(key("b").identity(), agreement.text(), vec![said(all[0].clone())]).unwrap();
+    desk.post_in(by(key("b").identity()), agreement.text(), vec![said(all[0].clone())]).unwrap();
     assert_eq!(refusal(&desk, agreement.text(), &[1; 16]), "worker.declined");
     desk.answer(&agreement.digest().0, None).unwrap();
     assert!(admit(&desk, agreement.text(), &[1; 16], &all).is_ok());
@@ -229,19 +253,19 @@ fn what_is_forged_foreign_late_or_early_is_refused() {
     let relabelled = signed(&other, &["a"])[0].replace(&other.digest().to_string(), &agreement.digest().to_string());
     assert_eq!(brought(&[relabelled.clone(), all[1].clone(), all[2].clone()]), "ratification.signature");
     assert_eq!(
-        desk.post_in(b, agreement.text(), vec![said(relabelled)]).err().unwrap().code(),
+        desk.post_in(by(b), agreement.text(), vec![said(relabelled)]).err().unwrap().code(),
         "ratification.signature"
     );
 
     let past = under(Terms { not_after: agreement::Timestamp::from_seconds(1_000_000_000), ..Terms::default() });
-    assert_eq!(desk.post_in(b, past.text(), Vec::new()).err().unwrap().code(), "agreement.expired");
+    assert_eq!(desk.post_in(by(b), past.text(), Vec::new()).err().unwrap().code(), "agreement.expired");
     let late = admit(&desk, past.text(), &[1; 16], &signed(&past, &["a", "b", "c"])).err().unwrap();
     assert_eq!(late.code(), "agreement.expired");
     let future = under(Terms { not_before: agreement::Timestamp::from_seconds(9_000_000_000), ..Terms::default() });
     let early = admit(&desk, future.text(), &[1; 16], &signed(&future, &["a", "b", "c"])).err().unwrap();
     assert_eq!(early.code(), "agreement.not-yet");
     // It may be read and ratified before its time.
-    assert!(desk.post_in(b, future.text(), Vec::new()).is_ok());
+    assert!(desk.post_in(by(b), future.text(), Vec::new()).is_ok());
     assert!(desk.answer(&future.digest().0, None).is_ok());
 }
 
@@ -256,7 +280,7 @@ fn what_the_policy_allows_is_ratified_at_once_and_counted() {
     let desk = Office::open(config, Dialer::new(Credentials::new(key("a")).unwrap())).unwrap();
     let b = key("b").identity();
     let agreement = under(Terms { uses: 9, ..Terms::default() });
-    let item = desk.post_in(b, agreement.text(), Vec::new()).unwrap();
+    let item = desk.post_in(by(b), agreement.text(), Vec::new()).unwrap();
     assert_eq!((item.standing(), item.statements().len()), ("open", 1));
     assert_eq!(desk.rules_of(agreement.digest()).unwrap().unwrap().in_words(), "sums");
     let rest = signed(&agreement, &["b", "c"]);
@@ -268,7 +292,7 @@ fn what_the_policy_allows_is_ratified_at_once_and_counted() {
     let job = admit(&desk, agreement.text(), &[3; 16], &rest).unwrap();
     assert_eq!(desk.begin(&job, b).unwrap_err().code(), "ledger.used-up");
     let other = under(Terms { uses: 8, ..Terms::default() });
-    let item = desk.post_in(b, other.text(), Vec::new()).unwrap();
+    let item = desk.post_in(by(b), other.text(), Vec::new()).unwrap();
     assert_eq!(item.statements().len(), 0, "the rule is used up");
     // What the operator says itself does not count.
     desk.answer(&agreement.digest().0, None).unwrap();
@@ -277,15 +301,54 @@ fn what_the_policy_allows_is_ratified_at_once_and_counted() {
 }
 
 #[test]
+fn whoever_passes_a_proposal_on_has_not_proposed_it() {
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("a.cedar");
+    let b = key("b").identity();
+    let rule = format!("@id(\"known\") permit (principal == Identity::\"{b}\", action, resource);");
+    std::fs::write(&file, rule).unwrap();
+    let mut config = config(&folder, false);
+    config.policy = Some(crate::config::Rules::read(&file).unwrap());
+    let desk = Office::open(config, Dialer::new(Credentials::new(key("a")).unwrap())).unwrap();
+    let agreement = under(Terms::default());
+    let passed_on = desk.post_in(Bringer { identity: b, relayed: true }, agreement.text(), Vec::new()).unwrap();
+    assert_eq!(passed_on.statements().len(), 0);
+    let proposed = desk.post_in(by(b), agreement.text(), Vec::new()).unwrap();
+    assert_eq!(proposed.statements().len(), 1, "now it has said so itself");
+}
+
+#[test]
+fn what_a_party_said_earlier_does_not_come_back() {
+    let desk = office(false);
+    let agreement = under(Terms::default());
+    let (b, c) = (key("b").identity(), key("c").identity());
+    let declined = Decline::sign(&agreement, "too early", &key("b")).unwrap().to_string();
+    let declined = proto::Statement { statement: Some(proto::statement::Statement::Decline(declined)) };
+    let ratified = said(signed(&agreement, &["b"])[0].clone());
+    let standing = |from, statement: &proto::Statement| {
+        desk.post_in(by(from), agreement.text(), vec![statement.clone()]).unwrap().standing()
+    };
+    assert_eq!(standing(c, &declined), "declined");
+    assert_eq!(standing(c, &ratified), "declined", "b itself has not said so");
+    assert_eq!(standing(b, &ratified), "open");
+    assert_eq!(standing(c, &declined), "open", "that was before");
+    // Nor does anyone bring our own.
+    desk.answer(&agreement.digest().0, None).unwrap();
+    let old = Decline::sign(&agreement, "no", &key("a")).unwrap().to_string();
+    let old = proto::Statement { statement: Some(proto::statement::Statement::Decline(old)) };
+    assert_eq!(standing(b, &old), "open");
+}
+
+#[test]
 fn an_inbox_is_bounded_and_shown_to_those_concerned() {
     let desk = office(false);
     let b = key("b").identity();
     for uses in 1..=200 {
-        desk.post_in(b, under(Terms { uses, ..Terms::default() }).text(), Vec::new()).unwrap();
+        desk.post_in(by(b), under(Terms { uses, ..Terms::default() }).text(), Vec::new()).unwrap();
     }
     let one_more = under(Terms { uses: 201, ..Terms::default() });
-    assert_eq!(desk.post_in(b, one_more.text(), Vec::new()).err().unwrap().code(), "worker.inbox-full");
-    assert!(desk.post_in(key("c").identity(), one_more.text(), Vec::new()).is_ok());
+    assert_eq!(desk.post_in(by(b), one_more.text(), Vec::new()).err().unwrap().code(), "worker.inbox-full");
+    assert!(desk.post_in(by(key("c").identity()), one_more.text(), Vec::new()).is_ok());
     assert_eq!(desk.inbox(None, &[]).unwrap().len(), 201);
     assert_eq!(desk.inbox(Some(key("stranger").identity()), &[]).unwrap().len(), 0);
     let unseen = desk.inbox(Some(key("stranger").identity()), &one_more.digest().0);
@@ -379,7 +442,7 @@ fn the_corpora_start_from_real_messages() {
 #[test]
 fn a_session_that_failed_is_attempted_again_and_counted_once() {
     let desk = office(false);
-    let agreement = under(Terms { uses: 1, ..Terms::default() });
+    let agreement = agreement(LOOP, &roster(HONEST));
     let all = signed(&agreement, &["a", "b", "c"]);
     let by = key("b").identity();
     let first = admit(&desk, agreement.text(), &[1; 16], &all).unwrap();
@@ -396,11 +459,59 @@ fn a_session_that_failed_is_attempted_again_and_counted_once() {
     assert_eq!(desk.recall(Some(by), &[1; 16]).unwrap().attempts, 2);
     assert_eq!(refused(2, 0), "ledger.used-up", "another session is another use");
     assert_eq!(desk.recall(Some(key("mallory").identity()), &[1; 16]).unwrap_err().code(), "worker.unknown-session");
+    assert_eq!(refused(1, session::ATTEMPTS), "worker.not-resumable");
+}
+
+#[test]
+fn what_discloses_anew_or_tells_of_values_is_not_attempted_again() {
+    let desk = office(true);
+    let by = key("b").identity();
+    let fail = |program: &str, session: u8, code: &str| {
+        let agreement = agreement(program, &roster(HONEST));
+        let job = admit(&desk, agreement.text(), &[session; 16], &[]).unwrap();
+        desk.begin(&job, by).unwrap();
+        desk.end_badly(&job, code.into(), String::new()).unwrap();
+        attempt(&desk, agreement.text(), &[session; 16], 1, &[]).map_or_else(|e| e.code().to_owned(), |_| "ok".into())
+    };
+    assert_eq!(fail(LOOP, 1, "net.peer-lost"), "ok");
+    assert_eq!(fail(LOOP, 2, "session.given-up"), "ok");
+    assert_eq!(fail(LOOP, 3, "session.cancelled"), "worker.not-resumable");
+    for (i, code) in ["value.assumption", "session.input-range", "session.rows-differ"].into_iter().enumerate() {
+        assert_eq!(fail(LOOP, 4 + i as u8, code), "worker.not-resumable", "{code}");
+    }
+    // Without checkpoints there is nothing to go on from.
+    assert_eq!(fail(PROGRAM, 9, "net.peer-lost"), "worker.not-resumable");
+}
+
+#[test]
+fn a_decline_holds_for_sessions_that_wait() {
+    let desk = office(false);
+    let agreement = under(Terms { uses: 2, ..Terms::default() });
+    let b = key("b").identity();
+    desk.post_in(by(b), agreement.text(), Vec::new()).unwrap();
+    let job = admit(&desk, agreement.text(), &[1; 16], &signed(&agreement, &["a", "b", "c"])).unwrap();
+    desk.answer(&agreement.digest().0, Some("not today".into())).unwrap();
+    assert_eq!(desk.begin(&job, b).unwrap_err().code(), "worker.declined");
+    assert!(desk.store.session([1; 16]).unwrap().is_none(), "and nothing is spent");
+}
+
+#[test]
+fn what_a_party_must_prove_is_not_left_to_the_submitter() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&folder, true);
+    let proving = |(name, member): (&str, &Member)| {
+        let claims = if name == "b" { vec!["sev-snp".to_owned()] } else { Vec::new() };
+        (name.to_owned(), Member { claims, ..member.clone() })
+    };
+    config.roster = Roster::new(roster(HONEST).iter().map(proving)).unwrap();
+    let desk = Office::open(config, Dialer::new(Credentials::new(key("a")).unwrap())).unwrap();
+    let agreement = under(Terms::default());
+    assert_eq!(admit(&desk, agreement.text(), &[1; 16], &[]).err().unwrap().code(), "worker.roster-differs");
 }
 
 #[test]
 fn attempts_at_a_session_meet_in_different_places() {
-    let (desk, agreement) = (office(true), under(Terms::default()));
+    let (desk, agreement) = (office(true), agreement(LOOP, &roster(HONEST)));
     let place = |number| attempt(&desk, agreement.text(), &[1; 16], number, &[]).unwrap().card.session;
     assert_eq!(place(0), [1; 16]);
     assert!(place(1) != place(0) && place(2) != place(1));

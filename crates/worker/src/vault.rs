@@ -248,7 +248,9 @@ impl Office {
     pub(crate) fn standing(self: &Arc<Self>, caller: Identity, attempt: &Attempt) -> Result<Standing, WorkerError> {
         let agreement = self.agreement_of(attempt.session)?;
         let unknown = || WorkerError::UnknownSession { id: attempt.session.to_string() };
-        if agreement.digest() != attempt.agreement || !agreement.signers().contains_key(&caller) {
+        let stranger = agreement.digest() != attempt.agreement || !agreement.signers().contains_key(&caller);
+        // What is answered is recorded: not for numbers that no attempt can have.
+        if stranger || attempt.number >= session::ATTEMPTS {
             return Err(unknown());
         }
         Ok(StoreVault(Arc::clone(self)).answer(attempt)?)

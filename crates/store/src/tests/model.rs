@@ -106,7 +106,14 @@ impl Op {
             Op::Answer { agreement, by, reason } => store.batch(|batch| {
                 let agreement = [*agreement; 32];
                 let from = Identity::from_bytes([0; 32]);
-                batch.propose(&Proposal { agreement, text: "text".into(), from, when: 0, standing: Standing::Open })?;
+                batch.propose(&Proposal {
+                    agreement,
+                    text: "text".into(),
+                    from,
+                    when: 0,
+                    standing: Standing::Open,
+                    relayed: false,
+                })?;
                 batch.answer(agreement, &answer(*by, *reason))
             }),
             Op::Receipt { session, by } => {

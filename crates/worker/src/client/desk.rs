@@ -92,7 +92,11 @@ impl Console {
         self.block_on(async {
             let mut standings = Vec::new();
             for contact in self.contacts() {
-                let request = proto::PostRequest { agreement: agreement.text().to_owned(), statements: Vec::new() };
+                let request = proto::PostRequest {
+                    agreement: agreement.text().to_owned(),
+                    statements: Vec::new(),
+                    relayed: false,
+                };
                 let reply = contact.worker.clone().post(request).await.map_err(|s| contact.failed(&s))?;
                 standings.push((contact.player.clone(), reply.into_inner().standing));
             }

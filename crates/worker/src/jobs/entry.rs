@@ -65,8 +65,10 @@ impl State {
 /// Why a session is to end early.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Why {
-    /// Somebody who may do so asked for it.
+    /// Somebody who may do so cancelled it, for good.
     Asked(Identity),
+    /// Whoever submitted it says that another worker has failed, or that it gave up.
+    GivenUp,
     /// Whoever submitted it has gone.
     ClientGone,
     /// The worker is being stopped, and the grace is over.
@@ -77,6 +79,7 @@ impl Why {
     pub(crate) fn error(&self) -> SessionError {
         let reason = match self {
             Why::Asked(identity) => format!("{identity} asked for it"),
+            Why::GivenUp => "whoever submitted it gave it up".to_owned(),
             Why::ClientGone => "whoever submitted it has gone".to_owned(),
             Why::Drained => "a worker is being stopped".to_owned(),
         };
@@ -145,8 +148,12 @@ impl Entry {
 
     /// Whether whoever submitted it ended it.
     pub(crate) fn was_given_up(&self) -> bool {
-        let submitter = self.about.submitter;
-        matches!(&*self.why.borrow(), Some(Why::ClientGone)) || *self.why.borrow() == Some(Why::Asked(submitter))
+        matches!(&*self.why.borrow(), Some(Why::ClientGone | Why::GivenUp))
+    }
+
+    /// Whether somebody cancelled it.
+    pub(crate) fn was_cancelled(&self) -> bool {
+        matches!(&*self.why.borrow(), Some(Why::Asked(_)))
     }
 
     pub(crate) fn state(&self) -> State {

@@ -116,6 +116,8 @@ impl Conversation {
                 // To the submitter, that it gave up is no news.
                 failure.echo |= entry.was_given_up() && failure.code == "session.cancelled";
                 entry.over(Some((error.code(), failure.message.clone())));
+                // What it wanted to save may be in doubt.
+                self.office.post.nudge();
                 self.office.metrics.session(Some(error.code()), seconds, 0);
                 tracing::warn!(%session, seconds, code = error.code(), %error, "a session failed");
                 run_event::Event::Failure(failure)
@@ -178,7 +180,7 @@ async fn listen(mut commands: Commands, entry: Arc<Entry>, go: oneshot::Sender<(
     loop {
         match commands.message().await.map(|c| c.and_then(|c| c.command)) {
             Ok(Some(Command::Go(_))) => drop(go.take().map(|go| go.send(()))),
-            Ok(Some(Command::Stop(_))) => entry.stop(Why::Asked(entry.about.submitter)),
+            Ok(Some(Command::Stop(_))) => entry.stop(Why::GivenUp),
             Ok(Some(Command::Submit(_))) => {}
             Ok(None) | Err(_) => {
                 if !entry.state().is_over() {

@@ -15,9 +15,10 @@ use tokio_stream::wrappers::ReceiverStream;
 use tonic::codec::{Codec, DecodeBuf, Decoder, EncodeBuf, Encoder};
 use tonic::{Code, Request, Status};
 
-use super::{config, key, signed, under};
+use super::{LOOP, bound, config, key, signed, under};
 use crate::client::Contact;
 use crate::config::Limits;
+use crate::jobs::State;
 use crate::proto::{self, run_command::Command, run_event::Event};
 use crate::serve::Worker;
 
@@ -46,6 +47,9 @@ impl Guarded {
             requests_per_minute: 1500,
             ..Limits::default()
         };
+        let data = "[a.x]\ncsv = \"x.csv\"\ncolumn = \"x\"\n";
+        std::fs::write(folder.path().join("x.csv"), "x\n1\n2\n3\n").unwrap();
+        config.datasets = data::Datasets::parse(data, folder.path()).unwrap();
         let worker = Worker::start(config).await.unwrap();
         Guarded { address: worker.address(), worker, _folder: folder, tried: 0 }
     }
@@ -96,17 +100,25 @@ impl Guarded {
 }
 
 impl Guarded {
-    /// Begins a session as player b, and returns the code of its end. There is no data for it, so that it ends at once.
+    /// Begins a session as player b, gives it up at once, and returns the code of its end.
     async fn begin(&self, request: proto::RunRequest) -> String {
         let mut contact = self.contact(&key("b")).await.unwrap();
         let (commands, stream) = tokio::sync::mpsc::channel(4);
         let say = |command| commands.send(proto::RunCommand { command: Some(command) });
+        let session = agreement::SessionId(request.session[..].try_into().unwrap());
         say(Command::Submit(request)).await.unwrap();
         let mut events = contact.worker.run(ReceiverStream::new(stream)).await.unwrap().into_inner();
         loop {
             match events.message().await.unwrap().unwrap().event {
                 Some(Event::Failure(failure)) => return failure.code,
-                Some(Event::Admitted(_)) => say(Command::Go(proto::Go {})).await.unwrap(),
+                Some(Event::Admitted(_)) => {
+                    say(Command::Go(proto::Go {})).await.unwrap();
+                    let entry = self.worker.office().jobs.find(session, None).unwrap();
+                    while entry.state() == State::Admitted {
+                        tokio::task::yield_now().await;
+                    }
+                    say(Command::Stop(proto::Stop {})).await.unwrap();
+                }
                 _ => {}
             }
         }
@@ -213,14 +225,15 @@ async fn agreements_that_are_not_in_order_do_not_run() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn what_was_run_is_not_run_again_and_no_more_often_than_agreed() {
     let mut guarded = Guarded::start().await;
-    let agreement = under(Terms { uses: 2, ..Terms::default() });
+    let looped = |uses| bound(LOOP, Terms { uses, ..Terms::default() });
+    let agreement = looped(2);
     let request = |session: u8, attempt| proto::RunRequest {
         agreement: agreement.text().to_owned(),
         session: vec![session; 16],
         ratifications: signed(&agreement, &["a", "b", "c"]),
         attempt,
     };
-    let twice = under(Terms { uses: 3, ..Terms::default() });
+    let twice = looped(3);
     let elsewhere = proto::RunRequest {
         agreement: twice.text().to_owned(),
         ratifications: signed(&twice, &["a", "b", "c"]),
@@ -228,13 +241,13 @@ async fn what_was_run_is_not_run_again_and_no_more_often_than_agreed() {
     };
     let mut tried = 0;
     for (case, request, code) in [
-        ("a first session", request(1, 0), "data.no-source"),
+        ("a first session", request(1, 0), "session.cancelled"),
         ("the same id once more", request(1, 0), "worker.replay"),
-        ("its second attempt", request(1, 1), "data.no-source"),
+        ("its second attempt", request(1, 1), "session.cancelled"),
         ("that attempt once more", request(1, 1), "worker.replay"),
         ("an attempt before it", request(1, 0), "worker.replay"),
         ("its id under another agreement", elsewhere, "worker.replay"),
-        ("a second session, under a later number", request(2, 7), "data.no-source"),
+        ("a second session, under a later number", request(2, 7), "session.cancelled"),
         ("a third session of two", request(3, 0), "ledger.used-up"),
         ("a third session that claims to be resumed", request(4, 1), "ledger.used-up"),
     ] {
@@ -271,7 +284,7 @@ async fn bytes_that_are_no_messages_and_too_many_of_them_are_refused() {
     let large = guarded.run(&"x".repeat(1 << 20), vec![1; 16], Vec::new()).await;
     assert!(large == "worker.no-submission" || large == format!("{:?}", Code::OutOfRange), "{large}");
     let mut contact = guarded.contact(&key("b")).await.unwrap();
-    let request = proto::PostRequest { agreement: "x".repeat(1 << 20), statements: Vec::new() };
+    let request = proto::PostRequest { agreement: "x".repeat(1 << 20), statements: Vec::new(), relayed: false };
     assert_eq!(contact.worker.post(request).await.unwrap_err().code(), Code::OutOfRange);
     guarded.holds(2).await;
 
