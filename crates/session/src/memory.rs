@@ -13,8 +13,7 @@ const FIXED: u64 = 8 << 20;
 /// that hold more.
 const SHARES: u64 = 4;
 
-/// Bytes that a plan's values and working space take at most at its player. Held against measurement by a test of the
-/// bench (`memory`).
+/// Bytes that a plan's values and working space take at most at its player.
 #[must_use]
 pub fn memory_bound(plan: &Plan) -> u64 {
     let c = plan.computation();
