@@ -45,7 +45,7 @@ def size(dim: str, type: DType) -> Tensor:
 
 
 def cast(x: Operand, *, type: DType) -> Tensor:
-    """The same numbers in another element type. In the clear, what does not fit is an error; on shares nobody sees it, and it gives a wrong number.
+    """The same numbers in another element type. In the clear, what does not fit is an error; on shares a program in which it might happen is refused.
 
     ``type``: the element type.
     """

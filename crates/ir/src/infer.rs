@@ -328,16 +328,22 @@ fn reduce(op: Op, x: &Type, attrs: &Attrs, accepts: impl Fn(DType) -> bool, want
     Ok(Type::new(x.dtype, shape.collect()))
 }
 
-/// Why the axes of a variance or standard deviation have too few values for its divisor, as far as `dims` tells their
-/// lengths.
+/// Why there are too few values: for the divisor of a variance or standard deviation, or for the greatest of a vector, as
+/// far as `dims` tells the lengths of their axes.
 pub fn too_few(op: Op, x: &Type, attrs: &Attrs, dims: &BTreeMap<String, u64>) -> Option<String> {
-    let ddof = u64::try_from(attrs.int("ddof").unwrap_or(0)).unwrap_or(0);
-    if !matches!(op, Op::Variance | Op::Std) {
-        return None;
-    }
-    let axes = attrs.axes(x.rank());
+    let attr = |name| u64::try_from(attrs.int(name).unwrap_or(0)).unwrap_or(0);
+    let axes = match op {
+        Op::Variance | Op::Std => attrs.axes(x.rank()),
+        Op::TopK => vec![0],
+        _ => return None,
+    };
     let lengths = axes.iter().map(|a| x.shape.get(*a)?.eval(dims)).collect::<Option<Vec<u64>>>()?;
     let values = lengths.iter().fold(1u64, |n, length| n.saturating_mul(*length));
+    if op == Op::TopK {
+        let k = attr("k");
+        return (values < k).then(|| format!("`top_k` with k={k} of {values} number(s): there are too few"));
+    }
+    let ddof = attr("ddof");
     (values <= ddof).then(|| format!("`{}` over {values} row(s) with ddof={ddof} has no divisor", op.name()))
 }
 

@@ -226,7 +226,7 @@ operators! {
     Move "move" (x) [attr("type", AttrKind::DType, false, "the element type at the destination")] Cast Join
         "The same value at another placement: shared, revealed or sent. Plaintext is encoded or decoded on the plaintext side.";
     Cast "cast" (x) [TYPE] Cast Join
-        "The same numbers in another element type. In the clear, what does not fit is an error; on shares nobody sees it, and it gives a wrong number.";
+        "The same numbers in another element type. In the clear, what does not fit is an error; on shares a program in which it might happen is refused.";
     Classify "classify" (x) [attr("label", AttrKind::Label, true, "owners and readers")] Same Narrow
         "The same value under a narrower label. Free.";
     Release "release" (x) [TO] Same Widen

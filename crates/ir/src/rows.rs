@@ -1,7 +1,9 @@
 //! Result types of the operators that order, pick and gather rows.
 
+use std::collections::BTreeMap;
+
 use crate::attrs::Attrs;
-use crate::infer::{Problem, accept, problem};
+use crate::infer::{Problem, accept, problem, too_few};
 use crate::ops::Op;
 use crate::types::{DType, Dim, Type};
 
@@ -96,9 +98,9 @@ fn same_rows(op: Op, x: &Type, key: &Type) -> Result<()> {
 fn top_k(x: &Type, attrs: &Attrs) -> Result<Type> {
     let k = attrs.int("k").and_then(|k| u64::try_from(k).ok()).filter(|k| *k > 0);
     let k = k.ok_or_else(|| problem("attribute.value", "`k` of `top_k` is at least 1".to_owned()))?;
-    match x.shape[0].as_constant() {
-        Some(n) if k > n => Err(problem("shape.rows", format!("`top_k` of {x}: there are fewer than {k}"))),
-        _ => Ok(Type::new(x.dtype, vec![Dim::constant(k)])),
+    match too_few(Op::TopK, x, attrs, &BTreeMap::new()) {
+        Some(few) => Err(problem("shape.rows", few)),
+        None => Ok(Type::new(x.dtype, vec![Dim::constant(k)])),
     }
 }
 

@@ -428,6 +428,34 @@ fn a_variance_of_too_few_values_is_told_with_rows_and_ddof() {
 }
 
 #[test]
+fn more_of_the_greatest_than_there_are_numbers_are_told_before_the_run() {
+    let text = "computation c\n  player a, b, c\n  placement trio = replicated(a, b, c)\n  input x : f64[n] at a\n  \
+                on trio as fixed<64, 16>\n    s = top_k(x, k=5)\n  release s to a as \"s\"\n";
+    let program = Program::parse("c.pv", text).unwrap();
+    let three = Plain::F64(Tensor::from_vec(vec![1.0, 2.0, 3.0]));
+    let data = LocalData::of(&program, BTreeMap::from([("x".to_owned(), three)]), &BTreeMap::new(), &BTreeMap::new());
+    let error = run_local(&program, data.unwrap(), &LocalOptions::default()).unwrap_err();
+    assert_eq!(error.code(), "session.dim-misfit");
+    assert!(error.to_string().contains("k=5 of 3 number(s)"), "{error}");
+}
+
+#[test]
+fn powers_of_inverses_and_large_products_by_public_numbers_are_right() {
+    let lines = [
+        ("inverse_cube", "pow(clip(p, low=0.1, high=1), exponent=-3)"),
+        ("inverse_fourth", "pow(clip(p, low=0.1, high=1), exponent=-4)"),
+    ];
+    let found = errors("fixed<64, 20>", &lines, &[("p", &[3], vec![0.5, 0.75, 1.0])]);
+    assert!(found.values().all(|(absolute, _)| *absolute < 1e-4), "{found:?}");
+    let far: &[(&'static str, &'static [usize], Vec<f64>)] = &[("x", &[3], vec![1e12, -9e11, 123_456_789.0])];
+    let lines = [("half", "x * 0.5"), ("third", "x / 3.0"), ("thousandth", "0.001 * x")];
+    for placement in ["replicated(a, b, c)", "replicated(a, b, c; malicious)"] {
+        let found = errors_on(placement, "fixed<64, 16>", &lines, far);
+        assert!(found.values().all(|(absolute, _)| *absolute < 1e-3), "{placement}: {found:?}");
+    }
+}
+
+#[test]
 fn what_one_run_saves_the_next_one_loads() {
     let head = "computation c\n  player a, b, c\n  placement trio = replicated(a, b, c)\n";
     let save = format!(

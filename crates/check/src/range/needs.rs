@@ -1,7 +1,7 @@
 //! What an operator needs so that nothing is lost where nobody sees it: room for its result and for what arises on the
 //! way, and operands in its domain.
 
-use ir::{DType, Op, Room, domain as stated};
+use ir::{DType, Op, RingBits, Room, domain as stated};
 
 use super::interval::Interval;
 use super::transfer::Site;
@@ -65,6 +65,9 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
     if let Some(lack) = fast(site, r) {
         return Some(lack);
     }
+    if let Some(public) = site.by_public() {
+        return by_public(site, r, public);
+    }
     match site.instr.op {
         Op::Add | Op::Sub | Op::Sum | Op::CumSum => room("the result", site.result(), f, r.value),
         // Fixed point has as much room below zero as above it.
@@ -103,10 +106,10 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
         Op::Pow => power(site, r),
         Op::Power => domain(0, "0 or negative", x, x.lo > 0.0)
             .or_else(|| room("the operand", x, f, r.argument))
-            .or_else(|| room("the result", site.function(), f, r.exponential)),
+            .or_else(|| by_logarithm(site, r)),
         Op::Erf | Op::Gelu | Op::Softplus | Op::Softmax | Op::LogSoftmax => room("the operand", x, f, r.value - 1),
         Op::Norm => room("the sum of squares", site.sum_of_squares(), 2 * f, r.product)
-            .or_else(|| room("the sum of squares", site.sum_of_squares(), f, r.radicand)),
+            .or_else(|| room("the sum of squares", site.truncated_squares(), f, r.radicand)),
         Op::LayerNorm | Op::BatchNormTraining => spread(site, r)
             .or_else(|| room("the sum of squared distances", site.squares(), 2 * f, r.product))
             .or_else(|| room("the variance", site.variance(), f, r.radicand))
@@ -119,10 +122,14 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
                 .or_else(|| normalised(site, r))
         }
         Op::Put | Op::GroupSum | Op::SegmentSum => room("the sum", site.gathered(), f, r.value),
-        Op::GroupMean => room("the sum", site.gathered(), f, r.counted),
+        Op::GroupMean => room("the sum", site.gathered(), f, r.counted.min(r.dividend))
+            .or_else(|| room("the number of rows", site.rows(), f, r.divisor)),
         Op::Quantile | Op::Median => {
             let difference = x.minus(Interval::point(x.lo));
-            room("the difference of neighbours", difference, 2 * f, r.product)
+            // In Z_2^128 the way between them is a number of 30 bits.
+            let wide = matches!(site.ty.dtype, DType::Fixed { ring: RingBits::B128, .. });
+            let more = if wide { f.max(30) } else { f };
+            room("the difference of neighbours", difference, f + more, r.product)
         }
         Op::Sort | Op::ArgSort | Op::SortBy | Op::Shuffle | Op::TopK | Op::Take => None,
         Op::Histogram | Op::GroupCount | Op::SegmentLast => None,
@@ -145,14 +152,31 @@ fn power(site: &Site<'_>, r: Room) -> Option<Lack> {
     if !site.is_whole_power() {
         return domain(0, "0 or negative", x, x.lo > 0.0)
             .or_else(|| room("the operand", x, f, r.argument))
-            .or_else(|| room("the result", result, f, r.exponential));
+            .or_else(|| by_logarithm(site, r));
     }
     let inverse = if site.exponent() < 0.0 { divided(site, r, 0, x) } else { None };
-    // Squares of powers arise that are less than the square of the result.
-    let power = Interval::within(site.base().magnitude().max(1.0).powf(site.exponent().abs()));
+    // The greatest product is the last one, of factors that are off.
+    let power = site.base().magnitude().max(1.0).powf(site.exponent().abs());
+    let power = Interval::within(power + site.power_error());
     inverse
         .or_else(|| room("a power on the way", power, 2 * f, r.product))
         .or_else(|| room("the result", result, f, r.value))
+}
+
+/// A power by way of the logarithm: its product with the exponent has 55 more fraction bits.
+fn by_logarithm(site: &Site<'_>, r: Room) -> Option<Lack> {
+    room("the logarithm times the exponent", site.scaled_log(), r.frac + 55, 126)
+        .or_else(|| room("the result", site.function(), r.frac, r.exponential))
+}
+
+/// A product or quotient with a public number: operand and result only.
+fn by_public(site: &Site<'_>, r: Room, public: usize) -> Option<Lack> {
+    let c = site.args[public];
+    if site.instr.op == Op::Mul {
+        return room("the result", site.product(), r.frac, r.counted);
+    }
+    domain(public, "0", c, !site.may_be_zero(public))
+        .or_else(|| room("the quotient", site.quotient(), r.frac, r.counted))
 }
 
 /// The fast form of a function has less room than the precise one, as it states.

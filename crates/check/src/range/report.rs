@@ -130,8 +130,9 @@ impl<'a> Problem<'a> {
     }
 
     fn is_truncated(&self) -> bool {
+        let Cause::Lack(Lack::Room { frac, .. }) = self.cause else { return false };
         matches!(self.instr.op, Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Conv1d | Op::Conv2d)
-            && self.dtype.is_fixed()
+            && matches!(self.dtype, DType::Fixed { frac: own, .. } if frac > u32::from(own))
     }
 
     /// The values that lead here, one a line.

@@ -1,6 +1,6 @@
 //! What range an operator's result has, from those of its operands: one arm for every operator of the table.
 
-use ir::{Attrs, DType, Dim, Instr, Op, Room, Shape, Type};
+use ir::{Attrs, DType, Dim, Instr, Op, RingBits, Room, Shape, Type};
 
 use super::interval::Interval;
 use super::lengths::Lengths;
@@ -11,6 +11,10 @@ pub(super) struct Site<'a> {
     pub(super) args: &'a [Interval],
     /// How far from zero the operands are at least, where their ranges do not tell.
     pub(super) apart: &'a [f64],
+    /// Which operands shares are computed with in the clear.
+    pub(super) clear: &'a [bool],
+    /// Whether the scheme verifies what it computes.
+    pub(super) verified: bool,
     /// The operands' types.
     pub(super) types: &'a [&'a Type],
     /// The result's type.
@@ -63,6 +67,42 @@ impl Site<'_> {
     /// Whether both operands are the same value, so that their product is a square.
     fn is_square(&self) -> bool {
         matches!(self.instr.args[..], [a, b] if a == b)
+    }
+
+    /// The operand that is public, of a product or quotient of fixed point with such a one, elementwise: its kernel needs no
+    /// more bits than its operand and its result.
+    pub(super) fn by_public(&self) -> Option<usize> {
+        if !self.ty.dtype.is_fixed() {
+            return None;
+        }
+        match (self.instr.op, self.clear) {
+            (Op::Mul, [true, false]) => Some(0),
+            (Op::Mul | Op::Div, [false, true]) => Some(1),
+            _ => None,
+        }
+    }
+
+    /// Whether the result is held in the clear: a constant, or made of such by what is exact in floating point.
+    pub(super) fn stays_clear(&self) -> bool {
+        let exact = matches!(self.instr.op, Op::Const | Op::Fill | Op::Eye | Op::Size | Op::Cast | Op::Neg)
+            || matches!(self.instr.op, Op::Add | Op::Sub | Op::Mul | Op::Div | Op::Square | Op::Sqrt);
+        exact && self.clear.iter().all(|c| *c)
+    }
+
+    /// A product or quotient with a public number: right to a unit, and of its sign, but for factors so small that their
+    /// own last place is below that of the ring, which may err by two.
+    fn scaled(&self, found: Interval, public: usize) -> Interval {
+        let (unit, c) = (unit(self.ty.dtype), self.args[public]);
+        let (whole, small) = (c.lo == c.hi && c.lo.fract() == 0.0, self.apart[public] < 2f64.powi(-10));
+        if self.instr.op == Op::Mul && whole {
+            return found.on_grid(unit);
+        }
+        if small || (self.instr.op == Op::Div && c.magnitude() >= 2f64.powi(10)) {
+            return found.widened(2.0 * unit, 0.0).on_grid(unit);
+        }
+        // What is verified is multiplied by a factor of 62 bits.
+        let off = if self.verified { unit } else { 0.0 };
+        self.same_sign(found.widened(off, 0.0).on_grid(unit), found)
     }
 
     /// How many elements a reduction joins to one.
@@ -175,6 +215,10 @@ impl Site<'_> {
             Op::Repeat | Op::Fold | Op::Call => Interval::ALL,
             Op::Add => self.float(x.plus(y)),
             Op::Sub => self.float(x.minus(y)),
+            Op::Mul | Op::Div if self.by_public().is_some() => {
+                let exact = if self.instr.op == Op::Mul { self.product() } else { self.quotient() };
+                self.by_public().map_or(exact, |public| self.scaled(exact, public))
+            }
             Op::Mul | Op::Square | Op::MatMul | Op::Dot => self.coarse(self.float(self.product())),
             Op::Conv1d | Op::Conv2d => self.coarse(self.float(self.product())),
             Op::MaxPool2d => x,
@@ -208,11 +252,12 @@ impl Site<'_> {
             Op::Diagonal => x,
             Op::Concat | Op::Stack => self.args.iter().copied().reduce(Interval::hull).unwrap_or(x),
             Op::CumSum => self.float(x.hull(x.times(self.along()))),
+            Op::Pow | Op::Power if !self.is_whole_power() => self.rough(self.by_logarithm(self.function())),
             Op::Pow if self.ty.dtype.is_fixed() => self.rough(self.function().widened(self.power_error(), 0.0)),
             Op::Exp2 | Op::Log2 | Op::Pow | Op::Power | Op::Erf | Op::Gelu | Op::Softplus => {
                 self.rough(self.function())
             }
-            Op::Norm => self.rough(self.sum_of_squares().through(f64::sqrt)),
+            Op::Norm => self.rough(self.truncated_squares().through(f64::sqrt)),
             Op::Softmax => self.rough(Interval::BIT),
             Op::LogSoftmax => {
                 let spread = x.minus(Interval::point(x.hi));
@@ -260,13 +305,22 @@ impl Site<'_> {
         self.x().squared().times(self.joined())
     }
 
+    /// The sum of the squares as a norm takes the root of it: in Z_2^128 each was truncated to the type first.
+    pub(super) fn truncated_squares(&self) -> Interval {
+        let sum = self.sum_of_squares();
+        let wide = matches!(self.ty.dtype, DType::Fixed { ring: RingBits::B128, .. });
+        let off = if wide { self.joined().hi * unit(self.ty.dtype) } else { 0.0 };
+        let sum = sum.widened(off, 0.0);
+        Interval { lo: sum.lo.max(0.0), hi: sum.hi }
+    }
+
     /// The number of elements of the first operand.
     fn elements(&self) -> Interval {
         self.types.first().map_or(Interval::point(1.0), |t| self.lengths.product(t.shape.iter()))
     }
 
     /// The number of rows of the first operand.
-    fn rows(&self) -> Interval {
+    pub(super) fn rows(&self) -> Interval {
         self.types.first().and_then(|t| t.shape.first()).map_or(Interval::point(1.0), |d| self.lengths.of(d))
     }
 
@@ -289,7 +343,7 @@ impl Site<'_> {
 
     /// Whether a power is found by products: of a public whole number, up to 64 in size.
     pub(super) fn is_whole_power(&self) -> bool {
-        self.exponent().fract() == 0.0 && self.exponent().abs() <= 64.0
+        self.instr.op == Op::Pow && self.exponent().fract() == 0.0 && self.exponent().abs() <= 64.0
     }
 
     /// What a whole power multiplies: x, or its inverse.
@@ -298,7 +352,7 @@ impl Site<'_> {
     }
 
     /// How far a whole power is off at most: each product by a unit, and by what its factors are off.
-    fn power_error(&self) -> f64 {
+    pub(super) fn power_error(&self) -> f64 {
         let (unit, p, x) = (unit(self.ty.dtype), self.exponent().abs() as u32, self.base().magnitude());
         if !self.is_whole_power() || p == 0 {
             return 0.0;
@@ -312,6 +366,18 @@ impl Site<'_> {
             }
         }
         off
+    }
+
+    /// The exponent of two that a power goes by: the logarithm, which may be off a little, times the exponent.
+    pub(super) fn scaled_log(&self) -> Interval {
+        let y = if self.instr.op == Op::Pow { Interval::point(self.exponent()) } else { self.y() };
+        self.x().through(|x| x.max(0.0).log2()).widened(2f64.powi(-40), 0.0).times(y)
+    }
+
+    /// A power by way of the logarithm errs the more the greater the exponent is.
+    fn by_logarithm(&self, power: Interval) -> Interval {
+        let y = if self.instr.op == Op::Pow { self.exponent().abs() } else { self.y().magnitude() };
+        if self.ty.dtype.is_fixed() { power.widened(0.0, (1.0 + y.min(1e30)) * 2f64.powi(-44)) } else { power }
     }
 
     /// How far a variance is off at most: the mean by two units, each square by one more, the quotient by two.

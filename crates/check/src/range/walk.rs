@@ -6,7 +6,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ir::{Block, Computation, Graph, Instr, Op, PlacementId, Type, ValueId};
+use ir::{Block, Computation, Graph, Instr, Op, PlacementId, Scheme, Type, ValueId};
 
 use super::interval::Interval;
 use super::lengths::Lengths;
@@ -24,10 +24,15 @@ pub(super) struct Fact {
     pub(super) open: bool,
     /// It is the result of an operator that was refused: what follows from it is not told again.
     pub(super) told: bool,
+    /// It rests on a length that is not known yet: what follows from it is told once it is.
+    pub(super) later: bool,
+    /// A placement of shares holds it in the clear, as it does constants: kernels take it as it is.
+    pub(super) clear: bool,
 }
 
 impl Fact {
-    const NOTHING: Fact = Fact { range: Interval::ALL, apart: 0.0, open: false, told: true };
+    const NOTHING: Fact =
+        Fact { range: Interval::ALL, apart: 0.0, open: false, told: true, later: false, clear: false };
 
     fn join(self, other: Fact) -> Fact {
         Fact {
@@ -35,11 +40,18 @@ impl Fact {
             apart: self.apart.min(other.apart),
             open: self.open | other.open,
             told: self.told | other.told,
+            later: self.later | other.later,
+            clear: self.clear & other.clear,
         }
     }
 
     fn covers(self, other: Fact) -> bool {
-        other.range.is_in(self.range) && self.apart <= other.apart && (self.told || !other.told)
+        other.range.is_in(self.range) && self.apart <= other.apart && (self.later || !other.later)
+    }
+
+    /// Whether nothing is told of what follows from it.
+    fn is_silent(self) -> bool {
+        self.told || self.later
     }
 }
 
@@ -94,9 +106,10 @@ impl<'a> Frame<'a> {
         ids.iter().map(|v| self.facts[v.index()]).collect()
     }
 
+    /// What loops carry and functions take and give; none of it is left in the clear.
     fn set(&mut self, ids: &[ValueId], facts: &[Fact]) {
         for (id, fact) in ids.iter().zip(facts) {
-            self.facts[id.index()] = *fact;
+            self.facts[id.index()] = Fact { clear: false, ..*fact };
         }
     }
 }
@@ -168,11 +181,15 @@ impl<'a> Walk<'a> {
         }
         let ranges: Vec<Interval> = facts.iter().map(|f| f.range).collect();
         let apart: Vec<f64> = facts.iter().map(|f| f.apart).collect();
-        let room = types.first().and_then(|t| self.c.placement(instr.placement).scheme.room(t.dtype));
+        let clear: Vec<bool> = facts.iter().map(|f| f.clear).collect();
+        let scheme = self.c.placement(instr.placement).scheme;
+        let room = types.first().and_then(|t| scheme.room(t.dtype));
         let site = Site {
             instr,
             args: &ranges,
             apart: &apart,
+            clear: &clear,
+            verified: scheme == Scheme::Malicious,
             types: &types,
             ty,
             room,
@@ -181,23 +198,32 @@ impl<'a> Walk<'a> {
             share_of_whole: is_share_of_whole(frame, instr),
         };
         let unknown = instr.op == Op::Size && instr.attrs.str("dim").is_some_and(|d| self.lengths.is_unknown(d));
-        let told = unknown || facts.iter().any(|f| f.told);
-        let lack = if told { None } else { needs::lack(&site).or_else(|| self.misfit(frame, instr, ty)) };
+        let silent = unknown || facts.iter().any(|f| f.is_silent());
+        let lack = if silent { None } else { needs::lack(&site).or_else(|| self.misfit(frame, instr, ty)) };
         let limited = matches!(instr.op, Op::Clip | Op::Assume | Op::Sigmoid | Op::Tanh | Op::Sign);
         let open = facts.iter().any(|f| f.open) && !limited && ty.dtype != ir::DType::Bool;
         let range = site.result();
-        let told = told || lack.is_some();
+        let told = lack.is_some() || facts.iter().any(|f| f.told);
+        let later = unknown || facts.iter().any(|f| f.later);
         if let Some(lack) = lack {
             self.tell(frame, instr, Cause::Lack(lack));
         }
-        frame.facts[result.index()] = Fact { range, apart: site.result_apart(), open, told };
+        let clear = matches!(scheme, Scheme::Replicated | Scheme::Malicious) && site.stays_clear();
+        frame.facts[result.index()] = Fact { range, apart: site.result_apart(), open, told, later, clear };
     }
 
     fn input(&self, instr: &Instr, id: ValueId, ty: &Type) -> Fact {
         let declared = instr.attrs.range().map(|(low, high)| Interval::new(low, high));
         let given = self.inputs.get(&id).copied().or(declared);
         let open = declared.is_none() && ty.dtype.is_numeric();
-        Fact { range: given.unwrap_or_else(|| capacity(ty.dtype)), apart: 0.0, open, told: false }
+        Fact {
+            range: given.unwrap_or_else(|| capacity(ty.dtype)),
+            apart: 0.0,
+            open,
+            told: false,
+            later: false,
+            clear: false,
+        }
     }
 
     /// A declared range that does not fit the type its input becomes: every such number would be refused.
@@ -247,14 +273,19 @@ impl<'a> Walk<'a> {
         self.quiet -= 1;
         let follow = times <= MOST_FOLLOWED as f64;
         let before = self.problems.len();
+        let looked_at: Vec<usize> = self.calls.iter().map(Vec::len).collect();
         if let Some(state) = &settled {
             let next = self.iteration(frame, region, state);
-            if self.quiet > 0 || self.problems.len() == before || !follow {
+            if self.quiet > 0 || self.problems.len() == before || !follow || self.steps >= MOST_STEPS {
                 // A fold may have no batch at all, so the initial value counts as well.
                 let results: Vec<Fact> = init.iter().zip(&next).map(|(a, b)| a.join(*b)).collect();
                 return frame.set(&instr.results, &results);
             }
+            // What was told is forgotten, and with it that it was.
             self.problems.truncate(before);
+            for (summaries, before) in self.calls.iter_mut().zip(looked_at) {
+                summaries.truncate(before);
+            }
         }
         if !follow {
             self.unsettled(frame, instr, region, init);
@@ -269,10 +300,15 @@ impl<'a> Walk<'a> {
                 break;
             }
         }
+        if instr.op == Op::Fold {
+            // There may be no batch at all.
+            state = init.iter().zip(&state).map(|(a, b)| a.join(*b)).collect();
+        }
         frame.set(&instr.results, &state);
     }
 
-    /// A state that the body does not leave, and that holds the initial one.
+    /// A state that the body does not leave, and that holds the initial one. What these sweeps find lacking is not told yet,
+    /// so it silences nothing either: the state is only as told as the initial one.
     fn induction(&mut self, frame: &mut Frame<'a>, region: &'a Block, init: &[Fact]) -> Option<Vec<Fact>> {
         let mut state = init.to_vec();
         for sweep in 0..40 {
@@ -286,7 +322,7 @@ impl<'a> Walk<'a> {
             for (s, n) in state.iter_mut().zip(&next) {
                 let joined = s.join(*n);
                 let range = if sweep < 2 { joined.range } else { further(s.range, joined.range) };
-                *s = Fact { range, ..joined };
+                *s = Fact { range, told: s.told, ..joined };
             }
             if state.iter().any(|s| s.range.magnitude() > 2f64.powi(130)) {
                 return None;
@@ -295,30 +331,36 @@ impl<'a> Walk<'a> {
         None
     }
 
-    /// For a loop that only adds to what it carries something that does not depend on what it carries: its initial value,
-    /// and the number of iterations times what is added.
+    /// For a loop that only adds to what it carries: its initial value, and the number of iterations times what is added.
+    /// One iteration from the initial state tells what is added, and one from the state so found, that no iteration adds
+    /// more, and that all else stays as it is.
     fn adding_up(&mut self, frame: &mut Frame<'a>, region: &'a Block, init: &[Fact], times: f64) -> Option<Vec<Fact>> {
         let carried = &region.params[region.params.len() - region.results.len()..];
-        let next = self.iteration(frame, region, init);
-        let moving: Vec<usize> = (0..init.len()).filter(|i| !init[*i].covers(next[*i])).collect();
-        let moved: Vec<ValueId> = moving.iter().map(|i| carried[*i]).collect();
+        let first = self.iteration(frame, region, init);
+        let moving: Vec<usize> = (0..init.len()).filter(|i| !init[*i].covers(first[*i])).collect();
         let mut state = init.to_vec();
+        let mut steps = Vec::new();
         for i in moving {
-            let made = region.instrs.iter().find(|instr| instr.results == [region.results[i]])?;
-            let added = match (made.op, &made.args[..]) {
-                (Op::Add, [a, b]) if *a == carried[i] => *b,
-                (Op::Add, [a, b]) if *b == carried[i] => *a,
-                (Op::Sub, [a, b]) if *a == carried[i] => *b,
-                _ => return None,
+            let (added, step) = step(frame, region, carried[i], region.results[i])?;
+            // Before the last iteration, so that what it makes is judged as it is.
+            let sum = init[i].range.plus(step.hull(Interval::point(0.0)).times(Interval::point(times - 1.0)));
+            let dtype = frame.graph.value(carried[i]).ty.dtype;
+            let joined = init[i].join(frame.facts[added.index()]);
+            state[i] = Fact { range: drifted(sum, dtype, times), apart: 0.0, told: init[i].told, ..joined };
+            steps.push((i, step));
+        }
+        let next = self.iteration(frame, region, &state);
+        for i in 0..state.len() {
+            let stays = match steps.iter().find(|(moving, _)| *moving == i) {
+                Some((_, most)) => {
+                    let (added, again) = step(frame, region, carried[i], region.results[i])?;
+                    again.is_in(*most) && (state[i].later || !frame.facts[added.index()].later)
+                }
+                None => state[i].covers(next[i]),
             };
-            if depends(region, added, &moved) {
+            if !stays {
                 return None;
             }
-            let step = frame.facts[added.index()];
-            let step_range = if made.op == Op::Sub { step.range.negated() } else { step.range };
-            // Before the last iteration, so that what it makes is judged as it is.
-            let steps = step_range.hull(Interval::point(0.0)).times(Interval::point(times - 1.0));
-            state[i] = Fact { range: init[i].range.plus(steps), ..init[i].join(step) };
         }
         Some(state)
     }
@@ -329,8 +371,7 @@ impl<'a> Walk<'a> {
         let next = self.iteration(frame, region, init);
         self.quiet -= 1;
         let leaves = init.iter().zip(&next).position(|(a, b)| !a.covers(*b)).unwrap_or(0);
-        let told = init.iter().any(|f| f.told);
-        if !told {
+        if !init.iter().chain(&next).any(|f| f.later) && !init.iter().any(|f| f.told) {
             let param = region.params[region.params.len() - region.results.len() + leaves];
             self.tell(frame, instr, Cause::Unsettled { param, first: init[leaves].range, then: next[leaves].range });
         }
@@ -342,7 +383,8 @@ impl<'a> Walk<'a> {
         let name = instr.attrs.str("function").unwrap_or_default();
         let Some(callee) = self.c.functions.iter().position(|f| f.name == name) else { return };
         let args = frame.of(&instr.args);
-        let known = |s: &&Summary| (s.told || self.quiet > 0) && s.args.iter().zip(&args).all(|(a, b)| a.covers(*b));
+        let holds = |(a, b): (&Fact, &Fact)| a.covers(*b) && a.told == b.told && a.later == b.later;
+        let known = |s: &&Summary| (s.told || self.quiet > 0) && s.args.iter().zip(&args).all(holds);
         let exact = self.calls[callee].iter().filter(known).min_by_key(|s| s.args != args);
         if let Some(summary) = exact {
             let results = summary.results.clone();
@@ -353,7 +395,8 @@ impl<'a> Walk<'a> {
             for (i, arg) in args.iter_mut().enumerate() {
                 let all = self.calls[callee].iter().map(|s| s.args[i]).fold(*arg, Fact::join);
                 let many = self.calls[callee].len() >= MOST_SUMMARIES;
-                *arg = Fact { range: if many { Interval::ALL } else { further(arg.range, all.range) }, ..all };
+                let range = if many { Interval::ALL } else { further(arg.range, all.range) };
+                *arg = Fact { range, told: arg.told, later: arg.later, ..all };
             }
         }
         let graph = &self.c.functions[callee].graph;
@@ -380,24 +423,26 @@ fn further(old: Interval, new: Interval) -> Interval {
     }
 }
 
-/// Whether a value of a region is computed from some of its parameters.
-fn depends(region: &Block, value: ValueId, params: &[ValueId]) -> bool {
-    let mut on: Vec<ValueId> = params.to_vec();
-    for instr in &region.instrs {
-        let mut uses = instr.args.iter().any(|a| on.contains(a));
-        if let Some(inner) = &instr.region {
-            uses |= uses_any(inner, &on);
-        }
-        if uses {
-            on.extend(&instr.results);
-        }
+/// What a region adds to a value that it carries, with its range; `None` if it does anything else with it.
+fn step(frame: &Frame<'_>, region: &Block, carried: ValueId, result: ValueId) -> Option<(ValueId, Interval)> {
+    let made = region.instrs.iter().find(|instr| instr.results == [result])?;
+    let range = |v: &ValueId| frame.facts[v.index()].range;
+    match (made.op, &made.args[..]) {
+        (Op::Add, [a, b]) if *a == carried => Some((*b, range(b))),
+        (Op::Add, [a, b]) if *b == carried => Some((*a, range(a))),
+        (Op::Sub, [a, b]) if *a == carried => Some((*b, range(b).negated())),
+        _ => None,
     }
-    on.contains(&value)
 }
 
-fn uses_any(block: &Block, values: &[ValueId]) -> bool {
-    let used = |i: &Instr| i.args.iter().any(|a| values.contains(a)) || i.region.iter().any(|r| uses_any(r, values));
-    block.instrs.iter().any(used) || block.results.iter().any(|r| values.contains(r))
+/// Where a sum of so many terms may be in its type: floating point rounds each time, and `u64` may wrap.
+fn drifted(sum: Interval, dtype: ir::DType, times: f64) -> Interval {
+    match dtype {
+        ir::DType::F64 => sum.widened(sum.magnitude() * times * 2f64.powi(-52), 0.0),
+        ir::DType::F32 => sum.widened(sum.magnitude() * times * 2f64.powi(-23), 0.0),
+        ir::DType::U64 if !sum.is_in(capacity(dtype)) => capacity(dtype),
+        _ => sum,
+    }
 }
 
 /// Whether a quotient is `a / (a + b)` of numbers that are not negative.
