@@ -68,12 +68,15 @@ impl<'a> Types<'a> {
         }
     }
 
-    /// A range holds numbers, and an input or loaded value declares both ends of it or none.
+    /// A range holds numbers, whole ones where there are no others, and an input or loaded value declares both ends of it or none.
     fn range(&mut self, instr: &'a Instr) {
         let source = matches!(instr.op, Op::Input | Op::Load);
         let half = source && instr.attrs.real("low").is_some() != instr.attrs.real("high").is_some();
         let numbers = instr.results.iter().all(|r| self.of(*r).dtype.is_numeric());
-        let wrong = instr.attrs.range().is_some_and(|(low, high)| low > high || !numbers);
+        let whole = matches!(instr.op, Op::Input | Op::Load | Op::Clip | Op::Assume)
+            && instr.results.iter().any(|r| self.of(*r).dtype.is_integer());
+        let empty = |low: f64, high: f64| low > high || (whole && low.ceil() > high.floor());
+        let wrong = instr.attrs.range().is_some_and(|(low, high)| empty(low, high) || !numbers);
         if half || wrong {
             self.error("range.declared", &instr.span, format!("no number lies in the range of `{}`", instr.op.name()));
         }

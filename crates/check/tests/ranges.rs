@@ -216,6 +216,16 @@ fn by_a_public_number_only_operand_and_result_must_fit() {
 }
 
 #[test]
+fn whole_numbers_are_limited_to_whole_numbers() {
+    let input = "  input x : i64 at a range -100..100\n";
+    assert_eq!(range_of_r("i64", input, "    r = clip(x, low=0.5, high=7.5)\n"), (1.0, 7.0));
+    assert_eq!(refusal_in("i64", input, "    r = clip(x, low=0.5, high=0.7)\n", 1), Some("range.declared"));
+    assert_eq!(refusal_in("i64", input, "    r = assume(x, low=0.5, high=0.7)\n", 1), Some("range.declared"));
+    let natural = "  input x : u64 at a\n";
+    assert_eq!(range_of_r("u64", natural, "    r = clip(x, low=-9, high=-5)\n"), (0.0, 0.0));
+}
+
+#[test]
 fn what_rests_on_a_length_is_told_once_it_is_known() {
     let input = "  input x : f64[n] at a range 0..100\n";
     let steps = "    r = sum(x) / cast(size(n, type=i64) - 1, type=fixed<64, 16>)\n";

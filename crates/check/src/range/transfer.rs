@@ -105,6 +105,14 @@ impl Site<'_> {
         self.same_sign(found.widened(off, 0.0).on_grid(unit), found)
     }
 
+    /// The limits of a clip as the kernel has them: of the type, and none beyond its numbers.
+    fn limits(&self, given: Interval) -> Interval {
+        if self.ty.dtype.is_integer() {
+            return Interval { lo: given.lo.ceil(), hi: given.hi.floor() }.meet(capacity(self.ty.dtype));
+        }
+        self.coarse(given)
+    }
+
     /// How many elements a reduction joins to one.
     pub(super) fn joined(&self) -> Interval {
         let Some(ty) = self.types.first() else { return Interval::point(1.0) };
@@ -234,7 +242,7 @@ impl Site<'_> {
             Op::Sigmoid => self.rough(x.through(|x| 1.0 / (1.0 + (-x).exp())).meet(Interval::BIT)),
             Op::Tanh => self.rough(x.through(f64::tanh).meet(Interval::within(1.0))),
             Op::Relu => Interval { lo: x.lo.max(0.0), hi: x.hi.max(0.0) },
-            Op::Clip => x.meet(self.coarse(limits)),
+            Op::Clip => x.meet(self.limits(limits)),
             Op::Assume => x.meet(limits),
             Op::Minimum => Interval { lo: x.lo.min(y.lo), hi: x.hi.min(y.hi) },
             Op::Maximum => Interval { lo: x.lo.max(y.lo), hi: x.hi.max(y.hi) },
