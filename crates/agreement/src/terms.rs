@@ -104,7 +104,8 @@ impl FromStr for Profile {
 
 /// When an agreement may be run, how often, and over which kind of network.
 ///
-/// A run is one session. A session that is resumed after a failure, as a further attempt, counts once.
+/// A run is one session. A session that is resumed after a failure, as a further attempt, counts once; how often that may be is
+/// the session's affair.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Terms {

@@ -33,13 +33,17 @@ pub struct Disclosure {
     pub assumptions: Vec<Assumption>,
 }
 
-/// A range that a program takes for granted: where a number is outside of it, results may be wrong.
+/// A range that a program takes for granted: where a number is outside of it, results may be wrong; or, where a player has
+/// it in the clear, the run ends, which all learn.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Assumption {
     /// The value, in words.
     pub value: String,
     /// The range, as `0..100`.
     pub range: String,
+    /// The player that has it in the clear, and checks it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub checked_by: Option<String>,
     /// The line of the program, if known.
     pub line: Option<u32>,
 }
@@ -253,7 +257,7 @@ impl<'a> Tracer<'a> {
             Op::Output => self.delivery(site, site.instr.attrs.players("to").unwrap_or(&[])),
             Op::Release => self.release(site),
             Op::Save => self.save(site),
-            Op::Assume if self.c.placement(site.instr.placement).is_protected() => self.assumption(site),
+            Op::Assume => self.assumption(site),
             Op::Move => {
                 let from = site.graph.value(site.instr.args[0]).placement;
                 let to = reader(self.c.placement(site.instr.placement));
@@ -288,8 +292,9 @@ impl<'a> Tracer<'a> {
         let (Some((low, high)), [value]) = (site.instr.attrs.range(), &site.instr.args[..]) else { return };
         let result = site.instr.results.first().and_then(|r| site.trail.name(*r));
         let value = result.map_or_else(|| site.trail.describe(*value), |name| format!("`{name}`"));
+        let checked_by = reader(self.c.placement(site.instr.placement)).map(|p| self.c.player(p).name.clone());
         let line = Some(site.instr.span.line).filter(|l| *l > 0);
-        self.assumptions.push(Assumption { value, range: show_range(low, high), line });
+        self.assumptions.push(Assumption { value, range: show_range(low, high), checked_by, line });
     }
 
     /// A release is told on its own until a delivery tells it.

@@ -17,7 +17,7 @@ pub struct Learned {
     pub name: String,
     /// Who learns it, the party itself left out.
     pub to: Vec<PlayerId>,
-    /// Whether it is released; if not, labels allow it.
+    /// Whether it is released; if not, labels allow it, or it is learned from how the run ends.
     pub released: bool,
     /// Whose values it is computed from.
     pub owners: Vec<PlayerId>,
@@ -74,6 +74,7 @@ pub fn learned(
         mine,
         names: inputs.iter().map(|i| i.name).collect(),
         functions: of_functions(c),
+        testing: testing(c),
         found: Vec::new(),
         steps: STEPS,
     };
@@ -106,6 +107,8 @@ struct Finder<'a> {
     mine: Vec<bool>,
     names: Vec<&'a str>,
     functions: BTreeMap<&'a str, Counts>,
+    /// The functions that end the run where values in the clear are not as assumed.
+    testing: BTreeSet<&'a str>,
     /// With the value that is learned.
     found: Vec<(ValueId, Learned)>,
     steps: usize,
@@ -134,9 +137,27 @@ impl<'a> Finder<'a> {
                 Some(to) => self.deliver(instr, instr.args[0], &[to], times),
                 None => Ok(()),
             },
-            Op::Call => self.call(instr, times),
+            Op::Assume if reader(c.placement(instr.placement)).is_some() => self.test(instr, times),
+            Op::Call => {
+                self.call(instr, times)?;
+                let name = instr.attrs.str("function").unwrap_or_default();
+                if self.testing.contains(name) { self.test(instr, times) } else { Ok(()) }
+            }
             _ => Ok(()),
         }
+    }
+
+    /// A player looks whether a value is as assumed, and ends the run if not: all others learn whether it was.
+    fn test(&mut self, instr: &Instr, times: u64) -> Result<(), TooLarge> {
+        let everyone: Vec<PlayerId> = (0..self.checked.computation().players.len() as u16).map(PlayerId).collect();
+        for result in &instr.results {
+            let known = self.found.len();
+            self.learn(instr, *result, &everyone, times)?;
+            for (_, learned) in &mut self.found[known..] {
+                learned.name = format!("whether {} is as assumed", learned.name);
+            }
+        }
+        Ok(())
     }
 
     fn iterations(&self, instr: &Instr) -> u64 {
@@ -253,6 +274,22 @@ fn of_functions(c: &Computation) -> BTreeMap<&str, Counts> {
         let mut counts = Counts::new();
         function.graph.visit(&mut |instr| add(&all, instr, &mut counts));
         all.insert(function.name.as_str(), counts);
+    }
+    all
+}
+
+/// The functions with an assumption about values in the clear, in them or in those they call.
+fn testing(c: &Computation) -> BTreeSet<&str> {
+    let mut all = BTreeSet::new();
+    for function in &c.functions {
+        let mut tests = false;
+        function.graph.visit(&mut |instr| {
+            let clear = instr.op == Op::Assume && reader(c.placement(instr.placement)).is_some();
+            tests |= clear || instr.op == Op::Call && instr.attrs.str("function").is_some_and(|f| all.contains(f));
+        });
+        if tests {
+            all.insert(function.name.as_str());
+        }
     }
     all
 }

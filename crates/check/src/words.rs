@@ -43,10 +43,18 @@ impl fmt::Display for Disclosure {
                 writeln!(f)?;
             }
             let (value, range) = (&assumption.value, &assumption.range);
-            writeln!(
-                f,
-                "taken for granted, and checked by nobody: {value} is within {range}; if not, results may be wrong"
-            )?;
+            match &assumption.checked_by {
+                None => writeln!(
+                    f,
+                    "taken for granted, and checked by nobody: {value} is within {range}; if not, results may be wrong"
+                )?,
+                Some(player) => {
+                    writeln!(
+                        f,
+                        "{player} checks that {value} is within {range}; if not, the run ends, and all learn that"
+                    )?;
+                }
+            }
         }
         if self.owners.is_empty() {
             writeln!(f, "nobody gives anything")?;

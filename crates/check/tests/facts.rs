@@ -31,6 +31,32 @@ fn checked() -> check::Checked {
 }
 
 #[test]
+fn a_test_of_values_in_the_clear_is_learned_by_all() {
+    let text = r#"
+computation probe
+  player clinic, analyst
+  input bmi : f64[10] at clinic
+  on clinic
+    m = mean(bmi)
+    odd = assume(bmi, low=0, high=31.5)
+  release m to analyst as "m"
+"#;
+    let checked = check(ir::text::parse(text).unwrap()).unwrap_or_else(|e| panic!("{}", e[0]));
+    let clinic = checked.computation().player_named("clinic").unwrap();
+    let all = learned(&checked, &[clinic], &BTreeMap::new()).unwrap();
+    let test = all.iter().find(|l| l.name.contains("odd")).expect("although nothing uses it");
+    assert_eq!(test.name, "whether odd is as assumed");
+    assert_eq!(test.to, [checked.computation().player_named("analyst").unwrap()]);
+    assert!(!test.released && test.ways["bmi"].operators.contains_key(&Op::Assume), "{test:?}");
+    assert_eq!(test.ways["bmi"].rows, 1);
+    let words = checked.disclosure().to_string();
+    assert!(
+        words.contains("clinic checks that `odd` is within 0..31.5; if not, the run ends, and all learn that"),
+        "{words}"
+    );
+}
+
+#[test]
 fn the_disclosure_has_stable_field_names() {
     let form = serde_json::json!({
         "placement": "committee", "scheme": "replicated", "players": ["clinic", "laboratory", "registry"],
