@@ -42,9 +42,9 @@ async fn two_of_three_bear_a_dead_aggregator_and_weights_stay_private() {
     }
     let sum = world.result(1, service.address()).await.unwrap();
     assert_eq!((sum.contributions, sum.weight), (4, Some(111.0)));
-    for place in 0..4 {
+    for (place, mean) in sum.mean.iter().enumerate() {
         let expected: f64 = (0..4).map(|i| values[i][place] * f64::from(weights[i])).sum::<f64>() / 111.0;
-        assert!((sum.mean[place] - expected).abs() < 1e-4, "{} is not {expected}", sum.mean[place]);
+        assert!((mean - expected).abs() < 1e-4, "{mean} is not {expected}");
     }
 }
 

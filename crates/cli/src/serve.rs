@@ -1,5 +1,7 @@
 //! `worker`: one party's side of computations, until it is stopped.
 
+use std::io::IsTerminal as _;
+
 use serde_json::json;
 
 use crate::{Failure, args};
@@ -7,7 +9,10 @@ use crate::{Failure, args};
 /// Logs to standard error, as `PRIVITY_LOG` says.
 pub(crate) fn log(json: bool) {
     let filter = tracing_subscriber::EnvFilter::try_from_env("PRIVITY_LOG").unwrap_or_else(|_| "info".into());
-    let log = tracing_subscriber::fmt().with_env_filter(filter).with_writer(std::io::stderr);
+    let log = tracing_subscriber::fmt()
+        .with_env_filter(filter)
+        .with_ansi(std::io::stderr().is_terminal())
+        .with_writer(std::io::stderr);
     // A second subscriber in one process is refused; the first one then goes on.
     let _ = if json { log.json().try_init() } else { log.try_init() };
 }

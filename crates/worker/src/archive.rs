@@ -214,14 +214,15 @@ impl Office {
         Ok(Agreement::from_text(&String::from_utf8_lossy(&text))?)
     }
 
-    /// The agreement of a session that was begun here, and how often it was attempted. For those who take part or
-    /// operate this worker (`None`).
+    /// The agreement of a session that was begun here, and how often it was attempted. For those who take part, whoever
+    /// submitted it, and those who operate this worker (`None`).
     pub(crate) fn recall(&self, caller: Option<Identity>, session: &[u8]) -> Result<proto::RecallReply, WorkerError> {
         let session = SessionId(session.try_into().map_err(|_| WorkerError::SessionId)?);
         let unknown = || WorkerError::UnknownSession { id: session.to_string() };
         let known = self.store.session(session.0)?.ok_or_else(unknown)?;
         let agreement = self.agreement_of(session)?;
-        if caller.is_some_and(|c| !agreement.signers().contains_key(&c)) {
+        let may = |c| agreement.signers().contains_key(&c) || self.jobs.find(session, Some(c)).is_some();
+        if !caller.is_none_or(may) {
             return Err(unknown());
         }
         Ok(proto::RecallReply { agreement: agreement.text().to_owned(), attempts: known.attempt + 1 })

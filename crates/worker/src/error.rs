@@ -363,13 +363,19 @@ pub enum ClientError {
     },
     /// A worker could not go on by itself.
     #[error(transparent)]
-    Serve(#[from] WorkerError),
+    Serve(Box<WorkerError>),
     /// The operating system refused something.
     #[error("the operating system refused: {what}")]
     System {
         /// What it said.
         what: String,
     },
+}
+
+impl From<WorkerError> for ClientError {
+    fn from(e: WorkerError) -> ClientError {
+        ClientError::Serve(Box::new(e))
+    }
 }
 
 impl ClientError {
@@ -461,7 +467,7 @@ impl ClientError {
             | ClientError::BadOutput { .. } => true,
             ClientError::Worker { remote, .. } => *remote,
             ClientError::Session { error, .. } => error.is_remote(),
-            ClientError::Serve(WorkerError::Net(_)) => true,
+            ClientError::Serve(e) if matches!(**e, WorkerError::Net(_)) => true,
             _ => false,
         }
     }

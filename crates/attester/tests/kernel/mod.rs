@@ -56,7 +56,7 @@ const KEPT: Duration = Duration::ZERO;
 
 impl Served {
     fn attributes(&self, inode: u64) -> FileAttr {
-        let folder = inode == 1 || inode % STEP == 0;
+        let folder = inode == 1 || inode.is_multiple_of(STEP);
         FileAttr {
             ino: INodeNo(inode),
             size: 0,

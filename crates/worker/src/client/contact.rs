@@ -1,6 +1,6 @@
 //! A connection to one worker's control plane.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper_util::rt::TokioIo;
 use net::{Alpn, Dialer, Identity, NetError, Player, Secured};
@@ -18,6 +18,8 @@ use crate::service::MAX_ANSWER;
 /// Pauses between attempts at a handshake: the first, and the last.
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 const LONGEST_PAUSE: Duration = Duration::from_millis(800);
+/// A worker that lets the oldest handshake give way does so sooner than this.
+const BROKEN_OFF: Duration = Duration::from_secs(2);
 
 /// A worker that was reached, and proved to be who the roster says.
 #[derive(Clone)]
@@ -94,8 +96,10 @@ impl Contact {
 async fn dial(dialer: &Dialer, named: &Player, endpoint: &str, identity: Identity) -> Result<Secured, NetError> {
     let mut pause = FIRST_PAUSE;
     loop {
+        let begun = Instant::now();
         match dialer.dial(named, endpoint, identity, Alpn::Control).await {
-            Err(NetError::Handshake { .. }) if pause <= LONGEST_PAUSE => {
+            // One that says nothing at all is not waited for again.
+            Err(NetError::Handshake { .. }) if pause <= LONGEST_PAUSE && begun.elapsed() < BROKEN_OFF => {
                 tokio::time::sleep(pause).await;
                 pause *= 2;
             }
@@ -106,10 +110,13 @@ async fn dial(dialer: &Dialer, named: &Player, endpoint: &str, identity: Identit
 
 /// A worker's failure.
 pub(crate) fn failed(failure: proto::Failure, asked: &str) -> ClientError {
+    // What a worker refuses because of another player is for its own operator to mend, too.
+    let refuses = failure.code.starts_with("worker.") && !failure.player.is_empty() && failure.player != asked;
+    let message = if refuses { format!("{} (so the worker of {asked})", failure.message) } else { failure.message };
     let player = if failure.player.is_empty() { asked.to_owned() } else { failure.player };
     ClientError::Worker {
         code: failure.code,
-        message: failure.message,
+        message,
         player: Some(player),
         help: failure.help,
         remote: failure.remote,

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::Arc;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use agreement::{Agreement, Ratification, Roster, SessionId, SignedReceipt, Terms};
 use ir::Computation;
@@ -11,7 +11,7 @@ use net::{Credentials, Dialer, KeyPair};
 use privity::{Cost, Plain, Program, Report};
 use session::{Dims, Event, Observer};
 use tokio::sync::{mpsc, oneshot, watch};
-use tokio::task::JoinSet;
+use tokio::task::{JoinError, JoinSet};
 use tokio_stream::wrappers::ReceiverStream;
 
 use super::contact::{self, Contact};
@@ -20,6 +20,9 @@ use crate::error::ClientError;
 use crate::proto::run_command::Command;
 use crate::proto::{self, run_event};
 use crate::tensor;
+
+/// How long the other workers may take to say why a session failed, after one of them has.
+const LAST_WORDS: Duration = Duration::from_secs(15);
 
 /// Runs a program on the workers of a roster, coming as the owner of a key. Blocks until it is done. It works only where
 /// every worker takes what it is given (`--ratify-all`), since nobody has signed.
@@ -203,10 +206,12 @@ impl Client {
             }
         }
         word.send_replace(Word::Go);
-        while let Some(done) = tasks.join_next().await {
+        let mut failed = None;
+        while let Some(done) = next(&mut tasks, failed).await {
             if matches!(&done, Ok((_, Err(_)))) {
                 // The workers tell each other; this reaches also one that nobody can tell just now.
                 word.send_replace(Word::Stop);
+                failed = failed.or(Some(Instant::now()));
             }
             ended.push(done);
         }
@@ -233,6 +238,14 @@ impl Client {
             Some((_, error)) => Err(error),
             None => report(agreement, session, outcomes, begun.elapsed().as_secs_f64()),
         }
+    }
+}
+
+/// The next that ends. Once one has failed, the others have a while to say what they know: one that hangs is not waited for.
+async fn next<T: 'static>(tasks: &mut JoinSet<T>, failed: Option<Instant>) -> Option<Result<T, JoinError>> {
+    match failed {
+        None => tasks.join_next().await,
+        Some(since) => tokio::time::timeout_at((since + LAST_WORDS).into(), tasks.join_next()).await.ok().flatten(),
     }
 }
 
