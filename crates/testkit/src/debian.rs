@@ -19,11 +19,11 @@ pub struct Debian {
 }
 
 impl Debian {
-    /// Fetches packages of the release that this machine runs, those that they depend on not included, and unpacks
+    /// Fetches packages of the release that this machine runs, with what they need and this machine lacks, and unpacks
     /// them. Concurrent tests wait for each other.
     ///
     /// # Errors
-    /// If `apt-get download` or `dpkg-deb` fails: this is no Debian, or its archive cannot be reached.
+    /// If `apt-get` or `dpkg-deb` fails: this is no Debian, or its archive cannot be reached.
     pub fn unpack(packages: &[&str]) -> io::Result<Debian> {
         let root = target()?.join("debian");
         fs::create_dir_all(&root)?;
@@ -78,18 +78,66 @@ fn target() -> io::Result<PathBuf> {
 fn fetch(root: &Path, package: &str) -> io::Result<()> {
     let folder = root.join(format!("{package}.fetched"));
     fs::create_dir_all(&folder)?;
-    let mut download = Command::new("apt-get");
-    run(download.args(["--quiet", "--quiet", "download", package]).current_dir(&folder))?;
+    let apt = match download(&Apt::default(), package, &folder) {
+        // A machine on which nobody has asked for Debian's lists yet: they are fetched to where we may write.
+        Err(_) => Some(Apt::of_our_own(root)?),
+        Ok(()) => None,
+    };
+    if let Some(apt) = apt {
+        download(&apt, package, &folder)?;
+    }
     for entry in fs::read_dir(&folder)? {
         run(Command::new("dpkg-deb").arg("--extract").arg(entry?.path()).arg(root))?;
     }
     fs::remove_dir_all(folder)
 }
 
-fn run(command: &mut Command) -> io::Result<()> {
+/// Downloads a package and what it needs that is not installed here.
+fn download(apt: &Apt, package: &str, folder: &Path) -> io::Result<()> {
+    let wanted = run(apt.get().args(["install", "--reinstall", "--yes", "--print-uris", package]))?;
+    // `'https://…/name_version_arch.deb' name_version_arch.deb size digest`
+    let name = |line: &str| line.split_whitespace().nth(1)?.split('_').next().map(str::to_owned);
+    let mut names: Vec<String> = wanted.lines().filter(|l| l.starts_with('\'')).filter_map(name).collect();
+    if !names.iter().any(|name| name == package) {
+        names.push(package.to_owned());
+    }
+    run(apt.get().arg("download").args(names).current_dir(folder)).map(drop)
+}
+
+/// How `apt-get` is asked.
+#[derive(Default)]
+struct Apt {
+    options: Vec<String>,
+}
+
+impl Apt {
+    /// With lists in a folder of ours, fetched now.
+    fn of_our_own(root: &Path) -> io::Result<Apt> {
+        let (lists, cache) = (root.join("lists"), root.join("cache"));
+        for folder in [lists.join("partial"), cache.join("archives/partial")] {
+            fs::create_dir_all(folder)?;
+        }
+        let of = |what: &str, folder: &Path| format!("{what}={}", folder.display());
+        let apt = Apt { options: vec![of("Dir::State::lists", &lists), of("Dir::Cache", &cache)] };
+        run(apt.get().arg("update"))?;
+        Ok(apt)
+    }
+
+    fn get(&self) -> Command {
+        let mut command = Command::new("apt-get");
+        command.args(["--quiet", "--quiet", "--option", "Debug::NoLocking=1", "--option", "APT::Sandbox::User=root"]);
+        for option in &self.options {
+            command.args(["--option", option]);
+        }
+        command
+    }
+}
+
+/// What a command says.
+fn run(command: &mut Command) -> io::Result<String> {
     let output = command.stdin(Stdio::null()).output()?;
     if output.status.success() {
-        return Ok(());
+        return Ok(String::from_utf8_lossy(&output.stdout).into_owned());
     }
     let said = String::from_utf8_lossy(&output.stderr);
     Err(io::Error::other(format!("{:?} failed: {}", command.get_program(), said.trim())))
