@@ -80,6 +80,11 @@ fn read_from<T: Cell>(
 
 fn header(reader: &mut Reader<File>, lines: &Lines<'_>) -> Result<Vec<String>, DataError> {
     let record = reader.headers().map_err(|e| csv_fault(&e, lines))?;
+    // A quote that is never closed makes the rows below part of a name, which errors would show.
+    if record.iter().any(|name| name.contains(['\n', '\r'])) {
+        return Err(Fault::Csv("a name in the first line goes on in the next: is a quote not closed?".into())
+            .at(Position::Line(1)));
+    }
     Ok(record.iter().map(str::to_owned).collect())
 }
 

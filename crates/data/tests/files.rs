@@ -203,6 +203,15 @@ fn a_missing_or_unreadable_file_is_named() {
 }
 
 #[test]
+fn a_quote_that_is_not_closed_shows_no_rows() {
+    let files = Files::new();
+    let path = files.write("a.csv", "\"id,x\nkey-one,12345.5\n");
+    let (code, message) = described(load(&column(&path, "x", None), &vector(DType::F64)), &files);
+    assert_eq!(code, "data.csv");
+    assert!(!message.contains("key-one"), "{message}");
+}
+
+#[test]
 fn faults_can_be_matched_on() {
     let files = Files::new();
     let path = files.write("a.csv", "x\n1\n");

@@ -113,7 +113,7 @@ mod tests {
 ";
     const LOAD: &str = "  load y : fixed<64, 16>[2] at trio owner a
   on trio as fixed<64, 16>
-    z = y + 1.0
+    z = clip(y, low=0, high=100) + 1.0
   release z to reader as \"z\"
 ";
 
