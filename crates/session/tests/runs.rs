@@ -89,7 +89,7 @@ fn a_hundred_independent_products_take_the_rounds_of_one() {
 #[test]
 fn loops_carry_values_and_functions_return_them() {
     let text = HEAD.to_owned()
-        + "  input x : f64[2] at a
+        + "  input x : f64[2] at a range -10..10
   function double(v : fixed<64, 16>[2] at trio)
     on trio
       w = v + v

@@ -268,12 +268,14 @@ impl<'a> Walk<'a> {
         frame.set(&region.params[..batches], &args[..batches]);
         let init = &args[batches..];
         let times = self.times(frame, instr);
+        let looked_at: Vec<usize> = self.calls.iter().map(Vec::len).collect();
         self.quiet += 1;
         let settled = self.induction(frame, region, init).or_else(|| self.adding_up(frame, region, init, times));
         self.quiet -= 1;
+        // Calls with what a sweep only tried out would widen those that are made.
+        self.forget_calls(&looked_at);
         let follow = times <= MOST_FOLLOWED as f64;
         let before = self.problems.len();
-        let looked_at: Vec<usize> = self.calls.iter().map(Vec::len).collect();
         if let Some(state) = &settled {
             let next = self.iteration(frame, region, state);
             if self.quiet > 0 || self.problems.len() == before || !follow || self.steps >= MOST_STEPS {
@@ -283,9 +285,7 @@ impl<'a> Walk<'a> {
             }
             // What was told is forgotten, and with it that it was.
             self.problems.truncate(before);
-            for (summaries, before) in self.calls.iter_mut().zip(looked_at) {
-                summaries.truncate(before);
-            }
+            self.forget_calls(&looked_at);
         }
         if !follow {
             self.unsettled(frame, instr, region, init);
@@ -378,6 +378,11 @@ impl<'a> Walk<'a> {
     }
 
     // Functions.
+
+    /// Forgets the calls that were looked at since there were so many of each function.
+    fn forget_calls(&mut self, before: &[usize]) {
+        self.calls.iter_mut().zip(before).for_each(|(summaries, before)| summaries.truncate(*before));
+    }
 
     fn call(&mut self, frame: &mut Frame<'a>, instr: &'a Instr) {
         let name = instr.attrs.str("function").unwrap_or_default();

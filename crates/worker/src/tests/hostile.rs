@@ -117,7 +117,8 @@ impl Guarded {
                     while entry.state() == State::Admitted {
                         tokio::task::yield_now().await;
                     }
-                    say(Command::Stop(proto::Stop {})).await.unwrap();
+                    // It may have ended by itself.
+                    let _ = say(Command::Stop(proto::Stop {})).await;
                 }
                 _ => {}
             }
