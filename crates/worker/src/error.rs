@@ -291,10 +291,10 @@ pub enum ClientError {
     Config(#[from] ConfigError),
     /// The program, the roster or the dims do not go together.
     #[error(transparent)]
-    Agreement(#[from] AgreementError),
+    Agreement(Box<AgreementError>),
     /// The roster cannot be read.
     #[error(transparent)]
-    Roster(#[from] agreement::RosterError),
+    Roster(Box<agreement::RosterError>),
     /// There is no key to come as.
     #[error("workers only talk to identities that they know")]
     NoKey,
@@ -370,6 +370,18 @@ pub enum ClientError {
         /// What it said.
         what: String,
     },
+}
+
+impl From<AgreementError> for ClientError {
+    fn from(e: AgreementError) -> ClientError {
+        ClientError::Agreement(Box::new(e))
+    }
+}
+
+impl From<agreement::RosterError> for ClientError {
+    fn from(e: agreement::RosterError) -> ClientError {
+        ClientError::Roster(Box::new(e))
+    }
 }
 
 impl From<WorkerError> for ClientError {
