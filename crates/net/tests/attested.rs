@@ -1,8 +1,12 @@
 //! Attested connections, and those who try to pass another machine's evidence for their own. What signs evidence here is
 //! a key that only genuine machines have; `attest` knows what real evidence looks like. On 127.0.0.1 only.
 
+#[path = "support/anyone.rs"]
+mod anyone;
+
 use std::sync::{Arc, Mutex};
 
+use anyone::TrustsAnyone;
 use net::tls::{Acceptor, Alpn, Appraiser, Attester, Credentials, Dialer, MOST_EVIDENCE, Proofs, Secured};
 use net::{Identity, KeyPair, NetError, Player, PlayerId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -275,42 +279,4 @@ async fn raw_dial(endpoint: &str, seed: u8) -> tokio_rustls::client::TlsStream<T
     let stream = TcpStream::connect(endpoint).await.unwrap();
     let connector = tokio_rustls::TlsConnector::from(Arc::new(config));
     connector.connect("x".try_into().unwrap(), stream).await.unwrap()
-}
-
-#[derive(Debug)]
-struct TrustsAnyone;
-
-impl rustls::client::danger::ServerCertVerifier for TrustsAnyone {
-    fn verify_server_cert(
-        &self,
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &[rustls::pki_types::CertificateDer<'_>],
-        _: &rustls::pki_types::ServerName<'_>,
-        _: &[u8],
-        _: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        vec![rustls::SignatureScheme::ED25519]
-    }
 }

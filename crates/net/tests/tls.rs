@@ -1,7 +1,11 @@
 //! Handshakes: who is let in, and what is said to those who are not. On 127.0.0.1 only.
 
+#[path = "support/anyone.rs"]
+mod anyone;
+
 use std::time::{Duration, SystemTime};
 
+use anyone::TrustsAnyone;
 use net::tls::{Acceptor, Alpn, Credentials, Dialer, Limits, Secured, listen};
 use net::{Identity, KeyPair, NetError, Player, PlayerId};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -211,44 +215,6 @@ impl Foreign {
 fn pkcs8(seed: u8) -> rustls::pki_types::PrivatePkcs8KeyDer<'static> {
     let head = [0x30, 0x2e, 2, 1, 0, 0x30, 5, 6, 3, 0x2b, 0x65, 0x70, 4, 0x22, 4, 0x20];
     [&head[..], &[seed; 32]].concat().into()
-}
-
-#[derive(Debug)]
-struct TrustsAnyone;
-
-impl rustls::client::danger::ServerCertVerifier for TrustsAnyone {
-    fn verify_server_cert(
-        &self,
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &[rustls::pki_types::CertificateDer<'_>],
-        _: &rustls::pki_types::ServerName<'_>,
-        _: &[u8],
-        _: rustls::pki_types::UnixTime,
-    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
-        Ok(rustls::client::danger::ServerCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        _: &[u8],
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        _: &[u8],
-        _: &rustls::pki_types::CertificateDer<'_>,
-        _: &rustls::DigitallySignedStruct,
-    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
-        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
-        vec![rustls::SignatureScheme::ED25519]
-    }
 }
 
 #[tokio::test]
