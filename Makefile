@@ -4,11 +4,12 @@ PYTHON ?= python3
 VENV   ?= target/venv
 CARGO  ?= cargo
 
-.PHONY: help demo test test-rust test-python lint docs fuzz bench clean
+.PHONY: help demo test test-rust test-python test-flower lint docs fuzz bench clean
 
 help:
 	@echo "make demo     the main job on real data: three owners, one analyst, on this machine"
 	@echo "make test     all tests: Rust, end to end over TLS, Python, documents"
+	@echo "make test-flower   federated learning with Flower through Privity, in an environment of its own"
 	@echo "make lint     formatting, clippy, documents, licences"
 	@echo "make docs     the book (target/book) and the crates' documents (target/doc)"
 	@echo "make fuzz     the fuzz targets for a while each (needs a nightly toolchain)"
@@ -28,7 +29,14 @@ test-python:
 	rm -rf $(VENV)
 	$(PYTHON) -m venv $(VENV)
 	MATURIN_PEP517_ARGS="--profile dev" $(VENV)/bin/pip install --quiet '.[test]'
-	$(VENV)/bin/python -m pytest --quiet python/tests
+	$(VENV)/bin/python -m pytest --quiet python/tests --ignore python/tests/integrations
+
+# An environment of its own: Flower and what its simulation needs are some 600 MB.
+test-flower:
+	rm -rf $(VENV)-flower
+	$(PYTHON) -m venv $(VENV)-flower
+	MATURIN_PEP517_ARGS="--profile dev" $(VENV)-flower/bin/pip install --quiet '.[test,flower]'
+	$(VENV)-flower/bin/python -m pytest --quiet python/tests/integrations/test_flower.py
 
 lint:
 	$(CARGO) fmt --all --check

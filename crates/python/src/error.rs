@@ -49,6 +49,11 @@ pub(crate) fn of_client(py: Python<'_>, e: &ClientError) -> PyErr {
     run(py, (&e.to_string(), &e.code()), e.player().as_deref(), e.help().as_deref(), session.as_deref())
 }
 
+/// What a client of secure aggregation reports.
+pub(crate) fn of_aggregation(py: Python<'_>, e: &aggregator::Error) -> PyErr {
+    run(py, (&e.to_string(), e.code()), None, Some(&e.help()), None)
+}
+
 /// A mistake in a program that is being built.
 pub(crate) fn of_diagnostic(py: Python<'_>, d: &Diagnostic) -> PyErr {
     let d = Diagnostic { help: d.help.as_deref().map(in_python), ..d.clone() };

@@ -3,6 +3,7 @@
 //! It builds computations step by step, checks them, and runs them with the interpreter free to do other things.
 //! Everything that people call is Python; nothing here is meant to be used directly.
 
+mod aggregate;
 mod builder;
 mod computation;
 mod convert;
@@ -15,6 +16,8 @@ use pyo3::prelude::*;
 /// The native module.
 #[pymodule]
 mod _privity {
+    #[pymodule_export]
+    use crate::aggregate::AggregationClient;
     #[pymodule_export]
     use crate::builder::Builder;
     #[pymodule_export]
