@@ -1,0 +1,1 @@
+"""Frameworks of federated learning whose aggregation goes through Privity. Each module needs its framework installed."""
