@@ -9,7 +9,7 @@ use net::KeyPair;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use crate::board::{Board, Embedded, InMemory};
+use crate::board::{Board, Embedded, InMemory, Postgres};
 use crate::enrolment::Enrolled;
 use crate::error::Error;
 use crate::member::Member;
@@ -67,6 +67,7 @@ struct ServiceConfig {
 enum Place {
     Memory,
     File(PathBuf),
+    Postgres(String),
 }
 
 struct MemberConfig {
@@ -97,6 +98,7 @@ impl Config {
                 Ok(key) => {
                     let board = match service.board.as_str() {
                         "memory" => Place::Memory,
+                        address if address.starts_with("postgres://") => Place::Postgres(address.to_owned()),
                         file => Place::File(folder.join(file)),
                     };
                     let RawService { listen, http, .. } = service;
@@ -157,7 +159,7 @@ impl Config {
         let mut running = JoinSet::new();
         let mut service = None;
         if let Some(config) = self.service {
-            let board = config.board.open()?;
+            let board = config.board.open().await?;
             let rounds =
                 |(terms, list): &(Terms, Enrolled)| Rounds::new(terms.clone(), list.clone(), Arc::clone(&board));
             let rounds = self.tasks.iter().map(rounds).collect::<Result<_, _>>()?;
@@ -190,10 +192,11 @@ impl Config {
 }
 
 impl Place {
-    fn open(&self) -> Result<Arc<dyn Board>, Error> {
+    async fn open(&self) -> Result<Arc<dyn Board>, Error> {
         Ok(match self {
             Self::Memory => Arc::new(InMemory::default()),
             Self::File(file) => Arc::new(Embedded::open(file)?),
+            Self::Postgres(address) => Arc::new(Postgres::connect(address).await?),
         })
     }
 }

@@ -5,7 +5,7 @@
 //! | part | who runs it |
 //! |---|---|
 //! | [`Terms`], [`enrol`], [`Enrolled`] | what everyone agrees on, in a file; who may contribute, signed by the enroller |
-//! | [`board`] | where messages wait: in memory, in a file |
+//! | [`board`] | where messages wait: in memory, in a file, in PostgreSQL |
 //! | [`Rounds`], [`Service`] | rounds on a board, and the port that clients and aggregators talk to |
 //! | [`Member`] | an aggregator of a committee: an organisation of its own, with its own key |
 //! | [`Client`] | a client, which is done after one message (committee) or five (pairwise) |

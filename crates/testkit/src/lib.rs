@@ -1,7 +1,9 @@
 //! For us: programs of others that tests run against.
 
 mod debian;
+mod postgres;
 mod swtpm;
 
 pub use debian::Debian;
+pub use postgres::Postgres;
 pub use swtpm::SoftwareTpm;

@@ -12,6 +12,7 @@
 
 mod embedded;
 mod memory;
+mod postgres;
 
 use async_trait::async_trait;
 use secagg::Identity;
@@ -20,6 +21,7 @@ use crate::error::Error;
 
 pub use embedded::Embedded;
 pub use memory::InMemory;
+pub use postgres::Postgres;
 
 /// One round of one task.
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash, Debug)]
