@@ -450,10 +450,10 @@ pub(crate) struct Relay {
     /// Where to listen.
     #[arg(long, value_name = "ADDRESS:PORT")]
     pub(crate) listen: SocketAddr,
-    /// Workers in this roster may register. Can be given several times.
+    /// Workers whose endpoint in this roster is `relay://…` may register, under that name. Can be given several times.
     #[arg(long, value_name = "ROSTER.toml")]
     pub(crate) roster: Vec<PathBuf>,
-    /// This identity may register. Can be given several times.
+    /// This identity may register, under whichever name it calls us by. Can be given several times.
     #[arg(long, value_name = "IDENTITY")]
     pub(crate) allow: Vec<Identity>,
     /// Log as JSON lines.

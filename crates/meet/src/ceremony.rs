@@ -73,8 +73,12 @@ impl Table {
         entries.sort_by(|a, b| a.name.cmp(&b.name));
         for entry in &entries {
             entry.check_name()?;
-            if entries.iter().filter(|e| e.name == entry.name || e.identity == entry.identity).count() > 1 {
-                return Err(MeetError::Misbehaved { who: entry.name.clone(), what: "it is there twice".into() });
+            let count = |same: &dyn Fn(&Entry) -> bool| entries.iter().filter(|e| same(e)).count();
+            if count(&|e| e.name == entry.name) > 1 {
+                return Err(MeetError::NameTaken(entry.name.clone()));
+            }
+            if count(&|e| e.identity == entry.identity) > 1 {
+                return Err(MeetError::KeyTaken(entry.name.clone()));
             }
         }
         let table = Table(entries);

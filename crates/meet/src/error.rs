@@ -13,6 +13,12 @@ pub enum MeetError {
     /// A name is no name of a player.
     #[error("`{0}` is no name of a player")]
     Name(String),
+    /// Two parties would be the same player.
+    #[error("the name `{0}` is taken")]
+    NameTaken(String),
+    /// Two parties came with one key.
+    #[error("the key of `{0}` is another party's, too")]
+    KeyTaken(String),
     /// The host does not let us in.
     #[error("the host refused: {0}")]
     Refused(String),
@@ -48,6 +54,8 @@ impl MeetError {
         match self {
             MeetError::Code => "meet.code",
             MeetError::Name(_) => "meet.name",
+            MeetError::NameTaken(_) => "meet.name-taken",
+            MeetError::KeyTaken(_) => "meet.key-taken",
             MeetError::Refused(_) => "meet.refused",
             MeetError::Declined(_) => "meet.declined",
             MeetError::Misbehaved { .. } => "meet.misbehaved",
@@ -72,6 +80,8 @@ impl MeetError {
             MeetError::Name(_) => {
                 "use lower-case letters, digits and _, beginning with a letter, as in a program".into()
             }
+            MeetError::NameTaken(_) => "join again under another name".into(),
+            MeetError::KeyTaken(_) => "join with the key of your own worker".into(),
             MeetError::Refused(_) => "ask the party that invited you for a new code, or another name".into(),
             MeetError::Declined(_) => {
                 "if phrases differed, someone stands between you: do not go on over this network; else invite again"

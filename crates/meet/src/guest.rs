@@ -42,7 +42,7 @@ pub async fn join<C: Future<Output = bool>>(
     line.say(&FromGuest::Reveal { nonce: own.nonce }).await?;
     let nonces = match line.hear_soon().await? {
         FromHost::Nonces { nonces } => nonces,
-        other => return Err(ended(other, &line)),
+        other => return Err(ended(other, &own, &line)),
     };
     let met = table.open(&nonces)?;
     let roster = met.roster.clone();
@@ -53,7 +53,7 @@ pub async fn join<C: Future<Output = bool>>(
     }
     match line.hear().await? {
         FromHost::Agreed => Ok(roster),
-        other => Err(ended(other, &line)),
+        other => Err(ended(other, &own, &line)),
     }
 }
 
@@ -61,7 +61,7 @@ pub async fn join<C: Future<Output = bool>>(
 async fn table(line: &mut Line, own: &Own, host: Identity) -> Result<Table, MeetError> {
     let rows = match line.hear().await? {
         FromHost::Table { rows } => rows,
-        other => return Err(ended(other, line)),
+        other => return Err(ended(other, own, line)),
     };
     let entries: Result<Vec<Entry>, _> = rows.into_iter().map(Entry::try_from).collect();
     let table = Table::new(entries.map_err(|what| line.misbehaved(what))?)?;
@@ -74,8 +74,10 @@ async fn table(line: &mut Line, own: &Own, host: Identity) -> Result<Table, Meet
     Ok(table)
 }
 
-fn ended(message: FromHost, line: &Line) -> MeetError {
+fn ended(message: FromHost, own: &Own, line: &Line) -> MeetError {
     match message {
+        FromHost::NameTaken => MeetError::NameTaken(own.entry.name.clone()),
+        FromHost::KeyTaken => MeetError::KeyTaken(own.entry.name.clone()),
         FromHost::Refused { reason } => MeetError::Refused(reason.chars().take(200).collect()),
         FromHost::Declined { by } => MeetError::Declined(by.chars().take(80).collect()),
         _ => line.misbehaved("a message out of turn"),

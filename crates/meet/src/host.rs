@@ -1,10 +1,15 @@
 //! Hosting a meeting: waiting for the guests, and leading everybody through the ceremony.
 
+use std::net::IpAddr;
+use std::time::Duration;
+
 use agreement::{Endpoint, Roster};
+use net::network::{LINK, network};
 use net::tls::{Acceptor, Credentials};
 use net::{Identity, KeyPair};
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
+use tokio::task::AbortHandle;
 
 use crate::ceremony::{Entry, MOST, Met, Own, Table};
 use crate::code::Code;
@@ -14,6 +19,8 @@ use crate::messages::{FromGuest, FromHost};
 
 /// Connections that may be saying who they are at once.
 const AT_THE_DOOR: usize = 32;
+/// A short rest when the system has no more sockets to give, rather than a busy loop.
+const REST: Duration = Duration::from_millis(50);
 
 /// What the inviting party brings.
 pub struct Invitation {
@@ -90,17 +97,24 @@ async fn gather(
     let (knock, mut door) = mpsc::channel(AT_THE_DOOR);
     let code = invitation.code.clone();
     let porter = tokio::spawn(async move {
-        let room = std::sync::Arc::new(tokio::sync::Semaphore::new(AT_THE_DOOR));
-        while let Ok(permit) = std::sync::Arc::clone(&room).acquire_owned().await {
-            let Ok((stream, from)) = listener.accept().await else { continue };
+        let mut door = Door::default();
+        loop {
+            let (stream, from) = match listener.accept().await {
+                Ok(accepted) => accepted,
+                Err(error) => {
+                    tracing::warn!(%error, "the port could not accept a connection");
+                    tokio::time::sleep(REST).await;
+                    continue;
+                }
+            };
             let (acceptor, code, knock) = (acceptor.clone(), code.clone(), knock.clone());
-            tokio::spawn(async move {
+            let admitting = tokio::spawn(async move {
                 match admit(&acceptor, &code, stream).await {
                     Ok(guest) => drop(knock.send(guest).await),
                     Err(error) => tracing::debug!(%from, %error, "someone was turned away"),
                 }
-                drop(permit);
             });
+            door.enter(from.ip(), admitting.abort_handle());
         }
     });
     let mut guests: Vec<Guest> = Vec::new();
@@ -114,12 +128,36 @@ async fn gather(
             }
             Err(error) => {
                 // Whoever comes under a taken name may come again under another.
-                let _ = guest.line.say(&FromHost::Refused { reason: error.to_string() }).await;
+                let refusal = match error {
+                    MeetError::NameTaken(_) => FromHost::NameTaken,
+                    MeetError::KeyTaken(_) => FromHost::KeyTaken,
+                    other => FromHost::Refused { reason: other.to_string() },
+                };
+                let _ = guest.line.say(&refusal).await;
             }
         }
     }
     porter.abort();
     Ok(guests)
+}
+
+/// Those who are saying who they are. Beyond so many the one who has been at it longest gives way, of the network that
+/// most of them come from: who was invited needs a moment, and who only holds a place is the oldest before long.
+#[derive(Default)]
+struct Door(Vec<(IpAddr, AbortHandle)>);
+
+impl Door {
+    fn enter(&mut self, from: IpAddr, admitting: AbortHandle) {
+        self.0.retain(|(_, admitting)| !admitting.is_finished());
+        self.0.push((network(from, LINK), admitting));
+        if self.0.len() > AT_THE_DOOR {
+            let of = |network: IpAddr| self.0.iter().filter(|(other, _)| *other == network).count();
+            let most = self.0.iter().map(|(network, _)| of(*network)).max().unwrap_or_default();
+            if let Some(oldest) = self.0.iter().position(|(network, _)| of(*network) == most) {
+                self.0.remove(oldest).1.abort();
+            }
+        }
+    }
 }
 
 /// Hears who knocks, and whether it was invited.

@@ -24,6 +24,10 @@ pub(crate) enum FromGuest {
 pub(crate) enum FromHost {
     /// Not you, or not so.
     Refused { reason: String },
+    /// Somebody has this name already.
+    NameTaken,
+    /// Somebody came with this key already.
+    KeyTaken,
     /// Everybody is here.
     Table { rows: Vec<Row> },
     /// Everybody's nonce, in the order of the table.

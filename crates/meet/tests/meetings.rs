@@ -92,12 +92,24 @@ async fn who_was_not_invited_or_takes_a_name_is_turned_away_and_the_meeting_goes
     let (refused, _) = guest(&wrong, "mallory", 6, true).await;
     assert!(matches!(refused, Err(MeetError::Refused(_))), "{refused:?}");
     let (refused, _) = guest(&code, "clinic", 6, true).await;
-    assert!(matches!(refused, Err(MeetError::Refused(_))), "the host's name: {refused:?}");
+    assert!(matches!(&refused, Err(MeetError::NameTaken(name)) if name == "clinic"), "the host's name: {refused:?}");
     let (refused, _) = guest(&code, "twin", 1, true).await;
-    assert!(matches!(refused, Err(MeetError::Refused(_))), "the host's key: {refused:?}");
+    assert!(matches!(refused, Err(MeetError::KeyTaken(_))), "the host's key: {refused:?}");
     let garbage = tokio::net::TcpStream::connect(code.endpoint.to_string()).await.unwrap();
     drop(garbage);
     let (welcome, _) = guest(&code, "laboratory", 2, true).await;
+    assert_eq!(welcome.unwrap(), hosting.await.unwrap().0.unwrap());
+}
+
+#[tokio::test]
+async fn idle_strangers_keep_nobody_out() {
+    let (code, hosting) = host(1, 1, true).await;
+    let mut idle = Vec::new();
+    for _ in 0..40 {
+        idle.push(tokio::net::TcpStream::connect(code.endpoint.to_string()).await.unwrap());
+    }
+    let coming = guest(&code, "laboratory", 2, true);
+    let (welcome, _) = tokio::time::timeout(std::time::Duration::from_secs(5), coming).await.expect("it is let in");
     assert_eq!(welcome.unwrap(), hosting.await.unwrap().0.unwrap());
 }
 

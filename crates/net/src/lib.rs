@@ -32,6 +32,7 @@ pub mod greet;
 pub mod identity;
 pub mod link;
 pub mod mesh;
+pub mod network;
 pub mod player;
 pub mod relay;
 pub mod step;

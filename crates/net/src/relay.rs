@@ -12,9 +12,9 @@
 //!
 //! | first bytes | then | the relay's answer |
 //! |---|---|---|
-//! | `privrly1` `C` | identity (32) | `YES`, then the other end's bytes; or `NO`, `BUSY` |
-//! | `privrly1` `R` | after a nonce (32): public key (32), signature (64) | `YES` or `NO`; then `BEAT`s, which are answered, and `CALL`s with tickets (16) |
-//! | `privrly1` `A` | ticket (16) | `YES`, then the caller's bytes; or `NO` |
+//! | `privrly2` `C` | identity (32) | `YES`, then the other end's bytes; or `NO`, `BUSY` |
+//! | `privrly2` `R` | after a nonce (32): public key (32), length of the relay's name (1), that name as the worker calls it (`host:port`), signature (64) | `YES` or `NO`; then `BEAT`s, which are answered, and `CALL`s with tickets (16) |
+//! | `privrly2` `A` | ticket (16) | `YES`, then the caller's bytes; or `NO` |
 
 mod attend;
 mod call;
@@ -33,7 +33,7 @@ pub use hub::{Limits, Relay};
 /// How an endpoint behind a relay begins.
 pub const SCHEME: &str = "relay://";
 
-const MAGIC: &[u8; 8] = b"privrly1";
+const MAGIC: &[u8; 8] = b"privrly2";
 const KIND_CALL: u8 = b'C';
 const KIND_REGISTER: u8 = b'R';
 const KIND_ANSWER: u8 = b'A';
@@ -49,8 +49,8 @@ const CALL: u8 = b'c';
 /// Still there.
 const BEAT: u8 = b'.';
 
-/// What a registration signs: this context, and the relay's nonce.
-const REGISTRATION: &str = "privity relay registration v1";
+/// The context in which a registration is signed; see [`registration`].
+const REGISTRATION: &str = "privity relay registration v2";
 
 /// How long a step of these conversations may take.
 const PATIENCE: Duration = Duration::from_secs(10);
@@ -59,6 +59,12 @@ const BEATS: Duration = Duration::from_secs(15);
 
 /// One call, as it is answered.
 type Ticket = [u8; 16];
+
+/// What a registration signs: the relay's nonce, and the name that the worker calls it by. A relay that passes another
+/// relay's nonce on can thus not register there in the worker's place.
+fn registration(nonce: &[u8; 32], name: &str) -> Vec<u8> {
+    [nonce.as_slice(), name.as_bytes()].concat()
+}
 
 /// Connects, and says what for.
 async fn open(relay: &str, kind: u8, rest: &[u8]) -> std::io::Result<TcpStream> {

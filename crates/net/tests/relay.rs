@@ -21,7 +21,8 @@ fn player(name: &str) -> Player {
 async fn relay(allowed: Vec<Identity>, limits: Limits) -> (Relay, String) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let at = listener.local_addr().unwrap().to_string();
-    let relay = Relay::new(move |identity| allowed.contains(identity), limits);
+    let name = at.clone();
+    let relay = Relay::new(move |identity, called| allowed.contains(identity) && called == name, limits);
     let serving = relay.clone();
     tokio::spawn(async move { serving.serve(listener).await });
     (relay, at)
@@ -87,12 +88,18 @@ async fn who_is_not_registered_is_told_of_in_words() {
 
 /// Registers by hand with this key, but signs with that one. Returns the relay's answer.
 async fn register(at: &str, shown: &KeyPair, signer: &KeyPair) -> (u8, TcpStream) {
+    register_at((at, at), shown, signer).await
+}
+
+/// The same, calling the relay by a name of which another may be signed.
+async fn register_at((at, signed): (&str, &str), shown: &KeyPair, signer: &KeyPair) -> (u8, TcpStream) {
     let mut stream = TcpStream::connect(at).await.unwrap();
-    stream.write_all(b"privrly1R").await.unwrap();
+    stream.write_all(b"privrly2R").await.unwrap();
     let mut nonce = [0; 32];
     stream.read_exact(&mut nonce).await.unwrap();
-    stream.write_all(&shown.public().to_bytes()).await.unwrap();
-    stream.write_all(&signer.sign("privity relay registration v1", &nonce)).await.unwrap();
+    let proof = signer.sign("privity relay registration v2", &[nonce.as_slice(), signed.as_bytes()].concat());
+    let name = [&[at.len() as u8], at.as_bytes()].concat();
+    stream.write_all(&[shown.public().to_bytes().as_slice(), &name, &proof].concat()).await.unwrap();
     (stream.read_u8().await.unwrap(), stream)
 }
 
@@ -102,6 +109,8 @@ async fn only_the_owner_of_an_allowed_key_registers() {
     let (hub, at) = relay(vec![bob.identity()], Limits::default()).await;
     assert_eq!(register(&at, &mallory, &mallory).await.0, b'-', "not allowed");
     assert_eq!(register(&at, &bob, &mallory).await.0, b'-', "not bob's signature");
+    let elsewhere = register_at((&at, "other.example:7800"), &bob, &bob).await.0;
+    assert_eq!(elsewhere, b'-', "bob's signature, for another relay");
     assert!(hub.registered().is_empty());
     let (answer, held) = register(&at, &bob, &bob).await;
     assert_eq!(answer, b'+');
@@ -120,7 +129,7 @@ async fn a_restarted_worker_takes_its_place_again() {
     let (_, mut newer) = register(&at, &bob, &bob).await;
     let _caller = {
         let mut caller = TcpStream::connect(&at).await.unwrap();
-        caller.write_all(b"privrly1C").await.unwrap();
+        caller.write_all(b"privrly2C").await.unwrap();
         caller.write_all(bob.identity().as_bytes()).await.unwrap();
         caller
     };
@@ -164,7 +173,7 @@ async fn strangers_take_only_their_share() {
     registered(&hub, 1).await;
     let call = async || {
         let mut caller = TcpStream::connect(&at).await.unwrap();
-        caller.write_all(b"privrly1C").await.unwrap();
+        caller.write_all(b"privrly2C").await.unwrap();
         caller.write_all(bob.identity().as_bytes()).await.unwrap();
         caller
     };
@@ -180,7 +189,7 @@ async fn strangers_take_only_their_share() {
 #[tokio::test]
 async fn bytes_that_are_no_protocol_end_the_connection() {
     let (hub, at) = relay(vec![], Limits::default()).await;
-    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"privrly1Z", b"privrly2C", b"privrly1A0123456789abcdef"] {
+    for bytes in [&b"GET / HTTP/1.1\r\n\r\n"[..], b"privrly2Z", b"privrly1C", b"privrly2A0123456789abcdef"] {
         let mut stream = TcpStream::connect(&at).await.unwrap();
         stream.write_all(bytes).await.unwrap();
         let mut rest = Vec::new();

@@ -9,7 +9,9 @@ use tokio::net::TcpStream;
 use tokio::sync::Semaphore;
 use tokio::time::timeout;
 
-use super::{BEAT, BEATS, CALL, KIND_ANSWER, KIND_REGISTER, REGISTRATION, Ticket, YES, open, patient, read};
+use super::{
+    BEAT, BEATS, CALL, KIND_ANSWER, KIND_REGISTER, REGISTRATION, Ticket, YES, open, patient, read, registration,
+};
 use crate::identity::KeyPair;
 
 /// The first and the longest pause before registering again.
@@ -41,11 +43,15 @@ pub async fn attend(relay: String, key: KeyPair, port: SocketAddr) {
 async fn register(relay: &str, key: &KeyPair) -> std::io::Result<TcpStream> {
     let mut stream = open(relay, KIND_REGISTER, &[]).await?;
     let nonce = patient(read::<32>(&mut stream)).await?;
-    let signature = key.sign(REGISTRATION, &nonce);
-    stream.write_all(&[key.public().to_bytes().as_slice(), &signature].concat()).await?;
+    let signature = key.sign(REGISTRATION, &registration(&nonce, relay));
+    let length = u8::try_from(relay.len()).map_err(|_| std::io::Error::other("the relay's name is too long"))?;
+    let said = [key.public().to_bytes().as_slice(), &[length], relay.as_bytes(), &signature].concat();
+    stream.write_all(&said).await?;
     match patient(read::<1>(&mut stream)).await? {
         [YES] => Ok(stream),
-        _ => Err(std::io::Error::other("the relay does not take this identity; its operator has to allow it")),
+        _ => Err(std::io::Error::other(format!(
+            "the relay does not take this identity under the name {relay}; its operator has to allow it"
+        ))),
     }
 }
 

@@ -5,16 +5,17 @@ use std::net::{IpAddr, SocketAddr};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use tokio::io::AsyncWriteExt;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::{mpsc, oneshot};
 use tokio::time::{Instant, interval, timeout};
 
 use super::{
     BEAT, BEATS, BUSY, CALL, KIND_ANSWER, KIND_CALL, KIND_REGISTER, MAGIC, NO, PATIENCE, REGISTRATION, Ticket, YES,
-    patient, read,
+    patient, read, registration,
 };
 use crate::identity::{Identity, PublicKey};
+use crate::network::{LINK, SITE, network};
 
 /// A short rest when the system has no more sockets to give, rather than a busy loop.
 const REST: Duration = Duration::from_millis(50);
@@ -24,15 +25,17 @@ const REST: Duration = Duration::from_millis(50);
 pub struct Limits {
     /// Connections in all.
     pub connections: usize,
-    /// Connections from one address. Workers of one organisation may share an address.
+    /// Connections from one address; of IPv6, from one network of 64 bits. Workers of one organisation may share one.
     pub connections_per_address: usize,
+    /// Connections from one network of IPv6 of 56 bits, as sites get them.
+    pub connections_per_site: usize,
     /// Calls to one worker that it has not answered yet.
     pub calls: usize,
 }
 
 impl Default for Limits {
     fn default() -> Self {
-        Limits { connections: 4096, connections_per_address: 256, calls: 64 }
+        Limits { connections: 4096, connections_per_address: 256, connections_per_site: 1024, calls: 64 }
     }
 }
 
@@ -42,8 +45,11 @@ pub struct Relay {
     shared: Arc<Shared>,
 }
 
+/// Whom a relay registers, and by which name they call it.
+type Allowed = dyn Fn(&Identity, &str) -> bool + Send + Sync;
+
 struct Shared {
-    allowed: Box<dyn Fn(&Identity) -> bool + Send + Sync>,
+    allowed: Box<Allowed>,
     limits: Limits,
     state: Mutex<State>,
 }
@@ -52,7 +58,8 @@ struct Shared {
 struct State {
     registered: HashMap<Identity, Registration>,
     calls: HashMap<Ticket, oneshot::Sender<TcpStream>>,
-    addresses: HashMap<IpAddr, usize>,
+    /// Connections of each network, small ones and sites.
+    networks: HashMap<(u32, IpAddr), usize>,
     connections: usize,
     registrations: u64,
 }
@@ -63,8 +70,9 @@ struct Registration {
 }
 
 impl Relay {
-    /// A relay that registers the identities that `allowed` knows.
-    pub fn new(allowed: impl Fn(&Identity) -> bool + Send + Sync + 'static, limits: Limits) -> Relay {
+    /// A relay that registers the identities that `allowed` knows, under the name (`host:port`) by which each of them
+    /// calls the relay.
+    pub fn new(allowed: impl Fn(&Identity, &str) -> bool + Send + Sync + 'static, limits: Limits) -> Relay {
         Relay { shared: Arc::new(Shared { allowed: Box::new(allowed), limits, state: Mutex::default() }) }
     }
 
@@ -160,12 +168,17 @@ async fn register(shared: &Shared, mut stream: TcpStream) -> std::io::Result<()>
     getrandom::fill(&mut nonce).map_err(|e| std::io::Error::other(e.to_string()))?;
     stream.write_all(&nonce).await?;
     let key = patient(read::<32>(&mut stream)).await?;
+    let [length] = patient(read::<1>(&mut stream)).await?;
+    let mut name = vec![0; usize::from(length)];
+    patient(stream.read_exact(&mut name)).await?;
     let signature = patient(read::<64>(&mut stream)).await?;
     let key = PublicKey::from_bytes(&key).map_err(std::io::Error::other)?;
     let identity = key.identity();
-    if key.verify(REGISTRATION, &nonce, &signature).is_err() || !(shared.allowed)(&identity) {
+    let name = String::from_utf8(name).map_err(std::io::Error::other)?;
+    let proved = key.verify(REGISTRATION, &registration(&nonce, &name), &signature).is_ok();
+    if !proved || !(shared.allowed)(&identity, &name) {
         stream.write_all(&[NO]).await?;
-        return Err(std::io::Error::other(format!("{identity} is not allowed here")));
+        return Err(std::io::Error::other(format!("{identity} is not allowed here under the name {name:?}")));
     }
     stream.write_all(&[YES]).await?;
     let (tickets, calls) = mpsc::channel(shared.limits.calls);
@@ -223,19 +236,22 @@ impl Shared {
 /// One connection from an address.
 struct Place {
     shared: Arc<Shared>,
-    address: IpAddr,
+    networks: [(u32, IpAddr); 2],
 }
 
 impl Place {
     fn take(shared: &Arc<Shared>, address: IpAddr) -> Option<Place> {
         let mut state = shared.lock();
-        let here = state.addresses.get(&address).copied().unwrap_or_default();
-        if state.connections >= shared.limits.connections || here >= shared.limits.connections_per_address {
+        let limits = shared.limits;
+        let networks = [LINK, SITE].map(|bits| (bits, network(address, bits)));
+        let full = |(network, most): (&(u32, IpAddr), usize)| state.networks.get(network).is_some_and(|n| *n >= most);
+        let most = [limits.connections_per_address, limits.connections_per_site];
+        if state.connections >= limits.connections || networks.iter().zip(most).any(full) {
             return None;
         }
         state.connections += 1;
-        state.addresses.insert(address, here + 1);
-        Some(Place { shared: Arc::clone(shared), address })
+        networks.iter().for_each(|network| *state.networks.entry(*network).or_default() += 1);
+        Some(Place { shared: Arc::clone(shared), networks })
     }
 }
 
@@ -243,11 +259,35 @@ impl Drop for Place {
     fn drop(&mut self) {
         let mut state = self.shared.lock();
         state.connections -= 1;
-        if let Some(count) = state.addresses.get_mut(&self.address) {
-            *count -= 1;
-            if *count == 0 {
-                state.addresses.remove(&self.address);
+        for network in &self.networks {
+            if let Some(count) = state.networks.get_mut(network) {
+                *count -= 1;
+                if *count == 0 {
+                    state.networks.remove(network);
+                }
             }
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_site_of_many_addresses_takes_only_its_share() {
+        let limits = Limits { connections_per_address: 2, connections_per_site: 3, ..Limits::default() };
+        let relay = Relay::new(|_, _| true, limits);
+        let place = |text: &str| Place::take(&relay.shared, text.parse().unwrap());
+        let one = place("2001:db8::1");
+        let other = place("2001:db8::2");
+        assert!(one.is_some() && other.is_some() && place("2001:db8::3").is_none(), "one network of 64 bits");
+        let neighbour = place("2001:db8:0:1::1");
+        assert!(neighbour.is_some() && place("2001:db8:0:2::1").is_none(), "one network of 56 bits");
+        assert!(place("2001:db8:0:100::1").is_some() && place("192.0.2.1").is_some(), "others are not concerned");
+        drop((one, neighbour));
+        assert!(place("2001:db8:0:2::1").is_some());
+        drop(other);
+        assert!(relay.shared.lock().networks.is_empty());
     }
 }

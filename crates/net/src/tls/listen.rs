@@ -1,7 +1,7 @@
 //! One port for everything, with limits on what strangers can cost.
 
 use std::collections::{HashMap, VecDeque};
-use std::net::{IpAddr, Ipv6Addr, SocketAddr};
+use std::net::{IpAddr, SocketAddr};
 use std::sync::atomic::AtomicU64;
 use std::sync::atomic::Ordering::Relaxed;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -13,6 +13,7 @@ use tokio::sync::mpsc::{self, Receiver, Sender};
 use tokio::task::{AbortHandle, JoinHandle};
 
 use super::{Acceptor, Alpn, Secured};
+use crate::network::{LINK, network};
 
 /// A short rest when the system has no more sockets to give, rather than a busy loop.
 const REST: Duration = Duration::from_millis(50);
@@ -131,7 +132,7 @@ impl Door {
 
     /// Begins a handshake. The lock is held until its task is known, which it needs to give its place back.
     fn enter(&self, stream: TcpStream, from: SocketAddr) {
-        let network = network(from.ip());
+        let network = network(from.ip(), LINK);
         let mut places = self.lock();
         let number = places.next;
         places.next += 1;
@@ -168,20 +169,6 @@ impl Door {
 
     fn lock(&self) -> MutexGuard<'_, Places> {
         self.places.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
-
-/// What counts as one address: whoever has one of IPv6 has 2^64 of them.
-fn network(address: IpAddr) -> IpAddr {
-    match address {
-        IpAddr::V4(_) => address,
-        IpAddr::V6(v6) => match v6.to_ipv4_mapped() {
-            Some(v4) => IpAddr::V4(v4),
-            None => {
-                let [a, b, c, d, ..] = v6.segments();
-                IpAddr::V6(Ipv6Addr::new(a, b, c, d, 0, 0, 0, 0))
-            }
-        },
     }
 }
 
