@@ -2,8 +2,9 @@
 //! and a loop writes checkpoints. After a restart nothing that was acknowledged is lost, nothing is counted twice, the
 //! audit logs hold, a session that was cut off goes on, and nothing lies on the disk in the clear.
 //!
-//! Who is killed, and when, follows from a seed: at which line of its log, of those that are written meanwhile, down to
-//! the frames of its connections. `PRIVITY_KILLS` sets the number of kills; those that struck nothing are not counted.
+//! Who is killed, and when, follows from a seed. Each act is first done once undisturbed, to count what each worker logs
+//! meanwhile: its requests, what it writes down, each step of a session. Then it is killed at one of these lines, each as
+//! likely as any other. `PRIVITY_KILLS` sets the number of kills; those that struck nothing are not counted.
 
 mod common;
 #[path = "common/stopped.rs"]
@@ -18,6 +19,7 @@ use common::{JOINT, PLAYERS, Parties, json, privity};
 use net::KeyPair;
 use serde_json::Value;
 use stopped::{Planted, Stopped};
+use store::State;
 
 /// How often each of the agreements that are proposed on the way may run.
 const USES: usize = 3;
@@ -80,8 +82,12 @@ struct Harness {
     planted: Planted,
     /// Kills that struck a worker, or a command with its store open, in the middle of something.
     struck: usize,
-    /// How many lines a worker logs during an act, as far as is known.
+    /// How many lines a worker logs during an act that nothing disturbs.
     lines: BTreeMap<(&'static str, &'static str), usize>,
+    /// By act: kills that struck, and those of them that cut off a session which had begun.
+    acts: BTreeMap<&'static str, (usize, usize)>,
+    /// How long it takes to put a value.
+    putting: Option<Duration>,
     /// What was acknowledged: by agreement, the players that ratified.
     ratified: BTreeMap<String, BTreeSet<&'static str>>,
     /// Runs that their submitter got a result of, by agreement.
@@ -97,7 +103,7 @@ struct Harness {
 impl Harness {
     fn new() -> Harness {
         let mut parties = Parties::new();
-        parties.log_level = "debug";
+        parties.log_level = "info,worker=debug";
         let config = parties.read("clinic.toml");
         let data = "[data.clinic.planted]\ncsv = \"planted.csv\"\ncolumn = \"v\"\n";
         parties.write("clinic.toml", &format!("{config}{data}"));
@@ -109,6 +115,8 @@ impl Harness {
             planted: Planted::default(),
             struck: 0,
             lines: BTreeMap::new(),
+            acts: BTreeMap::new(),
+            putting: None,
             ratified: BTreeMap::new(),
             results: BTreeMap::new(),
             put: BTreeMap::new(),
@@ -121,22 +129,39 @@ impl Harness {
         among[self.seeded.below(among.len())]
     }
 
-    /// Does something while a worker is killed on the way; looks at what it left, and starts it again.
+    /// Does something while a worker is killed on the way; looks at what it left, and starts it again. The first time,
+    /// nobody is killed.
     fn kill_during<T>(&mut self, name: &'static str, act: impl FnOnce(&mut Harness) -> T) -> T {
         let victim = self.victim(&PLAYERS);
-        let known = *self.lines.get(&(name, victim)).unwrap_or(&20);
+        let Some(known) = self.lines.get(&(name, victim)).copied() else { return self.measure(name, act) };
         let at = 1 + self.seeded.below(known);
         self.parties.kill_after(victim, at);
         let done = act(self);
-        let seen = self.parties.lines(victim);
-        // Lines that come after the one that killed it show that there are more.
-        let struck = seen >= at;
-        self.struck += usize::from(struck);
-        self.lines.insert((name, victim), if struck { known + known / 4 + 1 } else { seen.max(1) });
+        let struck = self.parties.lines(victim) >= at;
         self.parties.kill(victim);
-        self.stopped(victim).check(&self.planted);
+        let left = self.stopped(victim);
+        left.check(&self.planted);
+        let cut = left.store().sessions().unwrap().iter().any(|s| s.state == State::Running);
+        self.count(name, struck, cut);
         self.parties.start(victim, &[]);
         done
+    }
+
+    /// Does something undisturbed, and counts the lines that each worker logs.
+    fn measure<T>(&mut self, name: &'static str, act: impl FnOnce(&mut Harness) -> T) -> T {
+        PLAYERS.iter().for_each(|p| self.parties.kill_after(p, usize::MAX));
+        let done = act(self);
+        for player in PLAYERS {
+            self.lines.insert((name, player), self.parties.lines(player).max(1));
+        }
+        done
+    }
+
+    fn count(&mut self, act: &'static str, struck: bool, cut: bool) {
+        let (kills, cuts) = self.acts.entry(act).or_default();
+        *kills += usize::from(struck);
+        *cuts += usize::from(struck && cut);
+        self.struck += usize::from(struck);
     }
 
     fn stopped<'a>(&'a self, player: &'a str) -> Stopped<'a> {
@@ -254,10 +279,8 @@ impl Harness {
         let owner = KeyPair::load(&key_of).unwrap().identity().to_string();
         let put = ["store", "put", "own", "--csv", "own.csv", "--column", "v", "--type", "f64[4]", "--owner", &owner];
         let put = [&put[..], &["--store", &folder, "--key", &key]].concat();
-        let begun = Instant::now();
-        self.command(&["store", "ls", "--store", &folder, "--key", &key]).unwrap();
-        let usual = begun.elapsed();
-
+        // The first time, nobody is killed.
+        let after = self.putting.map(|usual| usual.mul_f64(self.seeded.below(1000) as f64 / 1000.0));
         let mut child = Command::new(env!("CARGO_BIN_EXE_privity"))
             .current_dir(self.parties.path())
             .args(&put)
@@ -267,12 +290,14 @@ impl Harness {
             .unwrap();
         // Nobody ever says anything there: this is the time after which it is killed.
         let (_held, never) = channel::<()>();
-        let after = usual.mul_f64(self.seeded.below(1500) as f64 / 1000.0);
-        assert_eq!(never.recv_timeout(after), Err(RecvTimeoutError::Timeout));
+        match after {
+            Some(after) => assert_eq!(never.recv_timeout(after), Err(RecvTimeoutError::Timeout)),
+            None => assert!(child.wait().unwrap().success()),
+        }
         let ended = child.try_wait().unwrap();
         let _ = child.kill();
         child.wait().unwrap();
-        self.struck += usize::from(ended.is_none());
+        self.count("put", ended.is_none(), false);
 
         self.stopped(player).check(&self.planted);
         let found = self.stopped(player).value("own");
@@ -283,7 +308,9 @@ impl Harness {
         let before = self.put.get(player).map_or(found.is_none(), holds);
         let acknowledged = ended.is_some_and(|status| status.success());
         assert!(holds(&numbers) || (before && !acknowledged), "{player} has neither what was there nor what was put");
+        let begun = Instant::now();
         self.command(&put).unwrap();
+        self.putting = Some(begun.elapsed());
         self.put.insert(player, numbers);
         self.stopped(player).check(&self.planted);
         // Shares that it holds are secrets, too.
@@ -367,11 +394,14 @@ fn nothing_acknowledged_is_lost_and_nothing_counts_twice() {
         harness.save(&save, &load);
         harness.train(&train);
         harness.put();
-        println!("{} kills so far", harness.struck);
+        println!("{} kills so far: {:?}", harness.struck, harness.acts);
     }
     for digest in harness.ratified.keys() {
         harness.check_desks(digest);
     }
     let results: usize = harness.results.values().sum();
     println!("{} kills, {results} runs with a result, {} sessions that went on", harness.struck, harness.resumed);
+    for (act, (kills, cut)) in &harness.acts {
+        println!("{act}: {kills} kills, {cut} of them in a session that had begun");
+    }
 }
