@@ -26,8 +26,9 @@ pub(crate) fn jobs(a: &args::Jobs) -> Result<(), Failure> {
         say!("{}", json!({ "jobs": jobs }));
         return Ok(());
     }
+    let now = crate::agreement::now_ms();
     for job in &jobs {
-        say!("{}", line(job));
+        say!("{}", line(job, now));
     }
     if jobs.is_empty() {
         say!("no sessions");
@@ -35,8 +36,9 @@ pub(crate) fn jobs(a: &args::Jobs) -> Result<(), Failure> {
     Ok(())
 }
 
-fn line(job: &Job) -> String {
-    let end = if job.ended_ms > 0 { job.ended_ms } else { job.started_ms };
+fn line(job: &Job, now_ms: u64) -> String {
+    // One that waits has waited so long, and one that runs has run so long.
+    let end = if job.ended_ms > 0 { job.ended_ms } else { now_ms };
     let seconds = end.saturating_sub(job.started_ms.max(job.submitted_ms)) as f64 / 1000.0;
     let code = if job.code.is_empty() { String::new() } else { format!("  {}", job.code) };
     let (worker, session, state, name) = (&job.worker, job.session, &job.state, &job.computation);

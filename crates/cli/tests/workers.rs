@@ -238,7 +238,7 @@ fn a_worker_that_is_told_to_stop_refuses_what_is_new_and_cancels_what_runs_after
     let (result, code) = parties.run(JOINT, "analyst.key");
     assert_eq!((code, &result["error"]["code"]), (3, &"worker.draining".into()), "{result}");
     let (result, code) = json(&client.wait_with_output().unwrap());
-    assert_eq!((code, &result["error"]["code"]), (1, &"session.cancelled".into()), "{result}");
+    assert_eq!((code, &result["error"]["code"]), (1, &"session.given-up".into()), "{result}");
     assert_eq!(parties.exit_code("clinic"), Some(0));
 }
 

@@ -5,6 +5,7 @@
 //! arrive in any order and players may run ahead of each other. The first failure ends the session:
 //! it wakes everyone who waits, and is passed on to the other players.
 
+mod ahead;
 mod counters;
 mod inbox;
 mod outbox;
@@ -27,6 +28,7 @@ use crate::link::Link;
 use crate::player::{Player, PlayerId};
 use crate::step::Step;
 
+pub use ahead::{Ahead, Pool};
 pub use counters::Counters;
 use counters::Tally;
 use inbox::{Claim, Inbox};
@@ -55,6 +57,8 @@ pub struct Options {
     pub threshold: usize,
     /// Bytes that may have arrived from one peer before the computation asked for them.
     pub buffered: usize,
+    /// Bounds what arrives ahead in all sessions that share it. Nothing if there is none.
+    pub ahead: Option<Ahead>,
     /// Bytes posted to a peer and not yet taken by its computation, beyond which [`Exchange::room`] waits. Well below
     /// the peer's `buffered`, so that nobody who keeps to it floods anyone.
     pub window: usize,
@@ -71,6 +75,7 @@ impl Default for Options {
             patience: None,
             threshold: 1 << 20,
             buffered: 1 << 30,
+            ahead: None,
             window: 64 << 20,
             linger: Duration::from_secs(30),
         }
@@ -171,7 +176,7 @@ impl Exchange {
             peers[id.index()] = Some(Peer {
                 player: player.clone(),
                 outbox: Outbox::new(options.threshold),
-                inbox: Inbox::new(options.buffered),
+                inbox: Inbox::new(options.buffered, options.ahead.clone()),
                 tally: Tally::default(),
                 window: Window::default(),
                 progress: AtomicU64::new(0),

@@ -89,7 +89,7 @@ impl Checkpoints {
             bytes.extend(commitments(keeper, inputs, keys, &opening).iter().flat_map(|(_, c)| c.0.0));
             let note = Note { attempt: keeper.attempt, subject: Subject::Inputs };
             let bytes = Secret::from(bytes);
-            keeper.with_vault(move |vault| vault.write(&note, &bytes)).await?;
+            keeper.with_vault(move |vault| vault.write(&note, None, &bytes)).await?;
             return Ok(false);
         };
         let kept = keeper.with_vault(move |vault| vault.read(&note)).await?;
@@ -242,16 +242,9 @@ impl Marker {
         state.iter().for_each(|(_, held)| bytes.extend(held.value.to_bytes()));
         let bytes = Secret::from(bytes);
         let mark = Mark { iteration: done as u64, attempt: keeper.attempt.number };
-        let keep = [Some(mark), self.last.map(|(mark, _)| mark)].into_iter().flatten();
-        let keep: Vec<Note> = keep.map(|m| note(keeper, self.index, m)).collect();
-        let (attempt, index) = (keeper.attempt, self.index as u32);
-        let write = move |vault: &dyn crate::Vault| {
-            vault.write(&keep[0], &bytes)?;
-            let notes = vault.notes(attempt.agreement, attempt.session)?;
-            let old = notes.iter().filter(|n| matches!(n.subject, Subject::Loop { index: i, .. } if i == index));
-            old.filter(|n| !keep.contains(n)).try_for_each(|n| vault.erase(n))
-        };
-        keeper.with_vault(write).await?;
+        let written = note(keeper, self.index, mark);
+        let beside = self.last.map(|(last, _)| note(keeper, self.index, last));
+        keeper.with_vault(move |vault| vault.write(&written, beside.as_ref(), &bytes)).await?;
         let step = self.scope.child(mark.iteration).step(0);
         for other in &self.others {
             stage.exchange().post(net::PlayerId(other.0), step, 1, vec![].into());
@@ -264,10 +257,7 @@ impl Marker {
 /// Forgets what was written for later attempts: there will be none.
 pub(crate) async fn forget(keeper: &Keeper) -> Result<()> {
     let attempt = keeper.attempt;
-    let forget = move |vault: &dyn crate::Vault| {
-        vault.notes(attempt.agreement, attempt.session)?.iter().try_for_each(|note| vault.erase(note))
-    };
-    keeper.with_vault(forget).await
+    keeper.with_vault(move |vault| vault.forget(attempt.agreement, attempt.session)).await
 }
 
 async fn session_notes(keeper: &Keeper) -> Result<Vec<Note>> {

@@ -132,6 +132,12 @@ pub enum SessionError {
         /// By whom or why, in words.
         reason: String,
     },
+    /// Whoever submitted the session, or a worker of it, does not go on with it just now.
+    #[error("the session was given up: {reason}")]
+    GivenUp {
+        /// By whom or why, in words.
+        reason: String,
+    },
     /// The session took longer than it may.
     #[error("the session did not end within {seconds} seconds{}", waited(waiting.as_deref()))]
     Deadline {
@@ -215,6 +221,7 @@ impl SessionError {
             SessionError::Kernel(e) => e.code,
             SessionError::Net(e) => e.code(),
             SessionError::Cancelled { .. } => "session.cancelled",
+            SessionError::GivenUp { .. } => "session.given-up",
             SessionError::Deadline { .. } => "session.deadline",
             SessionError::Internal { .. } => "session.internal",
         }
@@ -281,6 +288,7 @@ impl SessionError {
             SessionError::Kernel(e) => e.help.clone(),
             SessionError::Net(e) => e.help(),
             SessionError::Cancelled { .. } => "run again when those who cancelled it agree".into(),
+            SessionError::GivenUp { .. } => "run again; what has checkpoints goes on with `privity resume`".into(),
             SessionError::Deadline { .. } => {
                 "see at which player it waited (`privity logs`), or allow it more time".into()
             }
@@ -297,6 +305,14 @@ impl SessionError {
             *waiting = player();
         }
         self
+    }
+
+    /// The stable code of what ended the session, at whichever player that was.
+    pub fn cause(&self) -> &str {
+        match self {
+            SessionError::Net(NetError::PeerAborted { reason, .. }) => reason,
+            other => other.code(),
+        }
     }
 
     /// Whether a peer or the network is at fault, rather than data or program.

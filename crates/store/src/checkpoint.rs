@@ -8,13 +8,10 @@ use crate::record::{Found, Record, Table};
 use crate::store::Batch;
 use crate::{Secret, SessionId, Store, StoreError};
 
-/// How many checkpoints of a loop are kept.
-const KEPT: usize = 2;
-
-/// One checkpoint. Of one loop, later attempts come after earlier ones, and higher iterations after lower.
+/// One checkpoint.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub struct Checkpoint {
-    /// Which loop.
+    /// What of: which loop, or what else a session writes down.
     pub of: String,
     /// The attempt that made it. States of one iteration from two attempts do not fit together.
     pub attempt: u32,
@@ -50,8 +47,14 @@ impl Checkpoint {
 
 impl Store {
     /// As [`Batch::checkpoint`], durably.
-    pub fn checkpoint(&self, session: SessionId, at: &Checkpoint, state: &[u8]) -> Result<(), StoreError> {
-        self.batch(|batch| batch.checkpoint(session, at, state))
+    pub fn checkpoint(
+        &self,
+        session: SessionId,
+        at: &Checkpoint,
+        beside: Option<&Checkpoint>,
+        state: &[u8],
+    ) -> Result<(), StoreError> {
+        self.batch(|batch| batch.checkpoint(session, at, beside, state))
     }
 
     /// A session's checkpoints, in order.
@@ -75,11 +78,6 @@ impl Store {
         payload::read(&view, &key, &kept.payload, &at.digest(&session), &called).map(Some)
     }
 
-    /// As [`Batch::rewind`], durably.
-    pub fn rewind(&self, session: SessionId, to: &Checkpoint) -> Result<(), StoreError> {
-        self.batch(|batch| batch.rewind(session, to))
-    }
-
     /// As [`Batch::drop_checkpoint`], durably.
     pub fn drop_checkpoint(&self, session: SessionId, at: &Checkpoint) -> Result<(), StoreError> {
         self.batch(|batch| batch.drop_checkpoint(session, at))
@@ -92,27 +90,22 @@ impl Store {
 }
 
 impl Batch<'_> {
-    /// Keeps a loop's state. Of each loop the last two checkpoints are kept.
-    pub fn checkpoint(&mut self, session: SessionId, at: &Checkpoint, state: &[u8]) -> Result<(), StoreError> {
+    /// Keeps a loop's state. Of its other states only the one `beside` it is kept.
+    pub fn checkpoint(
+        &mut self,
+        session: SessionId,
+        at: &Checkpoint,
+        beside: Option<&Checkpoint>,
+        state: &[u8],
+    ) -> Result<(), StoreError> {
         let payload = self.write_payload(&at.digest(&session), state)?;
-        let mut old = self.of_scope::<Kept>(&session)?;
-        old.retain(|f| f.record.checkpoint.of == at.of);
-        old.sort_by(|a, b| b.record.checkpoint.cmp(&a.record.checkpoint));
-        let (same, others): (Vec<_>, Vec<_>) = old.into_iter().partition(|f| f.record.checkpoint == *at);
-        for gone in same.into_iter().chain(others.into_iter().skip(KEPT - 1)) {
-            self.drop_one(session, gone)?;
-        }
-        self.set(&session, &at.key(), &Kept { checkpoint: at.clone(), payload })
-    }
-
-    /// Drops what came after a checkpoint of its loop, when a session is resumed from there.
-    pub fn rewind(&mut self, session: SessionId, to: &Checkpoint) -> Result<(), StoreError> {
-        for found in self.of_scope::<Kept>(&session)? {
-            if found.record.checkpoint.of == to.of && found.record.checkpoint > *to {
-                self.drop_one(session, found)?;
+        for old in self.of_scope::<Kept>(&session)? {
+            let checkpoint = &old.record.checkpoint;
+            if checkpoint.of == at.of && (checkpoint == at || Some(checkpoint) != beside) {
+                self.drop_one(session, old)?;
             }
         }
-        Ok(())
+        self.set(&session, &at.key(), &Kept { checkpoint: at.clone(), payload })
     }
 
     /// Drops a checkpoint, if it is there.

@@ -22,8 +22,8 @@ pub(crate) const STATE: TableDefinition<'static, &str, &[u8]> = TableDefinition:
 pub(crate) type Sealed = (Vec<u8>, Vec<u8>);
 
 pub(crate) const FILE: &str = "records.redb";
-/// Memory for pages of the database, read and written.
-const CACHE: usize = 64 << 20;
+/// Memory for pages of the database, read and written: what a worker takes for its store, however much is in it.
+const CACHE: usize = 8 << 20;
 
 pub(crate) fn error(error: impl Into<redb::Error>) -> StoreError {
     error.into().into()

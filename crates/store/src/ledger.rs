@@ -154,6 +154,15 @@ impl Store {
         Ok(self.view()?.find::<Count>(&counter.key(), &[])?.map_or(0, |count| count.used))
     }
 
+    /// Whether a session could spend this now. It may be too late when it begins: [`Batch::begin`] counts.
+    ///
+    /// # Errors
+    /// As [`Batch::begin`], for the first that has expired or is used up.
+    pub fn afford(&self, now: u64, charges: &[Charge]) -> Result<(), StoreError> {
+        let view = self.view()?;
+        charges.iter().try_for_each(|charge| afford(&view, now, charge).map(drop))
+    }
+
     /// Everything that was counted, with how often it was used.
     pub fn counts(&self) -> Result<Vec<(Counter, u64)>, StoreError> {
         let counts = self.view()?.intact::<Count>()?;
@@ -177,7 +186,7 @@ impl Batch<'_> {
     /// agreement; if the agreement or a rule has expired or is used up.
     pub fn begin(&mut self, begin: &Begin) -> Result<(), StoreError> {
         let agreement = Counter::Agreement(begin.agreement);
-        self.valid(begin.when, begin.expires, &agreement)?;
+        valid(self, begin.when, begin.expires, &agreement)?;
         if let Some(old) = self.find::<Session>(&begin.session, &[])? {
             if old.agreement != begin.agreement {
                 return Err(StoreError::OtherAgreement { session: hex::encode(begin.session) });
@@ -201,30 +210,30 @@ impl Batch<'_> {
         self.set(&begin.session, &[], &session)
     }
 
-    fn valid(&self, now: u64, end: Option<u64>, what: &Counter) -> Result<(), StoreError> {
-        let Some(end) = end else { return Ok(()) };
-        let dropped = self.find::<Watermark>(&[], &[])?.map_or(0, |mark| mark.0);
-        if end <= now || end <= dropped { Err(StoreError::Expired { what: what.words() }) } else { Ok(()) }
-    }
-
     fn spend(&mut self, now: u64, charge: &Charge, end: Option<u64>) -> Result<(), StoreError> {
-        self.valid(now, charge.until, &charge.counter)?;
-        let key = charge.counter.key();
-        let old = self.find::<Count>(&key, &[])?;
-        let used = old.as_ref().map_or(0, |count| count.used);
-        let words = || charge.counter.words();
-        if let Some(limit) = charge.limit.filter(|limit| used >= *limit) {
-            return Err(StoreError::UsedUp { counter: words(), used, limit });
-        }
-        let used = used.checked_add(1).ok_or_else(|| StoreError::UsedUp { counter: words(), used, limit: used })?;
+        let old = afford(self, now, charge)?;
+        let used = old.as_ref().map_or(0, |count| count.used) + 1;
         let expires = match old {
             Some(old) => old.expires.zip(end).map(|(a, b)| a.max(b)),
             None => end,
         };
-        self.set(&key, &[], &Count { counter: charge.counter.clone(), used, expires })
+        self.set(&charge.counter.key(), &[], &Count { counter: charge.counter.clone(), used, expires })
     }
 
-    /// Records how a session's attempt ended. Its checkpoints go if it ended well. If it has ended before, that stands.
+    /// Ends a session that failed for good, with the code of why: its checkpoints go. Says whether it had failed.
+    pub fn give_up(&mut self, session: SessionId, when: u64, code: &str) -> Result<bool, StoreError> {
+        let Some(old) = self.find::<Session>(&session, &[])? else { return Ok(false) };
+        if !matches!(old.state, State::Failed { .. }) {
+            return Ok(false);
+        }
+        self.drop_checkpoints(session)?;
+        let state = State::Failed { when, code: code.to_owned() };
+        self.set(&session, &[], &Session { state, ..old })?;
+        Ok(true)
+    }
+
+    /// Records how a session's attempt ended. Its checkpoints go if it ended well; whether a failure is for good, the
+    /// caller knows, who then drops them. If it has ended before, that stands.
     ///
     /// # Errors
     /// If this attempt was not begun, or is not the latest.
@@ -272,4 +281,23 @@ impl Batch<'_> {
         }
         Ok(dropped)
     }
+}
+
+/// Whether what ends then is still valid.
+fn valid(from: &impl Read, now: u64, end: Option<u64>, what: &Counter) -> Result<(), StoreError> {
+    let Some(end) = end else { return Ok(()) };
+    let dropped = from.find::<Watermark>(&[], &[])?.map_or(0, |mark| mark.0);
+    if end <= now || end <= dropped { Err(StoreError::Expired { what: what.words() }) } else { Ok(()) }
+}
+
+/// Whether one more use is left, and how often it was used so far.
+fn afford(from: &impl Read, now: u64, charge: &Charge) -> Result<Option<Count>, StoreError> {
+    valid(from, now, charge.until, &charge.counter)?;
+    let old = from.find::<Count>(&charge.counter.key(), &[])?;
+    let used = old.as_ref().map_or(0, |count| count.used);
+    let limit = charge.limit.unwrap_or(u64::MAX);
+    if used >= limit {
+        return Err(StoreError::UsedUp { counter: charge.counter.words(), used, limit });
+    }
+    Ok(old)
 }

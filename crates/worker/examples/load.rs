@@ -103,6 +103,7 @@ fn start(runtime: &tokio::runtime::Runtime, folder: &Path) -> Result<Vec<Worker>
             jobs: JobLimits::default(),
             limits: Limits { requests_per_minute: 1_000_000, ..Limits::default() },
             http: None,
+            traces: None,
             store: worker::Store::beside(&folder.join(format!("{player}.toml"))),
             proofs: net::Proofs::default(),
         };

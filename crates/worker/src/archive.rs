@@ -22,6 +22,22 @@ const PAST_JOBS: usize = 100;
 /// Refusals of one identity that are recorded in a minute.
 const REFUSALS_PER_MINUTE: u32 = 60;
 
+/// How a session failed.
+pub(crate) struct Ending {
+    /// The stable code of the error here.
+    pub(crate) code: String,
+    /// That of the player that found it.
+    pub(crate) cause: String,
+}
+
+/// Whether a failure ends a session for good: it was cancelled, it has saved what it saves, or the failure tells of
+/// somebody's values, which a player that deviates could ask about once more in every attempt. A worker at which it is one
+/// refuses another attempt, so it is one for all.
+pub(crate) fn is_final(code: &str) -> bool {
+    const OF_VALUES: [&str; 4] = ["value.", "fixed.", "session.input-", "session.rows-differ"];
+    ["session.cancelled", "session.saved"].contains(&code) || OF_VALUES.iter().any(|prefix| code.starts_with(prefix))
+}
+
 impl Office {
     /// Writes an entry into the audit log, durably.
     pub(crate) fn note(&self, event: Event) -> Result<LogHead, WorkerError> {
@@ -31,6 +47,7 @@ impl Office {
     /// Writes entries into the audit log, durably, and returns where it ends.
     pub(crate) fn note_all(&self, events: &[Event]) -> Result<LogHead, WorkerError> {
         let head = self.log.append_all(now_ms(), events)?;
+        tracing::debug!(entries = events.len(), last = head.seq, "written into the audit log");
         Ok(LogHead { sequence: head.seq, digest: Digest(head.hash) })
     }
 
@@ -68,7 +85,7 @@ impl Office {
     }
 
     /// What a session uses up, at its first attempt here. What runs by `--ratify-all` was counted by nobody.
-    fn charges(&self, job: &Job) -> Result<Vec<Charge>, WorkerError> {
+    pub(crate) fn charges(&self, job: &Job) -> Result<Vec<Charge>, WorkerError> {
         if job.ratified.basis() != agreement::Basis::Signatures || self.store.session(job.session.0)?.is_some() {
             return Ok(Vec::new());
         }
@@ -117,9 +134,10 @@ impl Office {
         Ok(receipt)
     }
 
-    /// Records that a session that was begun failed.
-    pub(crate) fn end_badly(&self, job: &Job, code: String, player: String) -> Result<(), WorkerError> {
-        self.store.end(job.session.0, job.attempt, State::Failed { when: now_ms(), code: code.clone() })?;
+    /// Records that a session that was begun failed. If it did for good, what it wrote down goes.
+    pub(crate) fn end_badly(&self, job: &Job, ending: Ending, player: String) -> Result<(), WorkerError> {
+        let Ending { code, cause } = ending;
+        self.end_attempt((job.session.0, job.attempt), &code, is_final(&cause))?;
         let player = Some(player).filter(|p| !p.is_empty());
         let agreement = job.ratified.agreement().digest().to_string();
         self.note(Event::RunEnded {
@@ -130,6 +148,25 @@ impl Office {
             player,
         })?;
         Ok(())
+    }
+
+    /// Records that an attempt failed, and drops what was written for later ones if there will be none: all at once.
+    fn end_attempt(
+        &self,
+        (session, attempt): (store::SessionId, u32),
+        code: &str,
+        last: bool,
+    ) -> Result<(), WorkerError> {
+        Ok(self.store.batch(|batch| {
+            batch.end(session, attempt, State::Failed { when: now_ms(), code: code.to_owned() })?;
+            if last || attempt + 1 >= session::ATTEMPTS { batch.drop_checkpoints(session) } else { Ok(()) }
+        })?)
+    }
+
+    /// Ends a session for good that failed and might be attempted again: what it wrote down goes. Says whether there was
+    /// such a session.
+    pub(crate) fn give_up(&self, session: SessionId) -> Result<bool, WorkerError> {
+        Ok(self.store.batch(|batch| batch.give_up(session.0, now_ms(), "session.cancelled"))?)
     }
 
     /// Records that something was refused. That it cannot be recorded changes nothing about the refusal. Nobody waits for
@@ -152,7 +189,7 @@ impl Office {
         for old in self.store.sessions()?.into_iter().filter(|s| s.state == State::Running) {
             let (session, agreement) = (SessionId(old.session).to_string(), Digest(old.agreement).to_string());
             tracing::warn!(session, "a session was cut off when this worker stopped");
-            self.store.end(old.session, old.attempt, State::Failed { when: now_ms(), code: CODE.into() })?;
+            self.end_attempt((old.session, old.attempt), CODE, false)?;
             let (attempt, code) = (old.attempt, Some(CODE.into()));
             self.note(Event::RunEnded { agreement, session, attempt, code, player: None })?;
         }

@@ -11,8 +11,10 @@ use data::{Datasets, Source};
 use net::{Identity, KeyPair, Proofs};
 use policy::Policy;
 use serde::Deserialize;
+use tonic::transport::Uri;
 
 use crate::machines::{self, RawMachine, RawProve};
+use crate::traces;
 
 /// What a worker is told by its operator.
 pub struct Config {
@@ -42,6 +44,8 @@ pub struct Config {
     pub limits: Limits,
     /// Where health and metrics are served; nowhere if not said.
     pub http: Option<SocketAddr>,
+    /// A collector of traces (OTLP over gRPC) on this machine; nothing is traced if there is none.
+    pub traces: Option<Uri>,
     /// Where it keeps what it must not lose.
     pub store: Store,
     /// How its machine is proved on data connections, and whose else's has to be.
@@ -100,6 +104,9 @@ pub struct JobLimits {
     pub waiting: usize,
     /// Memory for the values of all sessions that run at once, as predicted, in MiB.
     pub memory_mib: u64,
+    /// Memory, in MiB, for what arrives before it is asked for in all sessions together, beyond the 16 MiB for each peer
+    /// that belong to a session's own.
+    pub ahead_mib: u64,
     /// How long a session may run, in seconds.
     pub deadline_seconds: u64,
     /// How long a session that has its turn here may wait for the other workers, in seconds.
@@ -116,6 +123,7 @@ impl Default for JobLimits {
             at_once: 16,
             waiting: 1024,
             memory_mib: 4096,
+            ahead_mib: 1024,
             deadline_seconds: 24 * 3600,
             meeting_seconds: 120,
             grace_seconds: 30,
@@ -128,6 +136,16 @@ impl JobLimits {
     /// Memory for values, in bytes.
     pub(crate) fn memory(&self) -> u64 {
         self.memory_mib.saturating_mul(1 << 20)
+    }
+
+    /// Memory for what arrives ahead, in bytes.
+    pub(crate) fn ahead(&self) -> u64 {
+        self.ahead_mib.saturating_mul(1 << 20)
+    }
+
+    /// Sessions of one submitter that may have their turn here, and still wait for other workers.
+    pub(crate) fn meeting_per_submitter(&self) -> usize {
+        (self.at_once / 4).max(1)
     }
 
     /// Sessions of one submitter that may wait.
@@ -219,6 +237,8 @@ struct Raw {
     #[serde(default)]
     http: Http,
     #[serde(default)]
+    telemetry: Telemetry,
+    #[serde(default)]
     store: RawStore,
     prove: Option<RawProve>,
     #[serde(default)]
@@ -256,6 +276,12 @@ impl RawStore {
 #[serde(deny_unknown_fields)]
 struct Http {
     listen: Option<SocketAddr>,
+}
+
+#[derive(Default, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Telemetry {
+    otlp: Option<String>,
 }
 
 /// A configuration that cannot be used, with everything that is wrong with it.
@@ -297,6 +323,9 @@ impl Config {
         }
         let policy = raw.policy.and_then(|file| problems.note(Rules::read(&base.join(file))));
         problems.limits(&raw.jobs, &raw.limits, raw.http.listen);
+        let traces = raw.telemetry.otlp.and_then(|address| {
+            problems.note(traces::collector(&address).map_err(|e| format!("`telemetry.otlp`: {e}")))
+        });
         let proofs = machines::read(raw.prove, raw.machines, base, roster.as_ref());
         let proofs = proofs.map_err(|found| problems.0.extend(found)).unwrap_or_default();
         let mut datasets = Datasets::default();
@@ -319,6 +348,7 @@ impl Config {
                 jobs: raw.jobs,
                 limits: raw.limits,
                 http: raw.http.listen,
+                traces,
                 store: raw.store.at(file, base),
                 proofs,
             }),

@@ -245,14 +245,27 @@ impl Office {
             }
             Err(AgreementError::Unratified { players }) => {
                 let mine = agreement.roster().players_of(me).any(|p| players.iter().any(|q| q == p));
-                match mine {
-                    true => Err(WorkerError::NotRatified { digest: digest.to_string() }),
-                    false => Err(AgreementError::Unratified { players }.into()),
+                match declined_by(&agreement, &answers) {
+                    Some(declined) => Err(declined),
+                    None if mine => Err(WorkerError::NotRatified { digest: digest.to_string() }),
+                    None => Err(AgreementError::Unratified { players }.into()),
                 }
             }
             other => Ok(other?),
         }
     }
+}
+
+/// The first decline among answers, as an error.
+fn declined_by(agreement: &Agreement, answers: &[Answer]) -> Option<WorkerError> {
+    answers.iter().find_map(|answer| match &answer.verdict {
+        Verdict::Declined { reason, .. } => Some(WorkerError::DeclinedBy {
+            player: agreement.roster().players_of(answer.by).collect::<Vec<_>>().join(" and "),
+            digest: agreement.digest().to_string(),
+            reason: reason.clone(),
+        }),
+        Verdict::Ratified(_) => None,
+    })
 }
 
 /// The ratifications among answers. Their form was read before they were kept.

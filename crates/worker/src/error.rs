@@ -120,6 +120,16 @@ pub enum WorkerError {
         /// Why, in the operator's words.
         reason: String,
     },
+    /// Another party declined the agreement.
+    #[error("{player} declined agreement {digest}: {reason}")]
+    DeclinedBy {
+        /// Who.
+        player: String,
+        /// The agreement's digest.
+        digest: String,
+        /// Why, in its operator's words.
+        reason: String,
+    },
     /// Too many agreements of one proposer wait for answers.
     #[error("{open} agreements that you proposed wait for answers already")]
     InboxFull {
@@ -168,6 +178,14 @@ pub enum WorkerError {
 }
 
 impl WorkerError {
+    /// The stable code of what ended a session, at whichever player that was.
+    pub(crate) fn cause(&self) -> &str {
+        match self {
+            WorkerError::Session(e) => e.cause(),
+            other => other.code(),
+        }
+    }
+
     /// A stable code for programs.
     pub fn code(&self) -> &str {
         match self {
@@ -188,7 +206,7 @@ impl WorkerError {
             WorkerError::NoGo { .. } => "worker.no-go",
             WorkerError::NotOperator { .. } => "worker.not-operator",
             WorkerError::Unproposed { .. } => "worker.unproposed",
-            WorkerError::Declined { .. } => "worker.declined",
+            WorkerError::Declined { .. } | WorkerError::DeclinedBy { .. } => "worker.declined",
             WorkerError::InboxFull { .. } => "worker.inbox-full",
             WorkerError::Statements { .. } => "worker.statements",
             WorkerError::NoReceipt { .. } => "worker.no-receipt",
@@ -241,7 +259,9 @@ impl WorkerError {
                 "come with the worker's own key, or ask for this identity to be added to `operators`".into()
             }
             WorkerError::Unproposed { .. } => "see the agreements that you may see with `privity inbox`".into(),
-            WorkerError::Declined { .. } => "agree on another one; its operator may still ratify this one".into(),
+            WorkerError::Declined { .. } | WorkerError::DeclinedBy { .. } => {
+                "agree on another one; its operator may still ratify this one".into()
+            }
             WorkerError::InboxFull { .. } => "wait until some are answered".into(),
             WorkerError::Statements { .. } => "compare the versions of client and worker".into(),
             WorkerError::NoReceipt { .. } => "ask for the receipt that the player's own worker signed".into(),

@@ -5,7 +5,8 @@
 //! at its end. The next in turn is never overtaken because it is large: it would wait for ever.
 //!
 //! A session needs its turn at all its workers. Clients ask for it at one worker after the other, always in the order
-//! of identities, so that no two sessions wait for each other.
+//! of identities, so that no two sessions wait for each other. Of one submitter only some may have their turn here while
+//! they wait for it elsewhere, so that whoever never begins does not keep the places of others.
 
 mod entry;
 
@@ -43,13 +44,15 @@ struct Table {
     waiting: usize,
     running: usize,
     memory: u64,
+    /// Sessions that have their turn here and wait for other workers, by submitter.
+    meeting: HashMap<Identity, usize>,
     /// Whose turn it was last.
     last: Option<Identity>,
     draining: bool,
 }
 
 struct Waiting {
-    session: SessionId,
+    entry: Arc<Entry>,
     memory: u64,
     turn: oneshot::Sender<Slot>,
 }
@@ -58,6 +61,20 @@ struct Waiting {
 pub(crate) struct Slot {
     jobs: Jobs,
     memory: u64,
+    submitter: Identity,
+    /// Whether the session still waits for its other workers.
+    meets: bool,
+}
+
+impl Slot {
+    /// The session has its turn everywhere, and begins.
+    pub(crate) fn went(&mut self) {
+        if std::mem::take(&mut self.meets) {
+            let mut table = self.jobs.lock();
+            table.met(self.submitter);
+            self.jobs.dispatch(table);
+        }
+    }
 }
 
 impl Drop for Slot {
@@ -65,6 +82,9 @@ impl Drop for Slot {
         let mut table = self.jobs.lock();
         table.running -= 1;
         table.memory -= self.memory;
+        if self.meets {
+            table.met(self.submitter);
+        }
         self.jobs.dispatch(table);
     }
 }
@@ -88,17 +108,21 @@ impl Drop for Ticket {
     fn drop(&mut self) {
         let id = self.entry.about.session;
         let submitter = self.entry.about.submitter;
+        // By now another attempt at the session may have taken its place.
+        let ours = |entry: &Arc<Entry>| Arc::ptr_eq(entry, &self.entry);
         let mut table = self.jobs.lock();
         if let Some(queue) = table.queues.get_mut(&submitter) {
             let before = queue.len();
-            queue.retain(|w| w.session != id);
+            queue.retain(|w| !ours(&w.entry));
             let gone = before - queue.len();
             if queue.is_empty() {
                 table.queues.remove(&submitter);
             }
             table.waiting -= gone;
         }
-        table.ended.push_back(id);
+        if table.entries.get(&id).is_some_and(ours) {
+            table.ended.push_back(id);
+        }
         while table.ended.len() > REMEMBERED {
             let oldest = table.ended.pop_front();
             oldest.map(|id| table.entries.remove(&id));
@@ -147,7 +171,7 @@ impl Jobs {
         let entry = Arc::new(Entry::new(about));
         table.entries.insert(session, Arc::clone(&entry));
         let (turn, waiting) = oneshot::channel();
-        table.queues.entry(submitter).or_default().push_back(Waiting { session, memory, turn });
+        table.queues.entry(submitter).or_default().push_back(Waiting { entry: Arc::clone(&entry), memory, turn });
         table.waiting += 1;
         self.open.send_modify(|open| *open += 1);
         self.dispatch(table);
@@ -158,7 +182,7 @@ impl Jobs {
     fn dispatch(&self, mut table: MutexGuard<'_, Table>) {
         let mut given = Vec::new();
         while table.running < self.limits.at_once {
-            let Some(next) = table.next_submitter() else { break };
+            let Some(next) = table.next_submitter(self.limits.meeting_per_submitter()) else { break };
             let fits = |w: &Waiting| w.memory <= self.limits.memory() - table.memory;
             if !table.queues.get(&next).and_then(VecDeque::front).is_some_and(fits) {
                 break;
@@ -166,7 +190,11 @@ impl Jobs {
             let Some(waiting) = table.pop(next) else { break };
             table.running += 1;
             table.memory += waiting.memory;
-            given.push((waiting.turn, Slot { jobs: self.clone(), memory: waiting.memory }));
+            *table.meeting.entry(next).or_default() += 1;
+            given.push((
+                waiting.turn,
+                Slot { jobs: self.clone(), memory: waiting.memory, submitter: next, meets: true },
+            ));
         }
         // A slot that nobody takes any more comes back, which needs the lock.
         drop(table);
@@ -222,11 +250,25 @@ impl Jobs {
 }
 
 impl Table {
-    /// The submitter after the one whose turn it was last.
-    fn next_submitter(&self) -> Option<Identity> {
-        use std::ops::Bound::{Excluded, Unbounded};
-        let after = self.last.and_then(|last| self.queues.range((Excluded(last), Unbounded)).next());
-        after.or_else(|| self.queues.iter().next()).map(|(identity, _)| *identity)
+    /// The submitter after the one whose turn it was last, of those with fewer sessions than `most` that have their turn
+    /// here and none elsewhere yet: whoever never begins what he asks for holds no more than that.
+    fn next_submitter(&self, most: usize) -> Option<Identity> {
+        use std::ops::Bound::{Excluded, Included, Unbounded};
+        let after = self.last.map_or(Unbounded, Excluded);
+        let until = self.last.map_or(Unbounded, Included);
+        let around = self.queues.range((after, Unbounded)).chain(self.queues.range((Unbounded, until)));
+        let may = |identity: &&Identity| self.meeting.get(identity).is_none_or(|n| *n < most);
+        around.map(|(identity, _)| identity).find(may).copied()
+    }
+
+    /// A session of a submitter does not wait for other workers any more.
+    fn met(&mut self, submitter: Identity) {
+        if let Some(count) = self.meeting.get_mut(&submitter) {
+            *count -= 1;
+            if *count == 0 {
+                self.meeting.remove(&submitter);
+            }
+        }
     }
 
     fn pop(&mut self, submitter: Identity) -> Option<Waiting> {

@@ -27,12 +27,19 @@ mod rules;
 mod serve;
 mod service;
 mod tensor;
+mod traces;
 mod vault;
 
 /// The control plane's messages, made from `proto/worker.proto`.
 pub(crate) mod proto {
     #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
     tonic::include_proto!("privity.v1");
+}
+
+/// Messages for collectors of traces, made from `proto/otlp.proto`.
+pub(crate) mod otlp {
+    #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
+    tonic::include_proto!("opentelemetry.proto.collector.trace.v1");
 }
 
 pub use client::{

@@ -9,10 +9,12 @@ use agreement::{Agreement, AgreementError, Ratified, SessionId};
 use audit::{Event, Log};
 use data::{DimBinding, Inputs};
 use ir::PlayerId;
+use net::exchange::{Ahead, Pool};
 use net::{Card, Dialer, Identity, Player, Switchboard};
 use session::Plan;
 use store::{KeyFault, KeyFile, KeySource, State, Store};
 
+use crate::archive::is_final;
 use crate::clock::now_ms;
 use crate::config::{self, Config};
 use crate::error::WorkerError;
@@ -22,6 +24,10 @@ use crate::metrics::Metrics;
 use crate::postman::Postman;
 use crate::proto;
 use crate::rate::Counts;
+use crate::traces::Traces;
+
+/// Bytes of what one peer sends before it is asked for that are set aside with a session's memory.
+const AHEAD: usize = 16 << 20;
 
 /// See the module.
 pub(crate) struct Office {
@@ -29,7 +35,10 @@ pub(crate) struct Office {
     pub(crate) dialer: Dialer,
     pub(crate) switchboard: Switchboard,
     pub(crate) jobs: Jobs,
+    /// Room for what arrives ahead, beyond what each session has of its own.
+    pool: Pool,
     pub(crate) metrics: Metrics,
+    pub(crate) traces: Traces,
     pub(crate) counts: Arc<Counts>,
     /// Refusals that were recorded.
     pub(crate) refusals: Counts,
@@ -68,12 +77,15 @@ impl Office {
     pub(crate) fn open(config: Config, dialer: Dialer) -> Result<Office, WorkerError> {
         let store = open_store(&config.store)?;
         let log = Log::open(&config.store.audit, &config.key, now_ms())?;
+        let traces = Traces::new(config.traces.as_ref(), &config.key.identity().to_string());
         let office = Office {
             jobs: Jobs::new(config.jobs),
+            pool: Pool::new(config.jobs.ahead()),
             config,
             dialer,
             switchboard: Switchboard::new(),
             metrics: Metrics::new(),
+            traces,
             counts: Arc::default(),
             refusals: Counts::default(),
             examining: tokio::sync::Mutex::default(),
@@ -138,7 +150,8 @@ impl Office {
     ///
     /// # Errors
     /// As [`review`](Self::review); an agreement that nobody ratified, or that is not to run now; a session's id that
-    /// is none; an attempt that was begun before, at a session that ended well or is another agreement's.
+    /// is none; an attempt that was begun before, at a session that ended well or is another agreement's; an agreement
+    /// or a rule of the policy that is used up, so that nobody waits for a turn that it cannot take.
     pub(crate) fn admit(&self, request: &proto::RunRequest) -> Result<Job, WorkerError> {
         let session = SessionId(request.session[..].try_into().map_err(|_| WorkerError::SessionId)?);
         let attempt = request.attempt;
@@ -161,8 +174,16 @@ impl Office {
             }
         }
         let card = card(&ratified, player, session, attempt)?;
-        let memory = session::memory_bound(&Plan::project(&ratified, player)?);
-        Ok(Job { ratified, player, session, attempt, card, memory })
+        let peers = card.players.len().saturating_sub(1) as u64;
+        let memory = session::memory_bound(&Plan::project(&ratified, player)?).saturating_add(peers * AHEAD as u64);
+        let job = Job { ratified, player, session, attempt, card, memory };
+        self.store.afford(now_ms(), &self.charges(&job)?)?;
+        Ok(job)
+    }
+
+    /// What a session may hold of what its peers send before it is asked for.
+    pub(crate) fn ahead(&self) -> Ahead {
+        Ahead { own: AHEAD, pool: self.pool.clone() }
     }
 
     /// A submitter must not be able to put another key under a player's name, nor leave out what it must prove.
@@ -234,13 +255,6 @@ fn may_attempt(ratified: &Ratified, session: SessionId, attempt: u32) -> Result<
         true => Ok(()),
         false => no("its program has no checkpoints to go on from"),
     }
-}
-
-/// Whether a failure ends a session for good: it was cancelled, or the failure tells of somebody's values, which a
-/// player that deviates could ask about once more in every attempt.
-fn is_final(code: &str) -> bool {
-    const OF_VALUES: [&str; 4] = ["value.", "fixed.", "session.input-", "session.rows-differ"];
-    code == "session.cancelled" || OF_VALUES.iter().any(|prefix| code.starts_with(prefix))
 }
 
 /// Opens a worker's store, or makes it together with its key.

@@ -11,14 +11,12 @@ use net::Options;
 use net::link::resume::ResumeOptions;
 use session::{Commitments, Entropy, Observer, Outcome, PlayerData, SessionError, Start, Stop};
 
+use crate::archive::Ending;
 use crate::clock::{now_ms, random};
 use crate::error::WorkerError;
 use crate::jobs::Entry;
 use crate::office::{Job, Office};
 use crate::vault::StoreVault;
-
-/// How a session ended that nobody cancelled, and whose submitter no longer waits.
-const GIVEN_UP: &str = "session.given-up";
 
 /// What a session that ended well leaves here.
 pub(crate) struct Performed {
@@ -44,10 +42,9 @@ pub(crate) async fn perform(
     tracing::info!(session = %job.session, "a session begins");
     let done = run(office, job, entry, data, observer).await;
     if let Err(error) = &done {
-        let given_up = error.code() == "session.cancelled" && !entry.was_cancelled();
-        let code = if given_up { GIVEN_UP } else { error.code() }.to_owned();
+        let ending = Ending { code: error.code().to_owned(), cause: error.cause().to_owned() };
         let player = error.to_failure(None).player;
-        recording(office, job, move |office, job| office.end_badly(job, code, player)).await?;
+        recording(office, job, move |office, job| office.end_badly(job, ending, player)).await?;
     }
     done
 }
@@ -115,7 +112,7 @@ async fn meet_and_run(
         inputs: data.inputs,
         keys: data.keys,
         vault: Arc::new(StoreVault(Arc::clone(office))),
-        options: Options::default(),
+        options: Options { ahead: Some(office.ahead()), ..Options::default() },
         observer,
         stop,
     };

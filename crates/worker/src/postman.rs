@@ -4,7 +4,7 @@
 //! when. What has still to be passed on is found in the store, also after a restart. A round talks to all peers at once,
 //! and to each over one connection.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, HashMap, HashSet};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -181,7 +181,11 @@ async fn ask(office: &Office, peer: Identity, attempt: &Attempt) -> Option<Stand
 fn pack(office: &Office) -> Result<BTreeMap<Identity, Bag>, WorkerError> {
     let mut bags: BTreeMap<Identity, Bag> = BTreeMap::new();
     let me = office.config.key.identity();
-    for proposal in office.store.proposals()? {
+    let proposals = office.store.proposals()?;
+    // What is no longer on the desk is not spoken of any more.
+    let there: HashSet<[u8; 32]> = proposals.iter().map(|p| p.agreement).collect();
+    office.post.lock().told.retain(|(agreement, _), _| there.contains(agreement));
+    for proposal in proposals {
         if matches!(proposal.standing, store::Standing::Withdrawn | store::Standing::Expired) {
             continue;
         }

@@ -65,6 +65,9 @@ impl Worker {
             tasks.spawn(net::relay::attend(relay.clone(), office.config.key.clone(), address));
         }
         tasks.spawn(postman::rounds(Arc::clone(&office)));
+        if let Some(courier) = office.traces.courier() {
+            tasks.spawn(courier.run());
+        }
         tasks.spawn(take_data(data, office.switchboard.clone()));
         let served = tokio::spawn(take_control(control, Arc::clone(&office)));
         if office.config.ratify_all {

@@ -177,11 +177,25 @@ impl Worker for Service {
 
     async fn cancel(&self, request: Request<proto::CancelRequest>) -> Result<Response<proto::CancelReply>, Status> {
         let caller = self.hear(&request)?;
-        let entry = self.find(caller, &request.into_inner().session)?;
-        let state = entry.state().name().to_owned();
-        tracing::info!(session = %entry.about.session, %caller, state, "a session is cancelled");
-        entry.stop(Why::Asked(caller));
-        Ok(Response::new(proto::CancelReply { state }))
+        let session = request.into_inner().session;
+        let found = self.find(caller, &session);
+        match &found {
+            Ok(entry) if !entry.state().is_over() => {
+                let state = entry.state().name().to_owned();
+                tracing::info!(session = %entry.about.session, %caller, state, "a session is cancelled");
+                entry.stop(Why::Asked(caller));
+                return Ok(Response::new(proto::CancelReply { state }));
+            }
+            Err(refused) if self.sees(caller).is_some() => return Err(refused.clone()),
+            // One that failed might be attempted again; operators know it also from before a restart.
+            Ok(_) | Err(_) => {}
+        }
+        let id = SessionId(session[..].try_into().map_err(|_| self.refused(caller, &WorkerError::SessionId))?);
+        if self.blocking(caller, move |office| office.give_up(id)).await? {
+            tracing::info!(session = %id, %caller, "a session that failed is not to be attempted again");
+            return Ok(Response::new(proto::CancelReply { state: "failed".to_owned() }));
+        }
+        found.map(|entry| Response::new(proto::CancelReply { state: entry.state().name().to_owned() }))
     }
 
     async fn post(&self, request: Request<proto::PostRequest>) -> Result<Response<proto::PostReply>, Status> {

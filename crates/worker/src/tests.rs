@@ -1,12 +1,14 @@
 //! What a worker admits: only what its own roster, its own checks and its operator's will allow.
 
 mod hostile;
+mod traced;
 
 use std::path::Path;
 
-use agreement::{Agreement, Decline, Member, Ratification, Roster, Terms};
+use agreement::{Agreement, Decline, Member, Ratification, Roster, SessionId, Terms};
 use net::{Credentials, Dialer, Identity, KeyPair};
 
+use crate::archive::Ending;
 use crate::config::{Config, JobLimits, Limits};
 use crate::desk::Bringer;
 use crate::error::WorkerError;
@@ -102,6 +104,7 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
         jobs: JobLimits::default(),
         limits: Limits::default(),
         http: None,
+        traces: None,
         store: crate::config::Store::beside(&folder.path().join("a.toml")),
         proofs: net::Proofs::default(),
     }
@@ -151,8 +154,8 @@ fn what_is_in_order_is_admitted_once() {
     let agreement = agreement(PROGRAM, &roster(HONEST));
     let job = admit(&office, agreement.text(), &[1; 16], &[]).ok().unwrap();
     assert_eq!(job.name(), "a");
-    // Three numbers, and shares of them: some kilobytes, and what a session takes for itself.
-    assert!((8 << 20..9 << 20).contains(&job.memory), "{}", job.memory);
+    // Three numbers, and shares of them: some kilobytes, what a session takes for itself, and what two peers may send ahead.
+    assert!((40 << 20..41 << 20).contains(&job.memory), "{}", job.memory);
     assert!(office.begin(&job, key("b").identity()).is_ok());
     assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.replay");
     assert_eq!(refusal(&office, agreement.text(), &[1; 15]), "worker.session-id");
@@ -289,8 +292,7 @@ fn what_the_policy_allows_is_ratified_at_once_and_counted() {
         desk.begin(&job, b).unwrap();
     }
     // The agreement says nine times, the rule allows two.
-    let job = admit(&desk, agreement.text(), &[3; 16], &rest).unwrap();
-    assert_eq!(desk.begin(&job, b).unwrap_err().code(), "ledger.used-up");
+    assert_eq!(admit(&desk, agreement.text(), &[3; 16], &rest).err().unwrap().code(), "ledger.used-up");
     let other = under(Terms { uses: 8, ..Terms::default() });
     let item = desk.post_in(by(b), other.text(), Vec::new()).unwrap();
     assert_eq!(item.statements().len(), 0, "the rule is used up");
@@ -452,7 +454,7 @@ fn a_session_that_failed_is_attempted_again_and_counted_once() {
         Err(error) => error.code().to_owned(),
     };
     assert_eq!(refused(1, 1), "worker.replay", "it still runs");
-    desk.end_badly(&first, "net.peer-lost".into(), String::new()).unwrap();
+    desk.end_badly(&first, ending("net.peer-lost"), String::new()).unwrap();
     assert_eq!(refused(1, 0), "worker.replay");
     assert_eq!(desk.recall(None, &[1; 16]).unwrap().attempts, 1);
     assert_eq!(refused(1, 1), "begun", "its use was spent when it began");
@@ -470,7 +472,7 @@ fn what_discloses_anew_or_tells_of_values_is_not_attempted_again() {
         let agreement = agreement(program, &roster(HONEST));
         let job = admit(&desk, agreement.text(), &[session; 16], &[]).unwrap();
         desk.begin(&job, by).unwrap();
-        desk.end_badly(&job, code.into(), String::new()).unwrap();
+        desk.end_badly(&job, ending(code), String::new()).unwrap();
         attempt(&desk, agreement.text(), &[session; 16], 1, &[]).map_or_else(|e| e.code().to_owned(), |_| "ok".into())
     };
     assert_eq!(fail(LOOP, 1, "net.peer-lost"), "ok");
@@ -481,6 +483,83 @@ fn what_discloses_anew_or_tells_of_values_is_not_attempted_again() {
     }
     // Without checkpoints there is nothing to go on from.
     assert_eq!(fail(PROGRAM, 9, "net.peer-lost"), "worker.not-resumable");
+}
+
+/// A failure that was found here.
+fn ending(code: &str) -> Ending {
+    Ending { code: code.to_owned(), cause: code.to_owned() }
+}
+
+/// Begins an attempt at a session that writes something down.
+fn begun(desk: &Office, session: u8, number: u32) -> Job {
+    let agreement = agreement(LOOP, &roster(HONEST));
+    let job = attempt(desk, agreement.text(), &[session; 16], number, &[]).unwrap();
+    desk.begin(&job, key("b").identity()).unwrap();
+    let at = store::Checkpoint { of: "loop 3".into(), attempt: number, iteration: 2 };
+    desk.store.checkpoint([session; 16], &at, None, b"what the loop carries").unwrap();
+    job
+}
+
+fn kept(desk: &Office, session: u8) -> usize {
+    desk.store.checkpoints([session; 16]).unwrap().len()
+}
+
+#[test]
+fn what_a_session_wrote_down_goes_when_it_ended_for_good() {
+    let desk = office(true);
+    let fail = |session: u8, number: u32, ending: Ending| {
+        let job = begun(&desk, session, number);
+        desk.end_badly(&job, ending, String::new()).unwrap();
+        kept(&desk, session)
+    };
+    let told = |cause: &str| Ending { code: "net.peer-aborted".into(), cause: cause.into() };
+    for (i, (ending, left)) in [
+        (ending("net.peer-lost"), 1),
+        (ending("session.given-up"), 1),
+        (told("net.peer-lost"), 1),
+        (ending("session.cancelled"), 0),
+        (told("session.cancelled"), 0),
+        (told("value.assumption"), 0),
+        (ending("session.saved"), 0),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let code = ending.cause.clone();
+        assert_eq!(fail(1 + i as u8, 0, ending), left, "{code}");
+    }
+    assert_eq!(fail(20, session::ATTEMPTS - 1, ending("net.peer-lost")), 0, "there is no further attempt");
+    // The operator will not have it attempted again.
+    assert!(desk.give_up(SessionId([1; 16])).unwrap() && kept(&desk, 1) == 0);
+    let text = agreement(LOOP, &roster(HONEST)).text().to_owned();
+    assert_eq!(attempt(&desk, &text, &[1; 16], 1, &[]).err().unwrap().code(), "worker.not-resumable");
+    // Cut off by a crash: the last attempt leaves nothing, an earlier one what it goes on from.
+    begun(&desk, 30, 0);
+    begun(&desk, 31, session::ATTEMPTS - 1);
+    let desk = desk.again();
+    assert_eq!((kept(&desk, 30), kept(&desk, 31)), (1, 0));
+}
+
+#[test]
+fn what_is_used_up_waits_for_no_turn() {
+    let desk = office(false);
+    let agreement = under(Terms::default());
+    let all = signed(&agreement, &["a", "b", "c"]);
+    let job = admit(&desk, agreement.text(), &[1; 16], &all).unwrap();
+    desk.begin(&job, key("b").identity()).unwrap();
+    assert_eq!(admit(&desk, agreement.text(), &[2; 16], &all).err().unwrap().code(), "ledger.used-up");
+}
+
+#[test]
+fn who_declined_and_why_is_told_to_whoever_runs_it() {
+    let desk = office(false);
+    let agreement = under(Terms::default());
+    let decline = Decline::sign(&agreement, "not with these columns", &key("c")).unwrap();
+    let said = vec![proto::Statement { statement: Some(proto::statement::Statement::Decline(decline.to_string())) }];
+    desk.post_in(by(key("c").identity()), agreement.text(), said).unwrap();
+    let refused = admit(&desk, agreement.text(), &[1; 16], &signed(&agreement, &["a", "b"])).err().unwrap();
+    assert_eq!(refused.code(), "worker.declined");
+    assert!(refused.to_string().starts_with("c declined") && refused.to_string().contains("not with these columns"));
 }
 
 #[test]

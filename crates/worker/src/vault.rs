@@ -8,8 +8,8 @@ use ir::Scheme;
 use net::Identity;
 use serde::{Deserialize, Serialize};
 use session::settle::{self, Decision, Standing};
-use session::{Attempt, Note, Secret, StoredLabel, StoredMeta, StoredValue, Vault, VaultError};
-use store::{Batch, Kind, Meta, Origin, StoreError};
+use session::{Attempt, Note, Secret, StoredLabel, StoredMeta, StoredValue, Subject, Vault, VaultError};
+use store::{Batch, Checkpoint, Kind, Meta, Origin, StoreError};
 
 use crate::clock::now_ms;
 use crate::error::WorkerError;
@@ -17,8 +17,11 @@ use crate::office::Office;
 
 /// Where the standings of attempts are kept, by attempt.
 const ATTEMPTS: &str = "attempt";
-/// Where notes of sessions are kept, after the session.
-const NOTES: &str = "note";
+/// What notes of sessions are called among the store's checkpoints: those about inputs, and those about a loop, which
+/// are followed by its number.
+const INPUTS: &str = "inputs";
+const LOOP: &str = "loop ";
+
 /// See the module.
 pub(crate) struct StoreVault(pub(crate) Arc<Office>);
 
@@ -162,7 +165,9 @@ impl Vault for StoreVault {
             batch.stage(session, number, &staged)?;
             batch.prepare(session, number)?;
             Ok(keep(batch, &record)?)
-        })
+        })?;
+        tracing::debug!(session = %attempt.session, values = record.names.len(), "what it saves is staged");
+        Ok(())
     }
 
     fn answer(&self, attempt: &Attempt) -> Result<Standing, VaultError> {
@@ -195,6 +200,7 @@ impl Vault for StoreVault {
             keep(batch, &record)?;
             Ok(if decision == Decision::Commit { record.names } else { Vec::new() })
         })?;
+        tracing::debug!(session = %attempt.session, committed = decision == Decision::Commit, "what it saves is settled");
         let session = Some(attempt.session.to_string());
         let events: Vec<Event> =
             saved.into_iter().map(|name| Event::Stored { name, session: session.clone() }).collect();
@@ -217,29 +223,33 @@ impl Vault for StoreVault {
         Ok(found)
     }
 
-    fn write(&self, note: &Note, bytes: &[u8]) -> Result<(), VaultError> {
-        let key = serde_json::to_vec(note).map_err(unreadable)?;
-        self.0.store.set_note(&topic(note.attempt.agreement, note.attempt.session), &key, bytes).map_err(failed)
+    fn write(&self, note: &Note, beside: Option<&Note>, bytes: &[u8]) -> Result<(), VaultError> {
+        let (at, beside) = (checkpoint(note), beside.map(checkpoint));
+        self.0.store.checkpoint(note.attempt.session.0, &at, beside.as_ref(), bytes).map_err(failed)?;
+        tracing::debug!(session = %note.attempt.session, of = at.of, iteration = at.iteration, "a checkpoint is written");
+        Ok(())
     }
 
     fn read(&self, note: &Note) -> Result<Option<Secret>, VaultError> {
-        let key = serde_json::to_vec(note).map_err(unreadable)?;
-        let found = self.0.store.note(&topic(note.attempt.agreement, note.attempt.session), &key).map_err(failed)?;
+        let found = self.0.store.restore_checkpoint(note.attempt.session.0, &checkpoint(note)).map_err(failed)?;
         Ok(found.map(|bytes| Secret::from(bytes.to_vec())))
     }
 
+    /// A session has one agreement: the ledger sees to that.
     fn notes(&self, agreement: Digest, session: SessionId) -> Result<Vec<Note>, VaultError> {
-        let found = self.0.store.notes(&topic(agreement, session)).map_err(failed)?;
-        let read = |(key, _): &(Vec<u8>, _)| serde_json::from_slice(key).map_err(unreadable);
-        let mut all: Vec<Note> = found.iter().map(read).collect::<Result<_, _>>()?;
+        let kept = self.0.store.checkpoints(session.0).map_err(failed)?;
+        let attempt = |number| Attempt { agreement, session, number };
+        let read = |at: Checkpoint| {
+            let subject = subject(&at).ok_or_else(|| unreadable(&at.of))?;
+            Ok(Note { attempt: attempt(at.attempt), subject })
+        };
+        let mut all: Vec<Note> = kept.into_iter().map(read).collect::<Result<_, VaultError>>()?;
         all.sort();
         Ok(all)
     }
 
-    fn erase(&self, note: &Note) -> Result<(), VaultError> {
-        let key = serde_json::to_vec(note).map_err(unreadable)?;
-        let topic = topic(note.attempt.agreement, note.attempt.session);
-        self.0.store.remove_note(&topic, &key).map(drop).map_err(failed)
+    fn forget(&self, _: Digest, session: SessionId) -> Result<(), VaultError> {
+        self.0.store.drop_checkpoints(session.0).map_err(failed)
     }
 }
 
@@ -293,8 +303,21 @@ fn key(attempt: &Attempt) -> Vec<u8> {
     [&attempt.agreement.0[..], &attempt.session.0, &attempt.number.to_be_bytes()].concat()
 }
 
-fn topic(agreement: Digest, session: SessionId) -> String {
-    format!("{NOTES} {agreement} {session}")
+/// What the store calls a note.
+fn checkpoint(note: &Note) -> Checkpoint {
+    let (of, iteration) = match note.subject {
+        Subject::Inputs => (INPUTS.to_owned(), 0),
+        Subject::Loop { index, iteration } => (format!("{LOOP}{index}"), iteration),
+    };
+    Checkpoint { of, attempt: note.attempt.number, iteration }
+}
+
+/// The same, read back.
+fn subject(at: &Checkpoint) -> Option<Subject> {
+    match at.of.strip_prefix(LOOP) {
+        Some(index) => Some(Subject::Loop { index: index.parse().ok()?, iteration: at.iteration }),
+        None => (at.of == INPUTS).then_some(Subject::Inputs),
+    }
 }
 
 fn failed(error: StoreError) -> VaultError {

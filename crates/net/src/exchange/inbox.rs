@@ -8,6 +8,7 @@ use std::sync::{Mutex, MutexGuard, OnceLock, PoisonError};
 use tokio::sync::oneshot;
 
 use super::Message;
+use super::ahead::{Ahead, Loan};
 use crate::error::NetError;
 use crate::frame::Part;
 use crate::step::Step;
@@ -30,7 +31,6 @@ pub(super) struct Inbox {
     state: Mutex<State>,
 }
 
-#[derive(Default)]
 struct State {
     arrived: HashMap<Step, Message>,
     partial: HashMap<Step, Partial>,
@@ -38,6 +38,8 @@ struct State {
     taken: HashSet<Step>,
     taken_order: VecDeque<Step>,
     buffered: usize,
+    /// What of that comes out of the room that sessions share.
+    loan: Loan,
     left: bool,
 }
 
@@ -72,8 +74,18 @@ pub(super) enum Fault {
 }
 
 impl Inbox {
-    pub(super) fn new(limit: usize) -> Self {
-        Inbox { limit, taken: AtomicU64::new(0), state: Mutex::default() }
+    pub(super) fn new(limit: usize, ahead: Option<Ahead>) -> Self {
+        let state = State {
+            arrived: HashMap::new(),
+            partial: HashMap::new(),
+            waiting: HashMap::new(),
+            taken: HashSet::new(),
+            taken_order: VecDeque::new(),
+            buffered: 0,
+            loan: Loan::new(ahead),
+            left: false,
+        };
+        Inbox { limit, taken: AtomicU64::new(0), state: Mutex::new(state) }
     }
 
     pub(super) fn taken(&self) -> u64 {
@@ -89,7 +101,7 @@ impl Inbox {
     pub(super) fn claim(&self, step: Step, most: usize, failure: &OnceLock<NetError>) -> Claim {
         let mut state = self.lock();
         if let Some(message) = state.arrived.remove(&step) {
-            state.buffered -= message.payload.len() + OVERHEAD;
+            state.release(message.payload.len() + OVERHEAD);
             state.remember(step);
             self.taken.fetch_add(message.payload.len() as u64, Relaxed);
             return Claim::Here(message);
@@ -107,7 +119,8 @@ impl Inbox {
         let (sender, waiting) = oneshot::channel();
         state.waiting.insert(step, Waiter { most, sender });
         // What is being waited for is no longer ahead of need.
-        state.buffered -= state.partial.get_mut(&step).map_or(0, |partial| std::mem::take(&mut partial.charged));
+        let charged = state.partial.get_mut(&step).map_or(0, |partial| std::mem::take(&mut partial.charged));
+        state.release(charged);
         Claim::Wait(waiting)
     }
 
@@ -210,7 +223,7 @@ impl State {
         };
         match unclaimed {
             None => {
-                self.buffered -= charged;
+                self.release(charged);
                 self.remember(step);
                 Ok(true)
             }
@@ -223,11 +236,17 @@ impl State {
     }
 
     fn charge(&mut self, bytes: usize, limit: usize) -> Result<(), Fault> {
-        if bytes > limit - self.buffered.min(limit) {
+        if bytes > limit - self.buffered.min(limit) || !self.loan.settle(self.buffered + bytes) {
             return Err(Fault::Flooding);
         }
         self.buffered += bytes;
         Ok(())
+    }
+
+    fn release(&mut self, bytes: usize) {
+        self.buffered -= bytes;
+        // To take less is never refused.
+        self.loan.settle(self.buffered);
     }
 
     fn is_known(&self, step: Step) -> bool {

@@ -98,8 +98,14 @@ impl Vault for MemoryVault {
         Ok(self.lock().staged.iter().map(|(attempt, (partners, _))| (*attempt, partners.clone())).collect())
     }
 
-    fn write(&self, note: &Note, bytes: &[u8]) -> Result<(), VaultError> {
-        self.lock().notes.insert(*note, bytes.to_vec().into());
+    fn write(&self, note: &Note, beside: Option<&Note>, bytes: &[u8]) -> Result<(), VaultError> {
+        let mut state = self.lock();
+        let same = |n: &Note| {
+            let of = |n: &Note| (n.attempt.agreement, n.attempt.session);
+            of(n) == of(note) && n.subject.is_of(&note.subject)
+        };
+        state.notes.retain(|n, _| !same(n) || Some(n) == beside);
+        state.notes.insert(*note, bytes.to_vec().into());
         Ok(())
     }
 
@@ -113,8 +119,8 @@ impl Vault for MemoryVault {
         Ok(state.notes.keys().filter(ours).copied().collect())
     }
 
-    fn erase(&self, note: &Note) -> Result<(), VaultError> {
-        self.lock().notes.remove(note);
+    fn forget(&self, agreement: Digest, session: SessionId) -> Result<(), VaultError> {
+        self.lock().notes.retain(|n, _| (n.attempt.agreement, n.attempt.session) != (agreement, session));
         Ok(())
     }
 }

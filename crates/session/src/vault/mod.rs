@@ -88,6 +88,17 @@ pub enum Subject {
     },
 }
 
+impl Subject {
+    /// Whether the two are about one and the same loop, at whichever iterations, or both about the inputs.
+    pub fn is_of(&self, other: &Subject) -> bool {
+        match (self, other) {
+            (Subject::Inputs, Subject::Inputs) => true,
+            (Subject::Loop { index, .. }, Subject::Loop { index: other, .. }) => index == other,
+            _ => false,
+        }
+    }
+}
+
 /// One player's vault. Calls may block; a session makes them away from its own task.
 ///
 /// Whatever returns `Ok` has happened durably, as far as the vault is durable at all, and happened whole.
@@ -121,8 +132,8 @@ pub trait Vault: Send + Sync {
     /// The attempts that are prepared and not settled, each with its partners.
     fn in_doubt(&self) -> Result<Vec<(Attempt, Vec<Identity>)>, VaultError>;
 
-    /// Writes a note. One that is there already is replaced.
-    fn write(&self, note: &Note, bytes: &[u8]) -> Result<(), VaultError>;
+    /// Writes a note. Of the session's other notes about the same loop only the one `beside` it stays.
+    fn write(&self, note: &Note, beside: Option<&Note>, bytes: &[u8]) -> Result<(), VaultError>;
 
     /// A note's content, if there is one.
     fn read(&self, note: &Note) -> Result<Option<Secret>, VaultError>;
@@ -130,8 +141,8 @@ pub trait Vault: Send + Sync {
     /// All notes of a session, whichever attempt wrote them, in order.
     fn notes(&self, agreement: Digest, session: SessionId) -> Result<Vec<Note>, VaultError>;
 
-    /// Forgets a note, if there is one.
-    fn erase(&self, note: &Note) -> Result<(), VaultError>;
+    /// Forgets all notes of a session.
+    fn forget(&self, agreement: Digest, session: SessionId) -> Result<(), VaultError>;
 }
 
 /// What a vault can say no with. No variant carries anything of a value.

@@ -28,8 +28,8 @@ pub(super) enum Op {
     End { session: u8, attempt: u32, well: bool },
     Answer { agreement: u8, by: u8, reason: u8 },
     Receipt { session: u8, by: u8 },
-    Checkpoint { session: u8, of: u8, attempt: u32, iteration: u64, fill: u8 },
-    Rewind { session: u8, of: u8, attempt: u32, iteration: u64 },
+    Checkpoint { session: u8, of: u8, attempt: u32, iteration: u64, beside: u64, fill: u8 },
+    GiveUp { session: u8 },
 }
 
 pub(super) fn op() -> impl Strategy<Value = Op> {
@@ -49,11 +49,12 @@ pub(super) fn op() -> impl Strategy<Value = Op> {
             .prop_map(|(session, attempt, well)| Op::End { session, attempt, well }),
         2 => (0u8..3, 0u8..4, any::<u8>()).prop_map(|(agreement, by, reason)| Op::Answer { agreement, by, reason }),
         1 => (session.clone(), 0u8..4).prop_map(|(session, by)| Op::Receipt { session, by }),
-        3 => (session.clone(), 0u8..2, attempt.clone(), 0u64..20, any::<u8>()).prop_map(
-            |(session, of, attempt, iteration, fill)| Op::Checkpoint { session, of, attempt, iteration, fill }
+        3 => (session.clone(), 0u8..2, attempt, 0u64..4, 0u64..4, any::<u8>()).prop_map(
+            |(session, of, attempt, iteration, beside, fill)| Op::Checkpoint {
+                session, of, attempt, iteration, beside, fill
+            }
         ),
-        1 => (session, 0u8..2, attempt, 0u64..20)
-            .prop_map(|(session, of, attempt, iteration)| Op::Rewind { session, of, attempt, iteration }),
+        1 => session.prop_map(|session| Op::GiveUp { session }),
     ]
 }
 
@@ -119,11 +120,13 @@ impl Op {
             Op::Receipt { session, by } => {
                 store.keep_receipt(id(*session), Identity::from_bytes([*by; 32]), &[*by; 200])
             }
-            Op::Checkpoint { session, of, attempt, iteration, fill } => {
-                store.checkpoint(id(*session), &checkpoint(*of, *attempt, *iteration), &payload(*fill, 500))
+            Op::Checkpoint { session, of, attempt, iteration, beside, fill } => {
+                let (at, beside) = (checkpoint(*of, *attempt, *iteration), checkpoint(*of, *attempt, *beside));
+                store.checkpoint(id(*session), &at, Some(&beside), &payload(*fill, 500))
             }
-            Op::Rewind { session, of, attempt, iteration } => {
-                store.rewind(id(*session), &checkpoint(*of, *attempt, *iteration))
+            Op::GiveUp { session } => {
+                let given_up = store.batch(|batch| batch.give_up(id(*session), 3, "session.cancelled"));
+                return !given_up.unwrap();
             }
         };
         match outcome {
@@ -233,19 +236,18 @@ impl Model {
             Op::Receipt { session, by } => {
                 self.receipts.insert((session, by));
             }
-            Op::Checkpoint { session, of, attempt, iteration, fill } => {
+            Op::Checkpoint { session, of, attempt, iteration, beside, fill } => {
                 let kept = self.checkpoints.entry((session, of)).or_default();
-                kept.remove(&(attempt, iteration));
-                while kept.len() >= 2 {
-                    kept.pop_first();
-                }
+                kept.retain(|at, _| *at == (attempt, beside));
                 kept.insert((attempt, iteration), fill);
             }
-            Op::Rewind { session, of, attempt, iteration } => {
-                if let Some(kept) = self.checkpoints.get_mut(&(session, of)) {
-                    kept.retain(|at, _| *at <= (attempt, iteration));
+            Op::GiveUp { session } => match self.sessions.get_mut(&session) {
+                Some((_, state @ State::Failed { .. })) => {
+                    *state = State::Failed { when: 3, code: "session.cancelled".into() };
+                    self.checkpoints.retain(|(s, _), _| *s != session);
                 }
-            }
+                _ => return true,
+            },
         }
         self.checkpoints.retain(|_, kept| !kept.is_empty());
         false

@@ -34,7 +34,7 @@ fn fill(store: &Store) {
     store.stage([1; 16], 0, &[(meta("value 9"), b"staged".as_slice())]).unwrap();
     store.prepare([1; 16], 0).unwrap();
     let at = Checkpoint { of: "loop 0".into(), attempt: 0, iteration: 10 };
-    store.checkpoint([1; 16], &at, &payload(7, 500)).unwrap();
+    store.checkpoint([1; 16], &at, None, &payload(7, 500)).unwrap();
     store.set_note("topic", b"key", b"note").unwrap();
 }
 

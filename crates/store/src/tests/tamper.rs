@@ -41,7 +41,7 @@ fn filled() -> Home {
     store.put(&meta("b"), &[b"other: ", SECRET].concat()).unwrap();
     store.stage([1; 16], 0, &[(meta("staged"), SECRET)]).unwrap();
     let at = crate::Checkpoint { of: "loop".into(), attempt: 0, iteration: 1 };
-    store.checkpoint([1; 16], &at, SECRET).unwrap();
+    store.checkpoint([1; 16], &at, None, SECRET).unwrap();
     store.keep_opening([1; 16], "input bmi", SECRET).unwrap();
     store.set_note("topic", b"key", SECRET).unwrap();
     use_one(&store, 1).unwrap();

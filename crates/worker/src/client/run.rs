@@ -226,8 +226,8 @@ impl Client {
             }
         }
         // Those that only ended because we told them to say nothing, if another says something.
-        if errors.iter().any(|(echo, error)| !(*echo && error.code() == "session.cancelled")) {
-            errors.retain(|(echo, error)| !(*echo && error.code() == "session.cancelled"));
+        if errors.iter().any(|(echo, error)| !(*echo && error.code() == "session.given-up")) {
+            errors.retain(|(echo, error)| !(*echo && error.code() == "session.given-up"));
         }
         // Everyone who was told of an error reports it; the one who found it says most. Where nobody did, that a worker
         // broke off is what we saw ourselves. Of several that say as much, always the same one.

@@ -78,12 +78,12 @@ pub(crate) enum Why {
 impl Why {
     pub(crate) fn error(&self) -> SessionError {
         let reason = match self {
-            Why::Asked(identity) => format!("{identity} asked for it"),
-            Why::GivenUp => "whoever submitted it gave it up".to_owned(),
-            Why::ClientGone => "whoever submitted it has gone".to_owned(),
-            Why::Drained => "a worker is being stopped".to_owned(),
+            Why::Asked(identity) => return SessionError::Cancelled { reason: format!("{identity} asked for it") },
+            Why::GivenUp => "whoever submitted it did so",
+            Why::ClientGone => "whoever submitted it has gone",
+            Why::Drained => "a worker is being stopped",
         };
-        SessionError::Cancelled { reason }
+        SessionError::GivenUp { reason: reason.to_owned() }
     }
 }
 
@@ -151,11 +151,6 @@ impl Entry {
         matches!(&*self.why.borrow(), Some(Why::ClientGone | Why::GivenUp))
     }
 
-    /// Whether somebody cancelled it.
-    pub(crate) fn was_cancelled(&self) -> bool {
-        matches!(&*self.why.borrow(), Some(Why::Asked(_)))
-    }
-
     pub(crate) fn state(&self) -> State {
         self.live().state
     }
@@ -179,7 +174,7 @@ impl Entry {
         live.ended_ms = now_ms();
         live.state = match error {
             None => State::Done,
-            Some(("session.cancelled", _)) => State::Cancelled,
+            Some(("session.cancelled" | "session.given-up", _)) => State::Cancelled,
             Some(_) => State::Failed,
         };
         live.code = error.as_ref().map(|(code, _)| (*code).to_owned()).unwrap_or_default();

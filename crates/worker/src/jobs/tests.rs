@@ -13,6 +13,7 @@ const LIMITS: JobLimits = JobLimits {
     at_once: 2,
     waiting: 32,
     memory_mib: 10,
+    ahead_mib: 0,
     deadline_seconds: 10,
     meeting_seconds: 10,
     grace_seconds: 0,
@@ -35,8 +36,15 @@ fn enter(jobs: &Jobs, session: u8, submitter: u8, mib: u64) -> Ticket {
     jobs.enter(about(session, submitter, mib)).ok().unwrap()
 }
 
-/// Its turn, if it has come.
+/// Its turn, if it has come, and it begins at once.
 fn turn(ticket: &mut Ticket) -> Option<Slot> {
+    let mut slot = first_turn(ticket)?;
+    slot.went();
+    Some(slot)
+}
+
+/// Its turn here, if it has come; it waits for other workers.
+fn first_turn(ticket: &mut Ticket) -> Option<Slot> {
     let waiting = ticket.turn.as_mut()?;
     let slot = waiting.now_or_never()?.ok();
     ticket.turn = None;
@@ -47,13 +55,48 @@ fn turn(ticket: &mut Ticket) -> Option<Slot> {
 fn turns_go_around_the_submitters() {
     let jobs = Jobs::new(LIMITS);
     let mut greedy: Vec<Ticket> = (0..6).map(|i| enter(&jobs, i, 1, 1)).collect();
-    let mut modest = enter(&jobs, 100, 2, 1);
     let first = turn(&mut greedy[0]).unwrap();
     let _second = turn(&mut greedy[1]).unwrap();
+    let mut modest = enter(&jobs, 100, 2, 1);
     assert!(turn(&mut greedy[2]).is_none() && turn(&mut modest).is_none());
     drop(first);
     assert!(turn(&mut greedy[2]).is_none());
     assert!(turn(&mut modest).is_some(), "the one of the other comes before the third of the first");
+}
+
+#[test]
+fn who_never_begins_does_not_keep_the_places_of_others() {
+    let jobs = Jobs::new(JobLimits { at_once: 8, ..LIMITS });
+    let mut idle: Vec<Ticket> = (0..6).map(|i| enter(&jobs, i, 1, 1)).collect();
+    let mut held: Vec<Slot> = idle.iter_mut().filter_map(first_turn).collect();
+    assert_eq!((held.len(), jobs.load().running), (2, 2), "a quarter of the places");
+    let mut other = enter(&jobs, 100, 2, 1);
+    assert!(turn(&mut other).is_some());
+    held[0].went();
+    assert!(first_turn(&mut idle[2]).is_some(), "one began, so the next may have its turn");
+    drop(held);
+    let held: Vec<Slot> = idle.iter_mut().filter_map(first_turn).collect();
+    assert_eq!(held.len(), 2);
+}
+
+#[test]
+fn a_session_is_resumed_before_its_last_attempt_has_let_go() {
+    let jobs = Jobs::new(LIMITS);
+    let mut first = enter(&jobs, 1, 1, 1);
+    let slot = turn(&mut first).unwrap();
+    first.entry.over(Some(("net.peer-lost", "lost".into())));
+    // It still holds its place; the next attempt waits behind another.
+    let _other = turn(&mut enter(&jobs, 2, 2, 1)).unwrap();
+    let mut second = enter(&jobs, 1, 1, 1);
+    drop((slot, first));
+    assert!(turn(&mut second).is_some(), "the first took its waiting place away");
+    assert!(jobs.find(SessionId([1; 16]), None).is_some_and(|entry| Arc::ptr_eq(&entry, &second.entry)));
+    // And it is remembered as the one that has not ended.
+    for i in 0..=super::REMEMBERED {
+        let id = SessionId((i as u128 + 1000).to_be_bytes());
+        drop(jobs.enter(About { session: id, ..about(0, 3, 1) }).ok().unwrap());
+    }
+    assert!(jobs.find(SessionId([1; 16]), None).is_some());
 }
 
 #[test]
@@ -80,11 +123,11 @@ fn memory_is_kept_and_the_large_are_not_overtaken() {
 #[test]
 fn a_queue_is_bounded_and_those_who_leave_make_room() {
     let jobs = Jobs::new(LIMITS);
-    let mut waiting: Vec<Ticket> = (0..18).map(|i| enter(&jobs, i, 1, 1)).collect();
+    let mut waiting: Vec<Ticket> = (0..17).map(|i| enter(&jobs, i, 1, 1)).collect();
     assert_eq!(jobs.enter(about(50, 1, 1)).err().unwrap().code(), "worker.busy");
     assert!(jobs.enter(about(51, 2, 1)).is_ok(), "another has room");
     waiting.truncate(10);
-    assert_eq!(jobs.load().waiting, 8);
+    assert_eq!(jobs.load().waiting, 9);
     assert!(jobs.enter(about(52, 1, 1)).is_ok());
     assert_eq!(jobs.enter(about(0, 1, 1)).err().unwrap().code(), "worker.replay");
 }

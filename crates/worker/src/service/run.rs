@@ -17,6 +17,7 @@ use crate::office::{Job, Office};
 use crate::perform::{Performed, perform};
 use crate::proto::run_command::Command;
 use crate::proto::run_event;
+use crate::traces::{Attempt, End};
 use crate::{proto, tensor};
 
 /// Events that may wait for a slow submitter; progress beyond it is dropped, results are not.
@@ -88,6 +89,7 @@ impl Conversation {
     /// Everything from the queue to the last event.
     async fn attend(&self, job: Arc<Job>, mut ticket: Ticket, commands: Commands) -> run_event::Event {
         let entry = Arc::clone(&ticket.entry);
+        let trace = Arc::new(self.office.traces.attempt(&job));
         let (go, gone) = oneshot::channel();
         let listening = tokio::spawn(listen(commands, Arc::clone(&entry), go));
         let begun = Instant::now();
@@ -95,7 +97,8 @@ impl Conversation {
         tracing::info!(%session, %agreement, player = job.name(), caller = %self.caller, memory = job.memory, "a session is submitted");
         let done = async {
             let _slot = self.turn(&mut ticket, gone).await?;
-            perform(&self.office, &job, &entry, self.observer(&entry)).await
+            trace.begins();
+            perform(&self.office, &job, &entry, self.observer(&entry, &trace)).await
         };
         let done = done.await;
         listening.abort();
@@ -103,6 +106,7 @@ impl Conversation {
         match done.and_then(|performed| self.outcome(performed)) {
             Ok(outcome) => {
                 entry.over(None);
+                trace.ended(&End::Well { rounds: outcome.rounds, bytes: outcome.bytes });
                 self.office.metrics.session(None, seconds, outcome.bytes);
                 tracing::info!(%session, rounds = outcome.rounds, bytes = outcome.bytes, seconds, "a session ended well");
                 run_event::Event::Outcome(outcome)
@@ -114,8 +118,9 @@ impl Conversation {
                 // What is told to others says less than the log.
                 let mut failure = error.to_failure(Some(job.name()));
                 // To the submitter, that it gave up is no news.
-                failure.echo |= entry.was_given_up() && failure.code == "session.cancelled";
+                failure.echo |= entry.was_given_up() && failure.code == "session.given-up";
                 entry.over(Some((error.code(), failure.message.clone())));
+                trace.ended(&End::Badly { code: error.code() });
                 // What it wanted to save may be in doubt.
                 self.office.post.nudge();
                 self.office.metrics.session(Some(error.code()), seconds, 0);
@@ -130,7 +135,7 @@ impl Conversation {
         let entry = Arc::clone(&ticket.entry);
         let before = self.office.jobs.load().waiting.saturating_sub(1);
         self.tell(run_event::Event::Waiting(proto::Waiting { before: before as u32 })).await;
-        let slot = tokio::select! {
+        let mut slot = tokio::select! {
             slot = ticket.turn() => slot?,
             why = entry.stopped() => return Err(why.error().into()),
         };
@@ -138,7 +143,10 @@ impl Conversation {
         self.tell(run_event::Event::Admitted(proto::Admitted {})).await;
         tokio::select! {
             went = timeout(self.office.config.jobs.meeting(), go) => match went {
-                Ok(Ok(())) => Ok(slot),
+                Ok(Ok(())) => {
+                    slot.went();
+                    Ok(slot)
+                }
                 // The commands ended; why is on its way.
                 Ok(Err(_)) => Err(Why::ClientGone.error().into()),
                 Err(_) => Err(WorkerError::NoGo { seconds: self.office.config.jobs.meeting_seconds }),
@@ -147,10 +155,14 @@ impl Conversation {
         }
     }
 
-    fn observer(&self, entry: &Arc<Entry>) -> session::Observer {
-        let (events, entry) = (self.events.clone(), Arc::clone(entry));
+    fn observer(&self, entry: &Arc<Entry>, trace: &Arc<Attempt>) -> session::Observer {
+        let (events, entry, trace) = (self.events.clone(), Arc::clone(entry), Arc::clone(trace));
         Arc::new(move |event: Event| {
             entry.observe(&event);
+            if let Event::Step { op, line, done, .. } = &event {
+                trace.step(op);
+                tracing::debug!(session = %entry.about.session, op, line, done, "a step is done");
+            }
             if let Some(progress) = progress(&event) {
                 // A submitter that does not keep up misses progress, nothing else.
                 let _ = events.try_send(Ok(proto::RunEvent { event: Some(run_event::Event::Progress(progress)) }));

@@ -242,13 +242,13 @@ async fn what_was_run_is_not_run_again_and_no_more_often_than_agreed() {
     };
     let mut tried = 0;
     for (case, request, code) in [
-        ("a first session", request(1, 0), "session.cancelled"),
+        ("a first session", request(1, 0), "session.given-up"),
         ("the same id once more", request(1, 0), "worker.replay"),
-        ("its second attempt", request(1, 1), "session.cancelled"),
+        ("its second attempt", request(1, 1), "session.given-up"),
         ("that attempt once more", request(1, 1), "worker.replay"),
         ("an attempt before it", request(1, 0), "worker.replay"),
         ("its id under another agreement", elsewhere, "worker.replay"),
-        ("a second session, under a later number", request(2, 7), "session.cancelled"),
+        ("a second session, under a later number", request(2, 7), "session.given-up"),
         ("a third session of two", request(3, 0), "ledger.used-up"),
         ("a third session that claims to be resumed", request(4, 1), "ledger.used-up"),
     ] {
