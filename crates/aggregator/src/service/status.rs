@@ -53,6 +53,7 @@ pub(super) async fn serve(at: SocketAddr, shared: Arc<Shared>) -> Result<SocketA
     let listener = TcpListener::bind(at).await.map_err(failed)?;
     let bound = listener.local_addr().map_err(failed)?;
     let routes = Router::new()
+        .route("/", get(page))
         .route("/healthz", get(|| async { "ok\n" }))
         .route("/metrics", get(metrics))
         .route("/rounds", get(rounds))
@@ -63,6 +64,13 @@ pub(super) async fn serve(at: SocketAddr, shared: Arc<Shared>) -> Result<SocketA
         }
     });
     Ok(bound)
+}
+
+/// The rounds under way, for people. It asks [`rounds`] every second, and nobody else.
+async fn page() -> impl IntoResponse {
+    let policy = "default-src 'none'; style-src 'unsafe-inline'; script-src 'unsafe-inline'; connect-src 'self'";
+    let head = [(header::CONTENT_TYPE, "text/html; charset=utf-8"), (header::CONTENT_SECURITY_POLICY, policy)];
+    (head, include_str!("page.html"))
 }
 
 async fn metrics(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
@@ -79,7 +87,9 @@ async fn rounds(State(shared): State<Arc<Shared>>) -> impl IntoResponse {
             Err(error) => Err(error),
         };
         let standing = progress.map(Standing::from).ok();
-        all.push(serde_json::json!({ "task": rounds.terms().draft().name, "standing": standing }));
+        let terms = rounds.terms().draft();
+        let (task, of, minimum) = (&terms.name, terms.rounds, terms.minimum);
+        all.push(serde_json::json!({ "task": task, "rounds": of, "minimum": minimum, "standing": standing }));
     }
     ([(header::CONTENT_TYPE, "application/json")], serde_json::Value::from(all).to_string())
 }
