@@ -1,0 +1,86 @@
+//! Clients × length × drop-outs, and how costs grow with the first two.
+
+use secagg::pairwise::{Pairwise, Server, regular};
+
+use crate::{Row, committee, measure, pairwise};
+
+const CLIENTS: [usize; 4] = [20, 100, 1_000, 10_000];
+const LENGTHS: [u32; 3] = [1_000, 100_000, 1_000_000];
+/// Elements that all clients together contribute: more take minutes, and gigabytes for a board in this process.
+const COMMITTEE_LIMIT: u64 = 100_000_000;
+/// Elements of masks that all clients together put on, and pairs that agree on keys: more take minutes.
+const PAIRWISE_LIMIT: u64 = 4_000_000_000;
+const PAIRS_LIMIT: u64 = 200_000;
+
+struct Cell {
+    protocol: &'static str,
+    clients: usize,
+    len: u32,
+    percent: usize,
+    row: Row,
+}
+
+pub(crate) fn show() {
+    let mut cells = vec![];
+    for percent in [0, 5, 30] {
+        for clients in CLIENTS {
+            for len in LENGTHS {
+                let dropped = clients * percent / 100;
+                let of = format!("n={clients} d={len} {percent} % dropped");
+                let elements = clients as u64 * u64::from(len);
+                let mut cell = |protocol, row| cells.push(Cell { protocol, clients, len, percent, row });
+                let name = format!("committee 3 of 3 {of}");
+                match elements <= COMMITTEE_LIMIT {
+                    true => cell("committee", measure(&name, 1, || committee::round(clients, len, dropped, (3, 3)))),
+                    false => skipped(&name),
+                }
+                let parameters = parameters(clients as u32);
+                let degree = u64::from(parameters.degree(clients as u32));
+                let name = format!("pairwise {of} k={degree} t={}", parameters.threshold);
+                match elements * degree <= PAIRWISE_LIMIT && clients as u64 * degree <= PAIRS_LIMIT {
+                    true => cell("pairwise", measure(&name, 1, || pairwise::round(clients, len, dropped, parameters))),
+                    false => skipped(&name),
+                }
+            }
+        }
+    }
+    growth(&cells);
+}
+
+fn skipped(name: &str) {
+    println!("{name:<54}     skipped");
+}
+
+/// 5 % of the clients are corrupt and 30 % vanish; where no such graph has fewer edges, everybody is with everybody.
+fn parameters(clients: u32) -> Pairwise {
+    let whole = || secagg::pairwise::complete(clients, 0.05, 0.3, Server::Curious);
+    regular(clients, 0.05, 0.3, Server::Curious).or_else(|_| whole()).expect("possible")
+}
+
+/// The slope of the logarithms, by least squares over the cells without drop-outs.
+fn growth(cells: &[Cell]) {
+    println!("\ngrowth exponents without drop-outs");
+    for protocol in ["committee", "pairwise"] {
+        let of = |keep: &dyn Fn(&Cell) -> bool, x: &dyn Fn(&Cell) -> f64| {
+            let kept: Vec<&Cell> =
+                cells.iter().filter(|cell| cell.protocol == protocol && cell.percent == 0 && keep(cell)).collect();
+            let slope = |y: &dyn Fn(&Row) -> f64| slope(kept.iter().map(|cell| (x(cell).ln(), y(&cell.row).ln())));
+            let (client, server, memory) =
+                (slope(&|row| row.client), slope(&|row| row.server), slope(&|row| row.memory));
+            let aggregator = match protocol {
+                "committee" => format!(", aggregator {:.2}", slope(&|row| row.aggregator.unwrap_or(1.0))),
+                _ => String::new(),
+            };
+            format!("client {client:.2}{aggregator}, server {server:.2}, server's memory {memory:.2}")
+        };
+        println!("{protocol} in n, d = 1,000:  {}", of(&|cell| cell.len == 1_000, &|cell| cell.clients as f64));
+        println!("{protocol} in d, n = 100:    {}", of(&|cell| cell.clients == 100, &|cell| f64::from(cell.len)));
+    }
+}
+
+fn slope(points: impl Iterator<Item = (f64, f64)>) -> f64 {
+    let points: Vec<(f64, f64)> = points.collect();
+    let mean = |of: &dyn Fn(&(f64, f64)) -> f64| points.iter().map(of).sum::<f64>() / points.len() as f64;
+    let (x, y) = (mean(&|point| point.0), mean(&|point| point.1));
+    mean(&|point| (point.0 - x) * (point.1 - y)) / mean(&|point| (point.0 - x).powi(2))
+}
