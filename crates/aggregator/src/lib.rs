@@ -32,7 +32,7 @@ pub use enrolment::{Enrolled, Selected, enrol};
 pub use error::Error;
 pub use keys::{open_key, signer};
 pub use member::Member;
-pub use random::Stream;
+pub use random::fresh;
 pub use round::{Progress, Published, Rounds, Sender, Stage, phases};
 pub use service::{Service, Standing};
 pub use terms::{AggregatorDraft, CommitteeDraft, Draft, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, Terms};

@@ -6,7 +6,7 @@ mod common;
 use std::sync::Arc;
 
 use aggregator::board::{Board, Embedded, InMemory, Phase, Posted, RoundId, Slot};
-use aggregator::{Error, Input, Rounds, Stage, Stream, phases, signer};
+use aggregator::{Error, Input, Rounds, Stage, fresh, phases, signer};
 use common::{World, counted, reopened, soon};
 use net::KeyPair;
 use secagg::{Identity, committee};
@@ -22,7 +22,7 @@ fn contribution(world: &World, i: usize, round: u64) -> Vec<u8> {
 
 fn weighted(world: &World, i: usize, round: u64, weight: Option<u32>) -> Vec<u8> {
     let aggregator::Protocol::Committee(committee) = world.terms.protocol() else { panic!("a committee") };
-    let mut rng = Stream::fresh().unwrap();
+    let mut rng = fresh().unwrap();
     let (quantiser, digit) = (world.terms.quantiser(), world.digit(i));
     let vector = match weight {
         Some(weight) => quantiser.encode_weighted(&digit, weight, &mut rng).unwrap(),
@@ -184,7 +184,7 @@ async fn no_value_and_no_weight_is_in_the_clear_on_the_board() {
     drop(service);
     drop(reopened(&file).await);
     let bytes = std::fs::read(&file).unwrap();
-    let vector = world.terms.quantiser().encode_weighted(&values, weight, &mut Stream::fresh().unwrap()).unwrap();
+    let vector = world.terms.quantiser().encode_weighted(&values, weight, &mut fresh().unwrap()).unwrap();
     let mut patterns: Vec<Vec<u8>> = vec![vector.pack()[..16].to_vec(), b"0.123456".to_vec(), b"777777".to_vec()];
     patterns.extend(vector.elements().iter().map(|element| element.to_le_bytes()[..6].to_vec()));
     patterns.extend(values.iter().flat_map(|value| [value.to_le_bytes().to_vec(), value.to_be_bytes().to_vec()]));

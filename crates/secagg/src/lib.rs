@@ -22,7 +22,7 @@
 //! # use std::collections::BTreeSet;
 //! # use secagg::{committee::*, quantise::Quantiser, *};
 //! # fn main() -> Result<(), Error> {
-//! # let mut rng = secagg::testing::SeededRng::new(1);
+//! # let mut rng = secagg::testing::seeded(1);
 //! # let keys: Vec<_> = (0..3).map(|_| (Signer::generate(&mut rng), OpenKey::generate(&mut rng))).collect();
 //! # let members = keys.iter().map(|(sign, open)| Member { key: sign.public(), seal: open.public() }).collect();
 //! # let clients: Vec<_> = (0..5).map(|_| Signer::generate(&mut rng)).collect();
@@ -89,6 +89,7 @@ pub mod pairwise;
 pub mod quantise;
 mod seal;
 mod shamir;
+mod stream;
 mod task;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
@@ -98,5 +99,6 @@ mod wire;
 pub use error::{Error, Fault};
 pub use identity::{Enrolment, Identity, PublicKey, Signer};
 pub use seal::{OpenKey, SealKey};
+pub use stream::Stream;
 pub use task::Task;
 pub use vector::{Ring, Vector};

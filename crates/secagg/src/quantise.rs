@@ -239,7 +239,7 @@ mod tests {
     use proptest::prelude::*;
 
     use super::*;
-    use crate::testing::SeededRng;
+    use crate::testing::seeded;
 
     proptest! {
         #![proptest_config(ProptestConfig::with_cases(100))]
@@ -247,7 +247,7 @@ mod tests {
         fn sums_never_overflow_and_are_close(
             precision in 1u32..=20, clients in 1usize..20, seed: u64, clip in 0.01f64..100.0,
         ) {
-            let mut rng = SeededRng::new(seed);
+            let mut rng = seeded(seed);
             let quantiser = Quantiser::new(clip, precision, clients as u32).unwrap();
             let extremes = [clip, -clip, 2.0 * clip, 0.0];
             let mut sum = Vector::zeros(quantiser.ring(), 4);
@@ -264,7 +264,7 @@ mod tests {
 
     #[test]
     fn rounding_is_unbiased() {
-        let mut rng = SeededRng::new(1);
+        let mut rng = seeded(1);
         let quantiser = Quantiser::new(1.0, 2, 40_000).unwrap();
         let vector = quantiser.encode(&vec![0.1f32; 40_000], &mut rng).unwrap();
         let mean = vector.elements().iter().sum::<u64>() as f64 / 40_000.0 * quantiser.step() - 1.0;
@@ -274,7 +274,7 @@ mod tests {
 
     #[test]
     fn weighted_means_are_those_of_the_weights() {
-        let mut rng = SeededRng::new(2);
+        let mut rng = seeded(2);
         let quantiser = Quantiser::new(1.0, 16, 3).unwrap().weighted(1000).unwrap();
         let mut sum = Vector::zeros(quantiser.ring(), 2);
         for (value, weight) in [(0.5, 1000), (-0.25, 500), (1.0, 0)] {
@@ -302,7 +302,7 @@ mod tests {
         let decoded = noisy.decode_sum(&negative, 10).unwrap()[0];
         assert!((decoded - (-100.0 * noisy.step() - 10.0)).abs() < 1e-9);
         for bad in [f64::NAN, f64::INFINITY] {
-            assert!(quantiser.encode(&[bad], &mut SeededRng::new(3)).is_err());
+            assert!(quantiser.encode(&[bad], &mut seeded(3)).is_err());
             assert!(Quantiser::new(bad, 8, 10).is_err());
         }
     }

@@ -87,11 +87,11 @@ fn weights(holders: &[u32]) -> Vec<Scalar> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::SeededRng;
+    use crate::testing::seeded;
 
     #[test]
     fn any_threshold_of_shares_recovers_and_fewer_do_not() {
-        let mut rng = SeededRng::new(1);
+        let mut rng = seeded(1);
         let secret = random(&mut rng);
         let polynomial = Polynomial::new(&secret, 4, &mut rng);
         let shares = [0, 7, 3, 1_000_000, 12].map(|holder| (holder, polynomial.share(holder)));

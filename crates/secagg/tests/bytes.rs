@@ -2,7 +2,7 @@
 
 use secagg::clerks::{self, Clerks};
 use secagg::pairwise::{Graph, Pairwise, Server};
-use secagg::testing::{CommitteeRound, SeededRng, Stage, World, task};
+use secagg::testing::{CommitteeRound, Stage, World, seeded, task};
 use secagg::{Identity, OpenKey, Signer, Task, Vector, committee};
 
 /// A ring of 17 bits, so that packing shows.
@@ -50,7 +50,7 @@ fn a_pairwise_client() {
 
 #[test]
 fn a_contribution_to_clerks() {
-    let mut rng = SeededRng::new(3);
+    let mut rng = seeded(3);
     let task = odd(1001);
     let (n, k) = (9, 4);
     let open = |i: usize| OpenKey::from_bytes(&[i as u8 + 1; 32]).unwrap().public();

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use secagg::clerks::{
     Accepted, Clerks, Collecting, Collector, Frozen, Member, Memory, Recipient, Tallying, contribute,
 };
-use secagg::testing::{SeededRng, World};
+use secagg::testing::{World, seeded};
 use secagg::{Error, Identity, OpenKey, Ring, Signer, Task, Vector};
 
 const CLIENTS: usize = 24;
@@ -144,7 +144,7 @@ fn late_and_altered_deposits_and_false_tallies_are_noticed() {
     let mut recipient = setup.recipient(frozen.clone());
     assert_eq!(recipient.deposit(&late[7]).err(), refused);
     // Another contribution of a client on the list.
-    let mut rng = SeededRng::new(5);
+    let mut rng = seeded(5);
     let again =
         contribute(&setup.task, &setup.clerks, &setup.world.clients[0], &digit(&setup.task, 0), &mut rng).unwrap();
     let Accepted::New { deposits: second, .. } = setup.collector().accept(&again).unwrap() else { panic!("it is new") };
@@ -216,6 +216,6 @@ fn unsafe_parameters_are_refused() {
     assert!(setup.clerks.assumption().contains("at most 1 of the 5 clerks"));
     let wide = Task { ring: Ring::new(54).unwrap(), ..setup.task };
     let input = Vector::zeros(wide.ring, 5);
-    let refused = contribute(&wide, &setup.clerks, &setup.world.clients[0], &input, &mut SeededRng::new(1));
+    let refused = contribute(&wide, &setup.clerks, &setup.world.clients[0], &input, &mut seeded(1));
     assert!(matches!(refused, Err(Error::Parameter { .. })), "54 + 7 bits exceed the field");
 }

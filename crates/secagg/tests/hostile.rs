@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use secagg::committee::{Accepted, Closed, Collecting, Collector, Combiner, Frozen, Memory, contribute};
 use secagg::pairwise::{CollectKeys, Letters, Pairwise, Server, complete, start};
-use secagg::testing::{CommitteeRound, SeededRng, World, digit, task};
+use secagg::testing::{CommitteeRound, World, digit, seeded, task};
 use secagg::{Error, Identity, Signer, Task};
 use std::collections::BTreeSet;
 
@@ -58,7 +58,7 @@ struct Committee<'w> {
 
 /// Three clients of a committee of two, all deposits accepted.
 fn committee(world: &World) -> Committee<'_> {
-    let mut rng = SeededRng::new(77);
+    let mut rng = seeded(77);
     let task = task(64, 2, 2);
     let round = CommitteeRound::new(task, 2, 2, 2, 1, &mut rng);
     let mut collector = Collector::new(task, round.committee.clone(), &world.enrolled).unwrap();

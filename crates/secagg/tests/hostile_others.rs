@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use secagg::clerks::{self, Accepted, Clerks, Member, Memory, Recipient};
 use secagg::paillier::{self, Encryptor, KeyHolder, Paillier, PaillierKey, PaillierSecret};
-use secagg::testing::{SeededRng, World, digit, task};
+use secagg::testing::{World, digit, seeded, task};
 use secagg::{OpenKey, Ring, Signer, Task, Vector};
 
 /// Flips a bit, cuts, extends, or keeps the header and goes on with noise.
@@ -30,7 +30,7 @@ proptest! {
     ) {
         let spoil = |message: &[u8]| Some(spoil(message, how, at, &noise)).filter(|spoiled| spoiled != message);
         let world = World::with_seed(1, 2);
-        let mut rng = SeededRng::new(3);
+        let mut rng = seeded(3);
         let task = Task { agreement: [7; 32], round: 2, ring: Ring::new(8).unwrap(), len: 4, minimum: 2 };
         let signers: Vec<Signer> = (0..3).map(|_| Signer::generate(&mut rng)).collect();
         let open = |i: u8| OpenKey::from_bytes(&[i + 1; 32]).unwrap();
@@ -94,7 +94,7 @@ proptest! {
 /// Only clients sign here; between server and key holder a damaged message must not panic.
 #[test]
 fn homomorphic_rounds_survive_every_altered_message() {
-    let mut rng = SeededRng::new(1);
+    let mut rng = seeded(1);
     let secret = PaillierSecret::generate(&mut rng);
     let encryptor = Encryptor::new(secret.public());
     let parameters = Paillier { key: secret.public(), most: 2 };

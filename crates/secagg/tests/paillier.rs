@@ -1,19 +1,19 @@
 //! The homomorphic sum.
 
 use secagg::paillier::{Collector, Encryptor, KeyHolder, Paillier, PaillierSecret, contribute};
-use secagg::testing::{SeededRng, World, digit, digits, task};
+use secagg::testing::{World, digit, digits, seeded, task};
 use secagg::{Error, Signer};
 
 #[test]
 fn a_round_with_a_key_holder_and_everything_that_it_refuses() {
-    let mut rng = SeededRng::new(1);
+    let mut rng = seeded(1);
     let secret = PaillierSecret::generate(&mut rng);
     let encryptor = Encryptor::new(secret.public());
     let parameters = Paillier { key: secret.public(), most: 6 };
     let mut task = task(64, 40, 3);
     let world = World::with_seed(2, 6);
     let mut collector = Collector::new(task, parameters.clone(), &world.enrolled).unwrap();
-    let message = |task, client: &Signer, i, rng: &mut SeededRng| {
+    let message = |task, client: &Signer, i, rng: &mut secagg::Stream| {
         contribute(task, &parameters, &encryptor, client, &digit(task, i), rng).unwrap()
     };
     let mut all = vec![];

@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use secagg::pairwise::{
     AwaitAgreements, AwaitSurvivors, CollectKeys, CollectMasked, Graph, Pairwise, Server, complete, regular, start,
 };
-use secagg::testing::{Chaos, Faultless, SeededRng, Stage, World, digit, digits, task};
+use secagg::testing::{Chaos, Faultless, Stage, World, digit, digits, seeded, task};
 use secagg::{Error, Identity, Signer, Task, Vector};
 
 fn setup(seed: u64, clients: usize) -> (World, Task, Vec<Vector>) {
@@ -273,8 +273,8 @@ fn graphs_that_are_not_the_seeds_strangers_and_doubles_are_refused_by_clients() 
         Pairwise { graph: Graph::Regular { degree: 6 }, threshold: 4, most: 20, server: Server::SemiMalicious };
     let stopped = until_masked(13, 20, parameters, 3);
     let (_, task, _) = setup(13, 20);
-    let mut rng = SeededRng::new(1);
-    let fresh = |rng: &mut SeededRng| start(task, parameters, stopped.world.clients[0].clone(), rng).unwrap().0;
+    let mut rng = seeded(1);
+    let fresh = |rng: &mut secagg::Stream| start(task, parameters, stopped.world.clients[0].clone(), rng).unwrap().0;
     let letter = &stopped.neighbours[0];
     assert!(fresh(&mut rng).neighbours(letter, &stopped.world.enrolled, &mut rng).is_ok());
     // Another seed gives another graph.

@@ -59,7 +59,7 @@ fn clients_add_noise_together() {
 
 #[test]
 fn noise_is_added_centrally() {
-    let mut rng = secagg::testing::SeededRng::new(3);
+    let mut rng = secagg::testing::seeded(3);
     let quantiser = Quantiser::new(1.0, 10, 5).unwrap().noisy(50.0).unwrap();
     for noise in [
         Noise::Laplace { scale: Rational::new(20, 1).unwrap() },

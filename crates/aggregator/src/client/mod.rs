@@ -16,7 +16,7 @@ use zeroize::Zeroizing;
 use crate::enrolment::Enrolled;
 use crate::error::Error;
 use crate::keys;
-use crate::random::Stream;
+use crate::random::fresh;
 use crate::round::{Stage, phases};
 use crate::service::Standing;
 use crate::terms::{Protocol, Terms};
@@ -91,7 +91,7 @@ impl Client {
                     None => {
                         let signer = keys::signer(&self.key);
                         let vector = self.encode(input)?;
-                        contribute(&task, committee, &signer, &vector, &mut Stream::fresh()?)?
+                        contribute(&task, committee, &signer, &vector, &mut fresh()?)?
                     }
                 };
                 if let Some(file) = &self.resume {
@@ -105,7 +105,7 @@ impl Client {
                 let enrolled = Enrolled::parse(&self.terms, &self.api.enrolment(until).await?)?;
                 let start = || -> Result<_, Error> {
                     let signer = keys::signer(&self.key);
-                    Ok(protocol::start(self.terms.task(round), *parameters, signer, &mut Stream::fresh()?)?)
+                    Ok(protocol::start(self.terms.task(round), *parameters, signer, &mut fresh()?)?)
                 };
                 let clients = enrolled.of_round(&self.terms, round);
                 let vector = self.encode(input)?;
@@ -165,7 +165,7 @@ impl Client {
             return Err(secagg::Error::Vector { what }.into());
         }
         let values = Zeroizing::new(input.values.to_vec());
-        let (quantiser, mut rng) = (self.terms.quantiser(), Stream::fresh()?);
+        let (quantiser, mut rng) = (self.terms.quantiser(), fresh()?);
         match (draft.weights, input.weight) {
             (Some(_), Some(weight)) => Ok(quantiser.encode_weighted(&values, weight, &mut rng)?),
             (None, None) => Ok(quantiser.encode(&values, &mut rng)?),

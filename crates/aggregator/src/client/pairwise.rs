@@ -10,7 +10,7 @@ use super::api::Api;
 use crate::board::Phase;
 use crate::enrolment::Selected;
 use crate::error::Error;
-use crate::random::Stream;
+use crate::random::fresh;
 use crate::round::{Stage, phases};
 
 /// Takes part from keys to revealed shares.
@@ -24,7 +24,7 @@ pub(super) async fn take_part(
 ) -> Result<(), Error> {
     api.post(round, Stage::Keys, &keys, until).await?;
     let letter = letter(api, round, phases::SHARES, until).await?;
-    let (machine, shares) = machine.neighbours(&letter, clients, &mut Stream::fresh()?)?;
+    let (machine, shares) = machine.neighbours(&letter, clients, &mut fresh()?)?;
     api.post(round, Stage::Shares, &shares, until).await?;
     let letter = self::letter(api, round, phases::MASKED, until).await?;
     let (machine, masked) = machine.delivered(&letter, input)?;

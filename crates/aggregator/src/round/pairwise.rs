@@ -7,13 +7,15 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use secagg::pairwise::{CollectAgreed, CollectKeys, CollectMasked, CollectReveals, CollectShares, Letters, Pairwise};
-use secagg::{Enrolment as _, Identity};
+use secagg::{Enrolment as _, Identity, Stream};
 
 use super::{Next, Published, Round, Stage, phases};
 use crate::board::{Phase, Slot, Status};
 use crate::enrolment::Selected;
 use crate::error::Error;
-use crate::random::Stream;
+
+/// What the seed of a round is for: the graph of neighbours.
+const LOT: &str = "privity aggregator v1 stream of a seed";
 
 /// The server's machine in the phase of the same name.
 enum Machine {
@@ -64,7 +66,9 @@ impl Live {
     /// Ends the phase.
     fn close(self, seed: &[u8; 32]) -> Result<Self, Error> {
         let (phase, (machine, letters)) = match self.machine {
-            Machine::Keys(machine) => (phases::SHARES, wrap(machine.close(&mut Stream::of(seed))?, Machine::Shares)),
+            Machine::Keys(machine) => {
+                (phases::SHARES, wrap(machine.close(&mut Stream::new(LOT, seed))?, Machine::Shares))
+            }
             Machine::Shares(machine) => (phases::MASKED, wrap(machine.close()?, Machine::Masked)),
             Machine::Masked(machine) => (phases::AGREED, wrap(machine.close()?, Machine::Agreed)),
             Machine::Agreed(machine) => (phases::REVEAL, wrap(machine.close()?, Machine::Reveals)),

@@ -129,14 +129,14 @@ mod tests {
     use super::*;
     use crate::domain;
     use crate::identity::Signer;
-    use crate::testing::{SeededRng, World};
+    use crate::testing::{World, seeded};
     use crate::vector::Ring;
 
     /// A clerk that signs a false tally is noticed as soon as there is one tally more than is needed.
     #[test]
     fn a_false_tally_contradicts_the_others() {
         let world = World::with_seed(1, 3);
-        let mut rng = SeededRng::new(2);
+        let mut rng = seeded(2);
         let task = Task { agreement: [7; 32], round: 2, ring: Ring::new(8).unwrap(), len: 4, minimum: 2 };
         let keys: Vec<(Signer, [u8; 32])> = (0..4).map(|i| (Signer::generate(&mut rng), [i + 1; 32])).collect();
         let open = |i: usize| OpenKey::from_bytes(&keys[i].1).unwrap();

@@ -137,7 +137,7 @@ pub fn discrete_gaussian<R: CryptoRng + ?Sized>(variance: Rational, rng: &mut R)
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::SeededRng;
+    use crate::testing::seeded;
 
     /// Pearson's statistic of samples against weights, over the cells with an expectation of at least 20.
     fn chi_square(samples: &[i64], weight: impl Fn(i64) -> f64) -> (f64, usize) {
@@ -157,7 +157,7 @@ mod tests {
 
     #[test]
     fn samples_follow_their_distributions() {
-        let mut rng = SeededRng::new(1);
+        let mut rng = seeded(1);
         for (numerator, denominator) in [(1, 3), (1, 1), (7, 2), (100, 1)] {
             let parameter = Rational::new(numerator, denominator).unwrap();
             let value = parameter.to_f64();
@@ -177,7 +177,7 @@ mod tests {
 
     #[test]
     fn great_variances_are_sampled_too() {
-        let mut rng = SeededRng::new(2);
+        let mut rng = seeded(2);
         let variance = Rational::new(1 << 50, 1).unwrap();
         let samples: Vec<f64> = (0..2000).map(|_| discrete_gaussian(variance, &mut rng) as f64).collect();
         let measured = samples.iter().map(|x| x * x).sum::<f64>() / 2000.0;

@@ -257,11 +257,11 @@ pub(super) fn difference(key: &PaillierKey, a: &U2048, b: &U2048) -> U2048 {
 #[cfg(test)]
 pub(super) mod tests {
     use super::*;
-    use crate::testing::SeededRng;
+    use crate::testing::seeded;
 
     #[test]
     fn what_is_encrypted_decrypts_and_products_add() {
-        let mut rng = SeededRng::new(1);
+        let mut rng = seeded(1);
         let secret = PaillierSecret::generate(&mut rng);
         let key = PaillierKey::from_bytes(&secret.public().to_bytes()).unwrap();
         assert!(key == secret.public());

@@ -132,11 +132,11 @@ mod tests {
     use rand_core::Rng;
 
     use super::*;
-    use crate::testing::SeededRng;
+    use crate::testing::seeded;
 
     #[test]
     fn products_are_those_of_the_big_integer_crate() {
-        let mut rng = SeededRng::new(1);
+        let mut rng = seeded(1);
         let mut random = || {
             let mut bytes = [0; 512];
             rng.fill_bytes(&mut bytes);

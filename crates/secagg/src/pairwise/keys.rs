@@ -131,11 +131,11 @@ pub(crate) fn commitment(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::SeededRng;
+    use crate::testing::seeded;
 
     #[test]
     fn points_of_low_order_are_found() {
-        let mut rng = SeededRng::new(1);
+        let mut rng = seeded(1);
         for _ in 0..20 {
             assert!(usable(&DhPublic::from(&StaticSecret::random_from_rng(&mut rng)).to_bytes()));
         }

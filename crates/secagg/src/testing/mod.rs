@@ -6,34 +6,39 @@
 mod committee;
 mod network;
 mod pairwise;
-mod rng;
 
 pub use committee::{CommitteeOutcome, CommitteeRound};
 pub use network::{Chaos, Faultless, Network, Stage};
 pub use pairwise::PairwiseOutcome;
-pub use rng::SeededRng;
 
 use std::collections::BTreeSet;
 
 use crate::identity::{Identity, Signer};
+use crate::stream::Stream;
 use crate::task::Task;
 use crate::vector::{Ring, Vector};
 
 /// The clients of a test, all enrolled, and the randomness of all.
 pub struct World {
     /// Where all randomness comes from.
-    pub rng: SeededRng,
+    pub rng: Stream,
     /// The clients' keys.
     pub clients: Vec<Signer>,
     /// Who may contribute.
     pub enrolled: BTreeSet<Identity>,
 }
 
+/// Randomness that replays: its whole output follows from a number.
+#[must_use]
+pub fn seeded(seed: u64) -> Stream {
+    Stream::new("privity secagg test", &seed.to_le_bytes())
+}
+
 impl World {
     /// A world of `clients` clients.
     #[must_use]
     pub fn with_seed(seed: u64, clients: usize) -> Self {
-        let mut rng = SeededRng::new(seed);
+        let mut rng = seeded(seed);
         let clients: Vec<Signer> = (0..clients).map(|_| Signer::generate(&mut rng)).collect();
         let enrolled = clients.iter().map(Signer::identity).collect();
         Self { rng, clients, enrolled }

@@ -2,7 +2,8 @@
 
 use rand_core::Rng;
 
-use super::SeededRng;
+use super::seeded;
+use crate::stream::Stream;
 
 /// Which message is on its way.
 #[derive(Clone, Copy, PartialEq, Eq, Debug, PartialOrd, Ord)]
@@ -60,7 +61,7 @@ impl<F: FnMut(Stage, usize, Vec<u8>) -> Vec<Vec<u8>>> Network for F {
 /// Loses, delays, repeats and alters messages at random, each with its probability in per cent.
 pub struct Chaos {
     /// Where the dice come from.
-    pub rng: SeededRng,
+    pub rng: Stream,
     /// Messages lost.
     pub drop: u32,
     /// Messages that come after the stage was closed.
@@ -76,7 +77,7 @@ impl Chaos {
     /// Dice from `seed`, and no faults until the fields say so.
     #[must_use]
     pub fn new(seed: u64) -> Self {
-        Self { rng: SeededRng::new(seed), drop: 0, delay: 0, repeat: 0, alter: 0, delayed: vec![] }
+        Self { rng: seeded(seed), drop: 0, delay: 0, repeat: 0, alter: 0, delayed: vec![] }
     }
 
     fn dice(&mut self, per_cent: u32) -> bool {
