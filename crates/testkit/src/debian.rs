@@ -6,6 +6,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
+use crate::folder::target;
+
 /// Packages that were fetched and unpacked. They stay there for later runs, until `cargo clean`.
 ///
 /// ```no_run
@@ -52,7 +54,7 @@ impl Debian {
     }
 
     /// Where the unpacked libraries are, as `LD_LIBRARY_PATH` wants it.
-    pub(crate) fn libraries(&self) -> OsString {
+    fn libraries(&self) -> OsString {
         let lib = self.path("usr/lib");
         let mut folders = vec![lib.clone()];
         for entry in fs::read_dir(&lib).into_iter().flatten().flatten() {
@@ -65,14 +67,6 @@ impl Debian {
         folders.retain(|folder| folder.is_dir());
         std::env::join_paths(folders).unwrap_or_default()
     }
-}
-
-/// Cargo's target folder: the one above this test that carries cargo's mark.
-fn target() -> io::Result<PathBuf> {
-    let test = std::env::current_exe()?;
-    let marked = |folder: &&Path| folder.join("CACHEDIR.TAG").exists();
-    let found = test.ancestors().skip(1).find(marked).map(Path::to_owned);
-    found.ok_or_else(|| io::Error::other(format!("{} is in no target folder of cargo", test.display())))
 }
 
 fn fetch(root: &Path, package: &str) -> io::Result<()> {

@@ -1,0 +1,32 @@
+//! Arrow Flight: tables in and out of a worker, by identity.
+//!
+//! A [`Service`] answers the calls of Flight (`do_put`, `do_get`, `list_flights`, `get_flight_info`, `get_schema`,
+//! `do_action`) over the control plane's connections: TLS 1.3 with both keys pinned, so it knows who calls. What a caller may do
+//! follows from the [`Rules`] alone: only a dataset's owner uploads it, once; only those that it was agreed for
+//! download it, once that is approved. Whether a dataset exists is told to nobody else. Everything that is done or refused is
+//! told to a [`Log`] first; where that fails, nothing is done.
+//!
+//! A dataset is a flight whose descriptor's path is its name, one part; its ticket is its name too.
+//!
+//! Stock clients know neither pinned keys nor identities. They talk to a [`Proxy`] on their own machine, which dials
+//! the worker with the party's key.
+//!
+//! Specification: Apache Arrow Flight RPC, `Flight.proto`. Not taken: handshakes, `do_exchange` and polling.
+
+mod convert;
+mod error;
+mod log;
+mod proxy;
+mod rules;
+mod serve;
+mod service;
+mod store;
+mod upload;
+
+pub use error::Refusal;
+pub use log::{Deed, Event, Log};
+pub use proxy::{Proxy, Token, connect};
+pub use rules::{Dataset, Rules};
+pub use serve::{Caller, Connection, serve};
+pub use service::{Bounds, Service};
+pub use store::{Memory, Store, StoreFault};

@@ -1,0 +1,64 @@
+//! Who may do what with which dataset.
+
+use std::collections::BTreeSet;
+
+use net::Identity;
+
+use crate::error::Refusal;
+
+/// A dataset that was agreed on.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Dataset {
+    /// Its name.
+    pub name: String,
+    /// Who uploads it.
+    pub owner: Identity,
+    /// Who may download it, beside its owner.
+    pub readers: BTreeSet<Identity>,
+    /// Whether all that must have agreed to readers' downloads have.
+    pub approved: bool,
+}
+
+/// What was agreed on, as it stands at the time of a call. Called on a thread that may wait.
+pub trait Rules: Send + Sync + 'static {
+    /// A dataset, by name.
+    fn dataset(&self, name: &str) -> Option<Dataset>;
+
+    /// All datasets.
+    fn datasets(&self) -> Vec<Dataset>;
+}
+
+impl Dataset {
+    /// Whether a caller may know that it exists.
+    #[must_use]
+    pub fn concerns(&self, caller: &Identity) -> bool {
+        self.owner == *caller || self.readers.contains(caller)
+    }
+
+    /// Whether a caller may upload it.
+    ///
+    /// # Errors
+    /// [`Refusal::NotOwner`] for a reader, [`Refusal::Unknown`] for anybody else.
+    pub fn upload(&self, caller: &Identity) -> Result<(), Refusal> {
+        match (self.owner == *caller, self.concerns(caller)) {
+            (true, _) => Ok(()),
+            (false, true) => Err(Refusal::NotOwner(self.name.clone())),
+            (false, false) => Err(Refusal::Unknown(self.name.clone())),
+        }
+    }
+
+    /// Whether a caller may download it. Its owner always may.
+    ///
+    /// # Errors
+    /// [`Refusal::NotApproved`] for a reader before approval, [`Refusal::Unknown`] for anybody else.
+    pub fn download(&self, caller: &Identity) -> Result<(), Refusal> {
+        if self.owner == *caller {
+            return Ok(());
+        }
+        match (self.concerns(caller), self.approved) {
+            (true, true) => Ok(()),
+            (true, false) => Err(Refusal::NotApproved(self.name.clone())),
+            (false, _) => Err(Refusal::Unknown(self.name.clone())),
+        }
+    }
+}

@@ -1,0 +1,45 @@
+//! Where uploaded tables are kept.
+
+use std::collections::BTreeMap;
+use std::sync::{Mutex, PoisonError};
+
+use tables::Table;
+
+/// The store could not be read or written.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("the store failed")]
+pub struct StoreFault;
+
+/// Tables by the name of their dataset. Called on a thread that may wait.
+pub trait Store: Send + Sync + 'static {
+    /// Keeps a table unless there is one of this name, and says whether it did: of two at once, one is kept.
+    ///
+    /// # Errors
+    /// [`StoreFault`]; then nothing was kept.
+    fn keep(&self, name: &str, table: Table) -> Result<bool, StoreFault>;
+
+    /// The table of this name.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    fn get(&self, name: &str) -> Result<Option<Table>, StoreFault>;
+}
+
+/// Tables in this process's memory, which are gone with it.
+#[derive(Debug, Default)]
+pub struct Memory(Mutex<BTreeMap<String, Table>>);
+
+impl Store for Memory {
+    fn keep(&self, name: &str, table: Table) -> Result<bool, StoreFault> {
+        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        if tables.contains_key(name) {
+            return Ok(false);
+        }
+        tables.insert(name.to_owned(), table);
+        Ok(true)
+    }
+
+    fn get(&self, name: &str) -> Result<Option<Table>, StoreFault> {
+        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+    }
+}

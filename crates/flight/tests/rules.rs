@@ -1,0 +1,128 @@
+//! Who may upload, download and know what, over TLS.
+
+mod world;
+
+use std::sync::atomic::Ordering;
+use std::time::Duration;
+
+use arrow_flight::{Action, Criteria, FlightData, FlightDescriptor};
+use flight::{Bounds, Deed, Refusal};
+use futures::{StreamExt, TryStreamExt};
+use tonic::Code;
+use world::{ALICE, BOB, EVE, World, get, key, messages, put, table};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_table_goes_from_its_owner_to_its_reader() {
+    let world = World::start(Bounds::default()).await;
+    let sent = table(50_000);
+    put(&mut world.client(ALICE), "doses", &sent).await.unwrap();
+    assert_eq!(world.last(), (key(ALICE).identity(), Deed::Uploaded { rows: 50_000 }));
+    world.agreed.approved.store(true, Ordering::SeqCst);
+    let received = get(&mut world.client(BOB), "doses").await.unwrap();
+    assert_eq!(received.rows(), 50_000);
+    let column = |t: &tables::Table| {
+        t.batches().iter().flat_map(|b| b.column(1).to_data().buffers()[0].to_vec()).collect::<Vec<_>>()
+    };
+    assert_eq!(column(&received), column(&sent));
+    assert_eq!(world.last(), (key(BOB).identity(), Deed::Downloaded { rows: 50_000 }));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_owner_uploads_and_only_once() {
+    let world = World::start(Bounds::default()).await;
+    let denied = put(&mut world.client(BOB), "doses", &table(3)).await.unwrap_err();
+    assert_eq!(denied.code(), Code::PermissionDenied);
+    assert_eq!(world.last(), (key(BOB).identity(), Deed::UploadRefused(Refusal::NotOwner("doses".into()))));
+    // Whether it exists is not told to Eve: a name that nobody agreed on is answered in the same words.
+    let denied = put(&mut world.client(EVE), "doses", &table(3)).await.unwrap_err();
+    let nothing = put(&mut world.client(EVE), "nothing", &table(3)).await.unwrap_err();
+    assert_eq!(denied.message().replace("doses", ""), nothing.message().replace("nothing", ""));
+    put(&mut world.client(ALICE), "doses", &table(3)).await.unwrap();
+    let again = put(&mut world.client(ALICE), "doses", &table(4)).await.unwrap_err();
+    assert_eq!(again.code(), Code::AlreadyExists);
+    assert!(again.message().starts_with("flight.again: "), "{again}");
+    assert_eq!(world.last().1, Deed::UploadRefused(Refusal::Again("doses".into())));
+    assert_eq!(get(&mut world.client(ALICE), "doses").await.unwrap().rows(), 3);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_uploads_at_once_one_is_kept() {
+    let world = World::start(Bounds::default()).await;
+    let (one, other) = (table(10), table(20));
+    let (mut first, mut second) = (world.client(ALICE), world.client(ALICE));
+    let done = tokio::join!(put(&mut first, "doses", &one), put(&mut second, "doses", &other));
+    assert!(done.0.is_ok() != done.1.is_ok(), "{done:?}");
+    let kept = if done.0.is_ok() { 10 } else { 20 };
+    assert_eq!(get(&mut world.client(ALICE), "doses").await.unwrap().rows(), kept);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_downloads_before_approval_and_no_stranger_ever() {
+    let world = World::start(Bounds::default()).await;
+    put(&mut world.client(ALICE), "doses", &table(3)).await.unwrap();
+    let early = get(&mut world.client(BOB), "doses").await.unwrap_err();
+    assert_eq!(early.code(), Code::FailedPrecondition);
+    assert_eq!(world.last(), (key(BOB).identity(), Deed::DownloadRefused(Refusal::NotApproved("doses".into()))));
+    world.agreed.approved.store(true, Ordering::SeqCst);
+    let stranger = get(&mut world.client(EVE), "doses").await.unwrap_err();
+    assert_eq!(stranger.code(), Code::PermissionDenied);
+    assert_eq!(world.last(), (key(EVE).identity(), Deed::DownloadRefused(Refusal::Unknown("doses".into()))));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn flights_are_listed_to_those_whom_they_concern() {
+    let world = World::start(Bounds::default()).await;
+    put(&mut world.client(ALICE), "doses", &table(3)).await.unwrap();
+    let listed = async |who| {
+        let stream = world.client(who).list_flights(Criteria::default()).await.unwrap().into_inner();
+        stream.map_ok(|info| info.total_records).try_collect::<Vec<i64>>().await.unwrap()
+    };
+    assert_eq!(listed(ALICE).await, [3]);
+    assert_eq!(listed(BOB).await, [-1], "not how many rows, before approval");
+    assert_eq!(listed(EVE).await, [0i64; 0]);
+    let named = FlightDescriptor::new_path(vec!["doses".into()]);
+    assert_eq!(world.client(BOB).get_schema(named.clone()).await.unwrap_err().code(), Code::FailedPrecondition);
+    assert_eq!(world.client(EVE).get_flight_info(named).await.unwrap_err().code(), Code::PermissionDenied);
+    let status = Action { r#type: "status".into(), body: "doses".into() };
+    let told = world.client(BOB).do_action(status).await.unwrap().into_inner().next().await.unwrap().unwrap();
+    assert_eq!(told.body, br#"{"uploaded":true,"approved":false}"#.as_slice());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_no_table_or_too_large_is_refused_and_not_kept() {
+    let mut bounds = Bounds::default();
+    bounds.table.rows = 1000;
+    let world = World::start(bounds).await;
+    let mut client = world.client(ALICE);
+    assert_eq!(put(&mut client, "doses", &table(1001)).await.unwrap_err().code(), Code::ResourceExhausted);
+    let mut bent = messages("doses", &table(5)).await;
+    let mut body = bent[1].data_body.to_vec();
+    body.truncate(8);
+    bent[1].data_body = body.into();
+    assert_eq!(client.do_put(futures::stream::iter(bent)).await.unwrap_err().code(), Code::InvalidArgument);
+    let nameless = vec![FlightData::default()];
+    assert_eq!(client.do_put(futures::stream::iter(nameless)).await.unwrap_err().code(), Code::InvalidArgument);
+    put(&mut client, "doses", &table(1000)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn silence_ends_an_upload_and_gives_its_place_back() {
+    let bounds = Bounds { uploads: 1, patience: Duration::from_millis(200), ..Bounds::default() };
+    let world = World::start(bounds).await;
+    let begun = messages("doses", &table(5)).await.into_iter().take(1);
+    let silent = futures::stream::iter(begun).chain(futures::stream::pending());
+    assert_eq!(world.client(ALICE).do_put(silent).await.unwrap_err().code(), Code::DeadlineExceeded);
+    put(&mut world.client(ALICE), "doses", &table(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_logged_is_not_done() {
+    let world = World::start(Bounds::default()).await;
+    world.notes.broken.store(true, Ordering::SeqCst);
+    assert_eq!(put(&mut world.client(ALICE), "doses", &table(3)).await.unwrap_err().code(), Code::Internal);
+    world.notes.broken.store(false, Ordering::SeqCst);
+    assert_eq!(get(&mut world.client(ALICE), "doses").await.unwrap_err().code(), Code::NotFound);
+    put(&mut world.client(ALICE), "doses", &table(3)).await.unwrap();
+    world.notes.broken.store(true, Ordering::SeqCst);
+    assert_eq!(get(&mut world.client(ALICE), "doses").await.unwrap_err().code(), Code::Internal);
+}
