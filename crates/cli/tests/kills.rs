@@ -369,13 +369,20 @@ impl Harness {
                     return report;
                 }
                 // Where it had ended already, or never begun, it is another session's turn.
-                Err(error) if error["code"] == "worker.replay" || error["code"] == "worker.unknown-session" => {
+                Err(error) if is_over(&error) => {
                     return self.insist(&["run", digest, "--roster", "roster.toml", "--key", "analyst.key"]);
                 }
                 Err(error) => assert!(begun.elapsed() < Duration::from_secs(60), "{error}"),
             }
         }
     }
+}
+
+/// Whether a session cannot go on: it had ended well at some worker, it was never begun there, or it had saved, whereupon
+/// to go on would disclose once more.
+fn is_over(error: &Value) -> bool {
+    let saved = error.to_string().contains("session.saved");
+    saved || error["code"] == "worker.replay" || error["code"] == "worker.unknown-session"
 }
 
 #[test]
