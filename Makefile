@@ -4,10 +4,11 @@ PYTHON ?= python3
 VENV   ?= target/venv
 CARGO  ?= cargo
 
-.PHONY: help demo test test-rust test-python test-flower lint docs fuzz bench clean
+.PHONY: help demo demo-enclave test test-rust test-python test-flower lint docs fuzz bench clean
 
 help:
 	@echo "make demo     the main job on real data: three owners, one analyst, on this machine"
+	@echo "make demo-enclave   a joint task inside a machine that proves itself (a software TPM), and what is refused"
 	@echo "make test     all tests: Rust, end to end over TLS, Python, documents"
 	@echo "make test-flower   federated learning with Flower through Privity, in an environment of its own"
 	@echo "make lint     formatting, clippy, documents, licences"
@@ -18,6 +19,10 @@ help:
 demo:
 	$(CARGO) build --release --quiet --package privity-cli
 	$${CARGO_TARGET_DIR:-target}/release/privity run examples/diabetes/diabetes.pv --local --data examples/diabetes/DATA.toml --compare --disclose
+
+# The test of the same flow, telling what it does. Debian's swtpm is unpacked below target if it is not there.
+demo-enclave:
+	$(CARGO) test --quiet --package privity-cli --test enclave -- --nocapture
 
 test: test-rust test-python
 

@@ -35,6 +35,7 @@ class Report(TypedDict):
     bytes: dict[str, int]
     seconds: float
     receipt: str
+    notes: list[str]
     comparison: dict[str, tuple[_Array, float, float]] | None
 
 @final

@@ -54,6 +54,8 @@ class Result:
         self.receipt: str = report["receipt"]
         #: Each output beside its plaintext value, if that was asked for.
         self.comparison: dict[str, Comparison] | None = None
+        #: What this run does not show, in words.
+        self.notes: list[str] = list(report.get("notes", []))
         if report["comparison"] is not None:
             self.comparison = {name: Comparison(*c) for name, c in report["comparison"].items()}
 

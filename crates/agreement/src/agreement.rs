@@ -46,8 +46,8 @@ impl Agreement {
     /// roster that the computation does not have are left out.
     ///
     /// # Errors
-    /// A computation that this version cannot run, a player without an entry, a group, a player that must prove
-    /// claims, two players of one protected placement with one identity, a dimension without a length or a length
+    /// A computation that this version cannot run, a player without an entry, a group, an enclave whose machine has nothing
+    /// to prove, two players of one protected placement with one identity, a dimension without a length or a length
     /// without a dimension, a length of zero, lengths with which a number may not fit, or terms that nothing can keep.
     pub fn bind(
         checked: Checked,
@@ -60,6 +60,7 @@ impl Agreement {
         }
         let computation = checked.computation();
         check_players(computation, roster)?;
+        crate::claims::check(computation, roster)?;
         check_identities(computation, roster)?;
         check_dims(computation, &dims)?;
         terms.check()?;
@@ -112,7 +113,7 @@ impl Agreement {
         }
         let text::Raw { dims, terms, disclosure, datasets, .. } = raw;
         let agreement = Agreement::bind(checked, &roster, dims, terms)?;
-        if disclosure != agreement.checked.disclosure().to_string() {
+        if disclosure != agreement.disclosure() {
             return Err(AgreementError::Misstated { part: "disclosure" });
         }
         if datasets != text::raw_datasets(&agreement.datasets) {
@@ -138,6 +139,11 @@ impl Agreement {
     /// The computation, which was checked.
     pub fn checked(&self) -> &Checked {
         &self.checked
+    }
+
+    /// Who learns what, under which assumption, and what machines have to prove before: in words.
+    pub fn disclosure(&self) -> String {
+        format!("{}{}", self.checked.disclosure(), crate::claims::in_words(self.checked.computation(), &self.roster))
     }
 
     /// The digest of the computation alone.
@@ -194,10 +200,7 @@ fn check_players(computation: &Computation, roster: &Roster) -> Result<(), Agree
         if player.group.is_some() {
             return Err(AgreementError::Group { player: player.name.clone() });
         }
-        if !roster.require(&player.name)?.claims.is_empty() {
-            let reason = format!("{} must prove claims about its machine, which no scheme here can check", player.name);
-            return Err(AgreementError::NotRunnable { reasons: vec![reason] });
-        }
+        roster.require(&player.name)?;
     }
     Ok(())
 }

@@ -119,6 +119,9 @@ fn statements(a: &Agreement) -> Statements {
     for (name, member) in a.roster().iter() {
         let at = member.endpoint.as_ref().map(|e| format!(" at {e}")).unwrap_or_default();
         add(&mut all, Part::Roster, name.to_owned(), format!("{}{at}", member.identity));
+        if let Some(policy) = &member.claims {
+            add(&mut all, Part::Roster, format!("claims of {name}"), policy.in_words().join("; "));
+        }
     }
     for d in a.datasets() {
         let keys: Vec<String> = d.keys.iter().map(|(dim, key)| format!(", {dim} by {key}")).collect();

@@ -109,6 +109,14 @@ pub enum AgreementError {
         /// Why, in words.
         reasons: Vec<String>,
     },
+    /// An enclave whose machine has nothing to prove.
+    #[error("{placement} is inside the machine of {player}, and the roster does not say what that has to prove")]
+    NoClaims {
+        /// The player whose machine it is.
+        player: String,
+        /// The placement.
+        placement: String,
+    },
     /// Groups cannot be bound yet.
     #[error("{player} is a group, which this version cannot run")]
     Group {
@@ -243,6 +251,7 @@ impl AgreementError {
             AgreementError::MissingPlayer { .. } => "agreement.missing-player",
             AgreementError::UnknownPlayer { .. } => "agreement.unknown-player",
             AgreementError::NotRunnable { .. } => "agreement.not-runnable",
+            AgreementError::NoClaims { .. } => "agreement.no-claims",
             AgreementError::Group { .. } => "agreement.group",
             AgreementError::OneIdentity { .. } => "agreement.one-identity",
             AgreementError::DimUnbound { .. } => "agreement.dim-unbound",
@@ -264,6 +273,7 @@ impl AgreementError {
             AgreementError::MissingPlayer { player, .. }
             | AgreementError::UnknownPlayer { player }
             | AgreementError::Group { player } => Some(player),
+            AgreementError::NoClaims { player, .. } => Some(player),
             AgreementError::OneIdentity { second, .. } => Some(second),
             AgreementError::TooLarge { player, .. } => Some(player),
             AgreementError::Signature { player } => player.as_deref(),
@@ -295,8 +305,9 @@ impl AgreementError {
             AgreementError::Roster(error) => error.help(),
             AgreementError::MissingPlayer { .. } => "add the player to the roster, or correct its name",
             AgreementError::UnknownPlayer { .. } => "remove the player, or use the computation that has it",
-            AgreementError::NotRunnable { .. } => {
-                "choose placements that this version runs, such as replicated, and players without claims"
+            AgreementError::NotRunnable { .. } => "choose placements that this version runs, such as replicated",
+            AgreementError::NoClaims { .. } => {
+                "write `[players.NAME.claims]` into the roster, with what `privity attest pin` prints for a machine that you know"
             }
             AgreementError::Group { .. } => "name the players one by one",
             AgreementError::OneIdentity { .. } => {

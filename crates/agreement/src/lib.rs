@@ -11,6 +11,7 @@
 //! ratified cannot be run. Times and randomness are arguments here; nothing reads a clock.
 
 mod agreement;
+mod claims;
 mod commitment;
 mod dataset;
 mod decline;
@@ -18,6 +19,7 @@ mod diff;
 mod encode;
 mod error;
 mod id;
+mod proof;
 mod ratify;
 mod receipt;
 mod receipts;
@@ -27,12 +29,14 @@ mod terms;
 mod text;
 
 pub use agreement::Agreement;
+pub use claims::claims_text;
 pub use commitment::{Commitment, Opening};
 pub use dataset::Dataset;
 pub use decline::Decline;
 pub use diff::{Change, Part, diff};
 pub use error::AgreementError;
 pub use id::{Digest, HexError, SessionId};
+pub use proof::Proof;
 pub use ratify::{Basis, Ratification, Ratified, Standing};
 pub use receipt::{Cost, LogHead, Receipt, ReceiptError, Seen, SignedReceipt, session_digest};
 pub use receipts::{SessionReceipts, verify_session};

@@ -11,10 +11,11 @@ use crate::commitment::Commitment;
 use crate::context;
 use crate::encode::Encoder;
 use crate::id::{Digest, SessionId, as_hex, as_text};
+use crate::proof::Proof;
 use crate::ratify::Basis;
 
 /// The version of receipts that is read and written.
-const VERSION: u32 = 2;
+const VERSION: u32 = 3;
 
 /// What a run cost one player.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -60,8 +61,9 @@ pub struct Receipt {
     /// The end of this worker's audit log when it signed: who has it later can see whether the log was cut off.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub audit: Option<LogHead>,
-    /// Digests of the evidence that other players gave of their machines, by player.
-    pub evidence: BTreeMap<String, Digest>,
+    /// What other players' machines proved to this worker, by player, in order of time.
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
+    pub machines: BTreeMap<String, Vec<Proof>>,
 }
 
 /// The last entry of an audit log.
@@ -106,9 +108,10 @@ impl Receipt {
         if let Some(LogHead { sequence, digest }) = &self.audit {
             e.number(*sequence).bytes(&digest.0);
         }
-        e.number(self.evidence.len() as u64);
-        for (name, digest) in &self.evidence {
-            e.bytes(name.as_bytes()).bytes(&digest.0);
+        e.number(self.machines.len() as u64);
+        for (name, proofs) in &self.machines {
+            e.bytes(name.as_bytes()).number(proofs.len() as u64);
+            proofs.iter().for_each(|proof| proof.encode(&mut e));
         }
         Digest(e.finish())
     }
@@ -235,6 +238,14 @@ pub enum ReceiptError {
     /// The receipt is of another attempt at the session than others.
     #[error("the receipt of {0} is of another attempt than the others")]
     Attempt(String),
+    /// The receipt does not say that a machine proved the agreement's claims to its player.
+    #[error("the receipt of {player} does not say that the machine of {machine} proved what was agreed")]
+    Unproved {
+        /// The player whose receipt it is.
+        player: String,
+        /// The player whose machine it is.
+        machine: String,
+    },
     /// The receipt commits to other inputs or outputs than the agreement gives its player.
     #[error("the receipt of {player} does not commit to just the {what} that the agreement gives it")]
     Commitments {
@@ -272,6 +283,7 @@ impl ReceiptError {
             ReceiptError::Attempt(_) => "receipt.attempt",
             ReceiptError::Commitments { .. } => "receipt.commitments",
             ReceiptError::Window(_) => "receipt.window",
+            ReceiptError::Unproved { .. } => "receipt.unproved",
             ReceiptError::Signature => "receipt.signature",
         }
     }
@@ -284,6 +296,7 @@ impl ReceiptError {
             | ReceiptError::Twice(player)
             | ReceiptError::Attempt(player)
             | ReceiptError::Commitments { player, .. }
+            | ReceiptError::Unproved { player, .. }
             | ReceiptError::Window(player) => Some(player),
             _ => None,
         }
@@ -299,7 +312,9 @@ impl ReceiptError {
             ReceiptError::Players => "do not rely on the run: its worker talked to others than agreed",
             ReceiptError::Missing(_) => "ask the player's operator for its worker's receipt",
             ReceiptError::Twice(_) | ReceiptError::Attempt(_) => "give the receipts of one attempt, one of each player",
-            ReceiptError::Commitments { .. } => "do not rely on the run: its worker did not do what was agreed",
+            ReceiptError::Unproved { .. } | ReceiptError::Commitments { .. } => {
+                "do not rely on the run: its worker did not do what was agreed"
+            }
             ReceiptError::Window(_) => "do not rely on the run, unless the worker's clock was wrong",
             ReceiptError::Signature => "the receipt was damaged or changed; ask for the original",
         }

@@ -30,7 +30,7 @@ impl SessionReceipts {
 }
 
 /// Verifies that these are the receipts of all players of one session of an agreement: signed by the workers of its
-/// roster, of one attempt, within the agreement's time, and committing to just the inputs and outputs that it gives
+/// roster, of one attempt, within the agreement's time, with the proofs of machines that it asks for, and committing to just the inputs and outputs that it gives
 /// each of them.
 ///
 /// Commitments hide, each under its own opening: whether two readers received the same value shows when both open
@@ -55,6 +55,7 @@ pub fn verify_session(agreement: &Agreement, receipts: &[SignedReceipt]) -> Resu
             return Err(ReceiptError::Window(player));
         }
         commitments(agreement.checked(), receipt)?;
+        machines(agreement, receipt)?;
         match verified.insert(player.clone(), receipt.clone()) {
             Some(other) if other != *receipt => return Err(ReceiptError::Twice(player)),
             _ => {}
@@ -66,6 +67,19 @@ pub fn verify_session(agreement: &Agreement, receipts: &[SignedReceipt]) -> Resu
     }
     let digest = session_digest(verified.values());
     Ok(SessionReceipts { session, attempt, receipts: verified, digest })
+}
+
+/// Every machine that has to prove something has proved it to this player.
+fn machines(agreement: &Agreement, receipt: &Receipt) -> Result<(), ReceiptError> {
+    for (machine, member) in agreement.roster().iter().filter(|(name, _)| *name != receipt.player) {
+        let Some(claims) = &member.claims else { continue };
+        let agreed = Some(claims.digest().to_string());
+        let proofs = receipt.machines.get(machine);
+        if !proofs.is_some_and(|proofs| !proofs.is_empty() && proofs.iter().all(|p| p.claims == agreed)) {
+            return Err(ReceiptError::Unproved { player: receipt.player.clone(), machine: machine.to_owned() });
+        }
+    }
+    Ok(())
 }
 
 /// A receipt commits to its player's inputs and to the outputs that the player receives.

@@ -4,7 +4,17 @@
 //! [players.clinic]
 //! identity = "prv1-…"
 //! endpoint = "127.0.0.1:7701"
-//! claims = []                   # what it must prove about its machine; may be left out
+//!
+//! [players.cloud]
+//! identity = "prv1-…"
+//! endpoint = "cloud.example:7700"
+//!
+//! [players.cloud.claims]         # what it must prove about its machine, as an appraisal policy; may be left out
+//! name = "trainer"
+//! technologies = ["tdx"]
+//!
+//! [players.cloud.claims.measurements]
+//! mrtd = ["a3…"]
 //! ```
 
 use std::collections::BTreeMap;
@@ -12,6 +22,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::str::FromStr;
 
+use attest::Policy;
 use net::Identity;
 use net::relay::SCHEME;
 use serde::Deserialize;
@@ -92,9 +103,8 @@ pub struct Member {
     pub identity: Identity,
     /// Where its worker listens; `None` for a player that exists in one process only.
     pub endpoint: Option<Endpoint>,
-    /// What it must prove about its machine before values go there. Nothing here can check any yet, so an agreement
-    /// with such a player is refused.
-    pub claims: Vec<String>,
+    /// What it must prove about its machine to every other player, before values go there.
+    pub claims: Option<Box<Policy>>,
 }
 
 /// Players by name.
@@ -116,8 +126,7 @@ struct RawMember {
     identity: Identity,
     #[serde(deserialize_with = "crate::id::as_text::deserialize")]
     endpoint: Endpoint,
-    #[serde(default)]
-    claims: Vec<String>,
+    claims: Option<Box<Policy>>,
 }
 
 impl Roster {
@@ -152,11 +161,15 @@ impl Roster {
     /// A roster of these players.
     ///
     /// # Errors
-    /// [`RosterFault::Empty`], [`RosterFault::NoEndpoint`], [`RosterFault::SharedEndpoint`].
+    /// [`RosterFault::Empty`], [`RosterFault::NoEndpoint`], [`RosterFault::SharedEndpoint`], [`RosterFault::Claims`].
     pub fn new(members: impl IntoIterator<Item = (String, Member)>) -> Result<Roster, RosterFault> {
         let roster = Roster { members: members.into_iter().collect() };
         if roster.members.is_empty() {
             return Err(RosterFault::Empty);
+        }
+        for (player, member) in roster.iter() {
+            let checked = member.claims.as_ref().map_or(Ok(()), |policy| policy.check());
+            checked.map_err(|e| RosterFault::Claims { player: player.to_owned(), what: e.to_string() })?;
         }
         let without = roster.iter().find(|(_, m)| m.endpoint.is_none());
         if let Some((player, _)) = without.filter(|_| !roster.is_in_process()) {
@@ -180,7 +193,7 @@ impl Roster {
     pub fn in_process<'a>(players: impl IntoIterator<Item = &'a str>) -> Roster {
         let member = |name: &str| {
             let identity = Identity::from_bytes(blake3::derive_key(context::IN_PROCESS, name.as_bytes()));
-            (name.to_owned(), Member { identity, endpoint: None, claims: Vec::new() })
+            (name.to_owned(), Member { identity, endpoint: None, claims: None })
         };
         Roster { members: players.into_iter().map(member).collect() }
     }
@@ -233,8 +246,8 @@ impl fmt::Display for Roster {
             if let Some(endpoint) = &member.endpoint {
                 writeln!(f, "endpoint = \"{endpoint}\"")?;
             }
-            if !member.claims.is_empty() {
-                writeln!(f, "claims = {}", crate::text::strings(&member.claims))?;
+            if let Some(policy) = &member.claims {
+                write!(f, "\n{}", crate::claims::claims_text(name, policy))?;
             }
         }
         Ok(())
@@ -270,6 +283,14 @@ pub enum RosterFault {
     /// There are no players.
     #[error("the roster has no players")]
     Empty,
+    /// What a player must prove is no policy.
+    #[error("the claims of {player}: {what}")]
+    Claims {
+        /// The player.
+        player: String,
+        /// What is wrong, in words.
+        what: String,
+    },
     /// Two identities are said to be at one address.
     #[error("{first} and {second} have different identities at one endpoint, {endpoint}")]
     SharedEndpoint {
@@ -297,6 +318,7 @@ impl RosterError {
             RosterFault::NoEndpoint(_) => "roster.no-endpoint",
             RosterFault::Empty => "roster.empty",
             RosterFault::SharedEndpoint { .. } => "roster.shared-endpoint",
+            RosterFault::Claims { .. } => "roster.claims",
         }
     }
 
@@ -309,6 +331,9 @@ impl RosterError {
             }
             RosterFault::Endpoint(_) => {
                 "write host:port in lower case, as hospital.example:7700 or [2001:db8::1]:7700; of a relay, relay://relay.example:7800"
+            }
+            RosterFault::Claims { .. } => {
+                "write what `privity attest pin` prints for a machine that you know to be good"
             }
             RosterFault::SharedEndpoint { .. } => "one worker listens at one address; correct one of the two entries",
         }

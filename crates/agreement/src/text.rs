@@ -41,8 +41,7 @@ struct RawMember {
     #[serde(deserialize_with = "crate::id::as_text::deserialize")]
     identity: net::Identity,
     endpoint: Option<String>,
-    #[serde(default)]
-    claims: Vec<String>,
+    claims: Option<Box<attest::Policy>>,
 }
 
 /// By player and name.
@@ -121,7 +120,7 @@ pub(crate) fn print(a: &Agreement) -> String {
         a.checked().computation().name
     );
     out += "# What each party gives, and who learns what from it. It follows from the computation below.\n";
-    let _ = writeln!(out, "disclosure = {}", multi_line(&a.checked().disclosure().to_string()));
+    let _ = writeln!(out, "disclosure = {}", multi_line(&a.disclosure()));
     print_terms(&mut out, a.terms());
     out += "\n# The length of each named dimension.\n[dims]\n";
     for (name, n) in a.dims() {

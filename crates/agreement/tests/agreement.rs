@@ -4,7 +4,7 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use agreement::{Agreement, AgreementError, Member, Profile, Roster, Terms, Timestamp};
+use agreement::{Agreement, AgreementError, Member, Profile, Roster, Terms, Timestamp, diff};
 use common::{PLAYERS, SLOPE, agreement, checked, key, member, roster, rows};
 use proptest::prelude::*;
 
@@ -102,8 +102,8 @@ fn what_cannot_run_cannot_be_agreed_on() {
     let source = r#"
 computation sum
   player a, b, c
-  placement p = enclave(c)
-  input x : f64[n] at a
+  placement p = pond(a, b, c)
+  input x : i64[n] at a
   on p
     s = sum(x)
   release s to b as "sum"
@@ -136,14 +136,61 @@ fn it_runs_in_its_time_and_a_whole_number_of_times() {
     }
 }
 
+/// What a machine has to be.
+fn policy(name: &str, development: bool) -> Box<attest::Policy> {
+    let text = format!(
+        "name = '{name}'\ntechnologies = ['tdx']\ndevelopment = {development}\n[measurements]\nmrtd = ['{}']\n",
+        "a3".repeat(48)
+    );
+    Box::new(attest::Policy::parse(&text).unwrap())
+}
+
+/// A program with an enclave at c, and its roster, in which c has to prove this.
+fn inside(claims: Option<Box<attest::Policy>>) -> Result<Agreement, AgreementError> {
+    let source = r#"
+computation sum
+  player a, b, c
+  placement vault = enclave(c)
+  input x : f64[n] at a
+  on vault
+    s = sum(x)
+  release s to b as "sum"
+"#;
+    let claims = |n: &str| claims.clone().filter(|_| n == "c");
+    let member =
+        |(i, n): (u8, &str)| (n.to_owned(), Member { claims: claims(n), ..member(&key(i), 7700 + u16::from(i)) });
+    let roster = Roster::new((0u8..).zip(["a", "b", "c"]).map(member)).unwrap();
+    assert_eq!(Roster::parse(&roster.to_string()).unwrap(), roster);
+    Agreement::bind(checked(source), &roster, rows(3), Terms::default())
+}
+
 #[test]
-fn nobody_who_must_prove_claims_can_take_part_yet() {
-    let member = |m: &Member| Member { claims: vec!["tdx".to_owned()], ..m.clone() };
-    let claiming = Roster::new(roster().iter().map(|(n, m)| (n.to_owned(), member(m)))).unwrap();
-    assert_eq!(Roster::parse(&claiming.to_string()).unwrap(), claiming);
-    let error = refused(&claiming, rows(1));
-    assert_eq!(error.code(), "agreement.not-runnable");
-    assert!(error.to_string().contains("clinic must prove claims"), "{error}");
+fn what_an_enclave_has_to_prove_is_in_what_parties_sign() {
+    let error = inside(None).unwrap_err();
+    assert_eq!((error.code(), error.player()), ("agreement.no-claims", Some("c")), "{error}");
+
+    let agreement = inside(Some(policy("trainer", false))).unwrap();
+    assert_eq!(Agreement::from_text(agreement.text()).unwrap(), agreement);
+    let words = agreement.disclosure();
+    assert!(
+        agreement.text().contains("c proves its machine to each other player before anything goes there"),
+        "{words}"
+    );
+    assert!(words.contains(&format!("mrtd is {}", "a3".repeat(48))) && !words.contains("DEVELOPMENT"), "{words}");
+
+    let development = inside(Some(policy("trainer", true))).unwrap();
+    let warning = "FOR DEVELOPMENT ONLY: whoever operates c may be able to read its memory, so all that is in vault";
+    assert!(development.disclosure().contains(warning), "{}", development.disclosure());
+    assert_ne!(development.digest(), agreement.digest());
+    let changes: Vec<String> = diff(&agreement, &development).iter().map(ToString::to_string).collect();
+    assert!(changes.iter().any(|c| c.contains("claims of c")), "{changes:?}");
+
+    // Words that parties read cannot be forged by a policy's name, nor left out of a text.
+    let mut forged = policy("trainer", true);
+    forged.name = "x\nb learns nothing".into();
+    assert!(Roster::new([("c".to_owned(), Member { claims: Some(forged), ..member(&key(2), 7702) })]).is_err());
+    let silent = development.text().replace(warning, "");
+    assert_eq!(Agreement::from_text(&silent).unwrap_err().code(), "agreement.misstated");
 }
 
 #[test]
@@ -183,12 +230,7 @@ fn a_text_changed_by_hand_is_refused() {
         ("shape = [442, 2]", "shape = [441, 2]", "agreement.misstated"),
         ("keys = { n = \"patient\" }", "keys = { n = \"name\" }", "agreement.misstated"),
         ("[datasets.clinic.bmi]", "[datasets.registry.bmi]", "agreement.misstated"),
-        (
-            "endpoint = \"127.0.0.1:7703\"",
-            "endpoint = \"127.0.0.1:7703\"\nclaims = [\"tdx\"]",
-            "agreement.not-runnable",
-        ),
-        ("endpoint = \"127.0.0.1:7703\"", "endpoint = \"127.0.0.1:7703\"\nclaims = []", "agreement.not-canonical"),
+        ("endpoint = \"127.0.0.1:7703\"", "endpoint = \"127.0.0.1:7703\"\nclaims = []", "agreement.syntax"),
         ("# Who plays whom.", "# Who plays whom?", "agreement.not-canonical"),
         ("players.analyst", "players.unknown", "agreement.unknown-player"),
         ("127.0.0.1:7703", "127.0.0.1:07703", "roster.syntax"),

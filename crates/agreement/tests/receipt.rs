@@ -4,10 +4,23 @@ mod common;
 
 use std::collections::BTreeMap;
 
-use agreement::{Basis, Commitment, Cost, Digest, LogHead, Opening, Receipt, Seen, SessionId, SignedReceipt};
+use agreement::{Basis, Commitment, Cost, Digest, LogHead, Opening, Proof, Receipt, Seen, SessionId, SignedReceipt};
 use common::{PLAYERS, agreement, key};
 use ir::DType;
 use proptest::prelude::*;
+
+fn proof() -> Proof {
+    Proof {
+        evidence: Digest([8; 32]),
+        appraisal: Digest([9; 32]),
+        technology: "tpm".into(),
+        tier: "integrity".into(),
+        policy: "ab".repeat(32),
+        claims: Some("cd".repeat(32)),
+        development: true,
+        expires_ms: 9_000,
+    }
+}
 
 fn receipt() -> Receipt {
     let opening = Opening::new([5; 32]);
@@ -26,7 +39,7 @@ fn receipt() -> Receipt {
         inputs: BTreeMap::from([("bmi".to_owned(), Commitment::new(&opening, "bmi", DType::F64, &[2], &[0; 16]))]),
         outputs: BTreeMap::new(),
         audit: Some(LogHead { sequence: 17, digest: Digest([7; 32]) }),
-        evidence: BTreeMap::from([("registry".to_owned(), Digest([8; 32]))]),
+        machines: BTreeMap::from([("registry".to_owned(), vec![proof()])]),
     }
 }
 
@@ -71,14 +84,19 @@ fn a_receipt_speaks_of_one_session_of_one_agreement() {
 fn every_field_is_signed() {
     let json = serde_json::to_value(receipt().sign(&key(0)).unwrap()).unwrap();
     let other = format!("\"{}\"", key(7).identity());
-    let changes: [(&str, &str); 15] = [
+    let changes: [(&str, &str); 20] = [
         ("/receipt/agreement", &format!("\"{}\"", "0".repeat(64))),
         ("/receipt/session", &format!("\"{}\"", "0".repeat(32))),
         ("/receipt/attempt", "0"),
         ("/receipt/policy", "null"),
         ("/receipt/audit/sequence", "16"),
         ("/receipt/audit/digest", &format!("\"{}\"", "0".repeat(64))),
-        ("/receipt/evidence/registry", &format!("\"{}\"", "0".repeat(64))),
+        ("/receipt/machines/registry/0/evidence", &format!("\"{}\"", "0".repeat(64))),
+        ("/receipt/machines/registry/0/appraisal", &format!("\"{}\"", "0".repeat(64))),
+        ("/receipt/machines/registry/0/tier", "\"memory\""),
+        ("/receipt/machines/registry/0/claims", "null"),
+        ("/receipt/machines/registry/0/development", "false"),
+        ("/receipt/machines/registry/0/expires_ms", "9"),
         ("/receipt/player", "\"registry\""),
         ("/receipt/players/analyst", &other),
         ("/receipt/ratified", "\"ratify-all\""),

@@ -29,7 +29,7 @@ fn receipt(agreement: &Agreement, i: u8) -> Receipt {
         },
         outputs: if i == 3 { named("slope") } else { BTreeMap::new() },
         audit: (i != 1).then_some(LogHead { sequence: 1, digest: Digest([1; 32]) }),
-        evidence: BTreeMap::new(),
+        machines: BTreeMap::new(),
     }
 }
 

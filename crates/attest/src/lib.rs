@@ -68,9 +68,11 @@ mod eventlog;
 mod evidence;
 mod inspect;
 mod keys;
+pub mod logged;
 pub mod merkle;
 mod policy;
 mod time;
+mod words;
 mod x509;
 
 pub mod azure;

@@ -44,22 +44,22 @@ pub struct Policy {
     #[serde(default = "default_lifetime")]
     pub lifetime_seconds: u64,
     /// Reference values: for each measurement named, the values it may have.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub measurements: BTreeMap<String, Vec<Hex>>,
     /// Least values of numbers (`isv-svn`, `guest-svn`, `evaluation`) and TCB components (`snp`, `microcode`, ...).
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub minimum: BTreeMap<String, u64>,
     /// Exact values of flags and numbers.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub require: BTreeMap<String, Value>,
     /// For each kind of boot event named, the only texts or digests (hexadecimal) that may occur; at least one must.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
     pub boot: BTreeMap<String, Vec<String>>,
     /// Keys and roots that this policy trusts besides the vendors' pinned roots.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub trust: Trust,
     /// What would otherwise be refused.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub tolerate: Tolerances,
 }
 
@@ -78,10 +78,10 @@ pub enum Value {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Trust {
     /// SHA-256 of the `SubjectPublicKeyInfo` of attestation keys: of TPMs whose credential was activated before.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub attestation_keys: Vec<Hex>,
     /// SHA-256 of the certificates of roots of TPM manufacturers and cloud providers.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub roots: Vec<Hex>,
 }
 
@@ -90,23 +90,27 @@ pub struct Trust {
 #[serde(rename_all = "kebab-case", deny_unknown_fields)]
 pub struct Tolerances {
     /// An environment that its operator can debug, so read and change.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub debug: bool,
     /// A policy that pins no measurement, so accepts any code.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub unpinned: bool,
     /// TCB statuses other than `UpToDate`.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub tcb: Vec<TcbStatus>,
     /// Vendor advisories that apply and are accepted, each by its name.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub advisories: Vec<String>,
     /// For how long collateral may have run out, in seconds.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub stale_collateral_seconds: u64,
     /// Evidence that is not tied to anything the verifier expects, so may be replayed.
-    #[serde(default)]
+    #[serde(default, skip_serializing_if = "is_default")]
     pub missing_freshness: bool,
+}
+
+fn is_default<T: Default + PartialEq>(value: &T) -> bool {
+    *value == T::default()
 }
 
 fn default_lifetime() -> u64 {
@@ -151,8 +155,18 @@ impl Policy {
         }
     }
 
-    /// Refuses what cannot be meant: no technology, or a reference value without values.
-    fn check(&self) -> Result<()> {
+    /// Refuses what cannot be meant: no technology, or a reference value without values. [`parse`](Self::parse) does so, too.
+    ///
+    /// # Errors
+    /// [`Error::Verifier`], with what it is.
+    pub fn check(&self) -> Result<()> {
+        let names =
+            self.measurements.keys().chain(self.minimum.keys()).chain(self.require.keys()).chain(self.boot.keys());
+        let texts = self.boot.values().flatten().chain(&self.tolerate.advisories);
+        // What people sign must not be able to look like a line of ours.
+        if names.chain(texts).chain([&self.name]).any(|text| text.chars().any(char::is_control)) {
+            return Err(Error::verifier("policy", "a text with control characters"));
+        }
         if self.technologies.is_empty() {
             return Err(Error::verifier("policy", "accepts no technology"));
         }

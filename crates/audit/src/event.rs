@@ -125,6 +125,39 @@ pub enum Event {
         /// The digest of its text.
         digest: String,
     },
+    /// A machine proved itself for a session, and was accepted.
+    MachineProved {
+        /// The session.
+        session: String,
+        /// The player whose machine it is.
+        player: String,
+        /// Digest of its evidence.
+        evidence: String,
+        /// Digest of the appraisal.
+        appraisal: String,
+        /// The technology.
+        technology: String,
+        /// What it protects: `memory`, or `integrity` only.
+        tier: String,
+        /// Digest of this worker's policy.
+        policy: String,
+        /// Digest of the agreement's claims, if it has some.
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        claims: Option<String>,
+        /// Whether one of these is for development.
+        development: bool,
+        /// Until when it holds, in milliseconds since 1970.
+        expires_ms: u64,
+    },
+    /// A machine did not prove what it had to, and nothing went there.
+    MachineRefused {
+        /// The session.
+        session: String,
+        /// The player whose machine it is.
+        player: String,
+        /// Which checks, in words.
+        reason: String,
+    },
     /// Something that was asked for was refused.
     Refused {
         /// What was asked for (`run`, `propose`).

@@ -8,7 +8,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use ir::{Computation, Dim, Op, PlacementId, PlayerId, Scheme, Type, ValueId, show_range};
 use serde::{Deserialize, Serialize};
 
-use crate::flow::{Facts, reader};
+use crate::flow::{Facts, computes_in_clear, reader};
 use crate::label::Label;
 use crate::sites::{self, Site};
 
@@ -41,7 +41,7 @@ pub struct Assumption {
     pub value: String,
     /// The range, as `0..100`.
     pub range: String,
-    /// The player that has it in the clear, and checks it.
+    /// The player on whose machine it is in the clear, which checks it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub checked_by: Option<String>,
     /// The line of the program, if known.
@@ -292,7 +292,8 @@ impl<'a> Tracer<'a> {
         let (Some((low, high)), [value]) = (site.instr.attrs.range(), &site.instr.args[..]) else { return };
         let result = site.instr.results.first().and_then(|r| site.trail.name(*r));
         let value = result.map_or_else(|| site.trail.describe(*value), |name| format!("`{name}`"));
-        let checked_by = reader(self.c.placement(site.instr.placement)).map(|p| self.c.player(p).name.clone());
+        let checked_by =
+            computes_in_clear(self.c.placement(site.instr.placement)).map(|p| self.c.player(p).name.clone());
         let line = Some(site.instr.span.line).filter(|l| *l > 0);
         self.assumptions.push(Assumption { value, range: show_range(low, high), checked_by, line });
     }

@@ -6,7 +6,7 @@ use ir::{Block, Computation, Instr, Op, PlayerId, Span, ValueId};
 
 use crate::Checked;
 use crate::disclosure::inputs;
-use crate::flow::{Flow, reader};
+use crate::flow::{Flow, computes_in_clear, reader};
 use crate::readers::Trail;
 use crate::rows;
 
@@ -137,7 +137,7 @@ impl<'a> Finder<'a> {
                 Some(to) => self.deliver(instr, instr.args[0], &[to], times),
                 None => Ok(()),
             },
-            Op::Assume if reader(c.placement(instr.placement)).is_some() => self.test(instr, times),
+            Op::Assume if computes_in_clear(c.placement(instr.placement)).is_some() => self.test(instr, times),
             Op::Call => {
                 self.call(instr, times)?;
                 let name = instr.attrs.str("function").unwrap_or_default();
@@ -284,7 +284,7 @@ fn testing(c: &Computation) -> BTreeSet<&str> {
     for function in &c.functions {
         let mut tests = false;
         function.graph.visit(&mut |instr| {
-            let clear = instr.op == Op::Assume && reader(c.placement(instr.placement)).is_some();
+            let clear = instr.op == Op::Assume && computes_in_clear(c.placement(instr.placement)).is_some();
             tests |= clear || instr.op == Op::Call && instr.attrs.str("function").is_some_and(|f| all.contains(f));
         });
         if tests {

@@ -104,6 +104,12 @@ pub(crate) fn reader(place: &Placement) -> Option<PlayerId> {
     place.players.first().copied().filter(|_| matches!(place.scheme, Scheme::Host | Scheme::Each))
 }
 
+/// The player on whose machine values of a placement are in the clear, whether it may read them or not: it notices where one
+/// of them is not as assumed.
+pub(crate) fn computes_in_clear(place: &Placement) -> Option<PlayerId> {
+    place.players.first().copied().filter(|_| place.scheme.is_plaintext())
+}
+
 /// Interprets the graphs of one computation.
 pub(crate) struct Flow<'a> {
     pub(crate) c: &'a Computation,

@@ -81,7 +81,7 @@ fn operands(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
 fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
     let at = c.placement(instr.placement);
     if matches!(instr.op, Op::Repeat | Op::Fold | Op::Call) {
-        return;
+        return checkpoints(c, graph, instr, out);
     }
     // The first operand decides, but what a choice is made between comes after the condition.
     let decisive = instr.args.get(usize::from(instr.op == Op::Select)).or(instr.results.first());
@@ -100,7 +100,21 @@ fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
     protected_move(c, graph, instr, out);
 }
 
-/// Between protected placements nobody sees the number, so nobody could encode it anew.
+/// A checkpoint keeps what a loop carries, so it is for placements that can keep values.
+fn checkpoints(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
+    if instr.attrs.get("checkpoint").is_none() {
+        return;
+    }
+    let places = instr.results.iter().map(|r| c.placement(graph.value(*r).placement));
+    if let Some(place) = places.into_iter().find(|p| !p.scheme.runs_operator(Op::Save)) {
+        let scheme = place.scheme.spec().name;
+        let text = format!("a checkpoint would keep what the loop carries on {place}, and {scheme} keeps nothing");
+        let help = "leave `checkpoint` out: such a loop begins anew in another session";
+        out.push(Diagnostic::new("placement.checkpoint", instr.span.clone(), text).help(help));
+    }
+}
+
+/// Between placements of shares nobody sees the number, so nobody could encode it anew.
 fn protected_move(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
     let (Op::Move, [arg], [result]) = (instr.op, &instr.args[..], &instr.results[..]) else { return };
     let (from, to) = (graph.value(*arg), graph.value(*result));

@@ -188,6 +188,7 @@ fn shown(a: &Agreement) -> Value {
         "players": players,
         "datasets": a.datasets().iter().map(dataset).collect::<Vec<_>>(),
         "disclosure": a.checked().disclosure(),
+        "words": a.disclosure(),
     })
 }
 

@@ -3,6 +3,7 @@
 mod approve;
 mod enrol;
 mod inspect;
+mod log;
 mod produce;
 mod verify;
 
@@ -41,6 +42,9 @@ enum Command {
     Approve(approve::Approve),
     /// Print a policy with reference values that every owner has signed, and with no others.
     Approved(approve::WhatIsApproved),
+    /// The owners' append-only log of what they approved.
+    #[command(subcommand)]
+    Log(log::Log),
 }
 
 impl Attest {
@@ -50,9 +54,12 @@ impl Attest {
             Command::Inspect(a) => a.json,
             Command::Measure(a) => a.json,
             Command::Enrol(enrol::Enrol::Admit(a)) => a.json,
-            Command::Pin(_) | Command::Produce(_) | Command::Enrol(_) | Command::Approve(_) | Command::Approved(_) => {
-                false
-            }
+            Command::Pin(_)
+            | Command::Produce(_)
+            | Command::Enrol(_)
+            | Command::Approve(_)
+            | Command::Approved(_)
+            | Command::Log(_) => false,
         }
     }
 }
@@ -67,6 +74,7 @@ pub(crate) fn attest(a: &Attest) -> Result<(), Failure> {
         Command::Enrol(a) => enrol::enrol(a),
         Command::Approve(a) => approve::approve(a),
         Command::Approved(a) => approve::approved(a),
+        Command::Log(a) => log::log(a),
     }
 }
 

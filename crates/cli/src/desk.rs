@@ -114,7 +114,7 @@ pub(crate) fn answer(digest: Digest, reach: &args::Reach, declined: Option<&str>
     let console = console(reach)?;
     let (_, agreement) = console.proposal(digest)?;
     if !json && declined.is_none() {
-        say!("{}", agreement.checked().disclosure());
+        say!("{}", agreement.disclosure());
     }
     let standings = console.answer(digest, declined)?;
     if json {

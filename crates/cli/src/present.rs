@@ -26,6 +26,7 @@ pub(crate) fn report(program: &Program, report: &Report) {
     say!("\nsession     {}", report.session);
     say!("computation {}", report.computation);
     say!("receipt     {}", report.receipt);
+    report.notes.iter().for_each(|note| say!("\nnote: {note}"));
 }
 
 fn worst(all: &std::collections::BTreeMap<String, Comparison>) -> Option<String> {

@@ -58,6 +58,9 @@ pub(crate) fn verify(a: &Verify) -> Result<(), Failure> {
         let rule = r.policy.as_ref().map(|rule| format!(" (rule {rule})")).unwrap_or_default();
         let audit = r.audit.map_or("no audit log".to_owned(), |head| format!("audit entry {}", head.sequence));
         say!("{player:<12} signed; ran on {}{rule}; {audit}", r.ratified.name());
+        for (machine, proof) in r.machines.iter().filter_map(|(name, proofs)| Some((name, proofs.last()?))) {
+            say!("{:<12} {machine} {}", "", proof.in_words());
+        }
     }
     say!("receipts  {}", run.digest);
     Ok(())

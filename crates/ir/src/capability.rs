@@ -14,6 +14,8 @@ pub enum Family {
     Source,
     /// Touches no secret: constants, labels, delivery, control, other shapes.
     Local,
+    /// Values that outlive the session: saving and loading.
+    Keep,
     /// Sums and negatives.
     Linear,
     /// Products of two secrets.
@@ -36,7 +38,8 @@ impl Op {
         match self {
             Op::Input => Family::Source,
             Op::Const | Op::Fill | Op::Eye | Op::Size => Family::Local,
-            Op::Move | Op::Classify | Op::Release | Op::Output | Op::Load | Op::Save | Op::Assume => Family::Local,
+            Op::Move | Op::Classify | Op::Release | Op::Output | Op::Assume => Family::Local,
+            Op::Load | Op::Save => Family::Keep,
             Op::Repeat | Op::Fold | Op::Call => Family::Local,
             Op::Reshape | Op::Transpose | Op::Index | Op::Concat | Op::Stack => Family::Local,
             Op::Broadcast | Op::ExpandDims | Op::Squeeze | Op::Diagonal => Family::Local,
@@ -77,16 +80,16 @@ impl Scheme {
 
     /// Whether it brings a family.
     pub fn brings(self, family: Family) -> bool {
-        use Family::{Linear, Local, Multiply};
+        use Family::{Keep, Linear, Local, Multiply};
         match self {
             // A player knows the order that it makes.
             Scheme::Host | Scheme::Each => family != Family::Shuffle,
-            // An enclave has no data of its own.
-            Scheme::Enclave | Scheme::Replicated | Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => {
-                family != Family::Source
-            }
-            Scheme::Pond => matches!(family, Local | Linear | Multiply),
-            Scheme::Paillier => matches!(family, Local | Linear),
+            // An enclave has no data of its own, and nothing that it holds gets into its operator's store. What computes
+            // there knows the order that it makes.
+            Scheme::Enclave => !matches!(family, Family::Source | Family::Keep | Family::Shuffle),
+            Scheme::Replicated | Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => family != Family::Source,
+            Scheme::Pond => matches!(family, Local | Keep | Linear | Multiply),
+            Scheme::Paillier => matches!(family, Local | Keep | Linear),
         }
     }
 
@@ -111,8 +114,8 @@ impl Scheme {
 
     /// Whether this version can move a value from one scheme to another placement of `to`.
     pub fn moves_to(self, to: Scheme) -> bool {
-        // Between two protected placements a value is shared anew; that is not built yet.
-        self.spec().runs && to.spec().runs && !(self.spec().protected && to.spec().protected)
+        // Between two placements of shares a value is shared anew; that is not built yet.
+        self.spec().runs && to.spec().runs && (self.is_plaintext() || to.is_plaintext())
     }
 }
 

@@ -118,7 +118,7 @@ pub const SCHEMES: &[SchemeSpec] = &[
         form_of: None,
         roles: &["machine"],
         protected: true,
-        runs: false,
+        runs: true,
     },
     SchemeSpec { scheme: Scheme::Each, name: "each", form_of: None, roles: &["group"], protected: false, runs: false },
 ];
@@ -187,7 +187,8 @@ impl Scheme {
             Scheme::Yao => format!("safe unless {} collude", players.join(" and ")),
             Scheme::Paillier => format!("safe unless {} collude", players.join(" and ")),
             Scheme::Enclave => {
-                format!("safe as long as the hardware of {} keeps what it attests", players.join(", "))
+                let machine = players.join(", ");
+                format!("safe while the machine that {machine} runs is what it proved and its maker's keys hold")
             }
         }
     }

@@ -97,7 +97,7 @@ impl Table {
 
     fn roster(&self) -> Result<Roster, MeetError> {
         let member = |e: &Entry| {
-            (e.name.clone(), Member { identity: e.identity, endpoint: Some(e.endpoint.clone()), claims: Vec::new() })
+            (e.name.clone(), Member { identity: e.identity, endpoint: Some(e.endpoint.clone()), claims: None })
         };
         Ok(Roster::new(self.0.iter().map(member))?)
     }

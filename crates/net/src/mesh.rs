@@ -11,7 +11,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use tokio::sync::{Notify, mpsc};
 use tokio::task::JoinSet;
-use tokio::time::timeout;
+use tokio::time::{Instant, timeout};
 
 use crate::error::NetError;
 use crate::frame::Hello;
@@ -20,7 +20,7 @@ use crate::identity::Identity;
 use crate::link::resume::{self, Connect, ResumeOptions};
 use crate::link::{Link, stream};
 use crate::player::{Player, PlayerId};
-use crate::tls::{Alpn, Dialer, Secured};
+use crate::tls::{Alpn, Appraised, Dialer, Secured};
 
 /// How long a connection may wait for its session to be known here: players do not start together.
 const SESSION_TIME: Duration = Duration::from_secs(10);
@@ -49,8 +49,27 @@ struct State {
     ended: VecDeque<[u8; 16]>,
 }
 
-/// A connection whose hello was heard and not yet answered.
-type Arrival = (Link, Hello);
+/// Decides whether a session may use a connection, by what the machine at its other end proved. Asked once for each
+/// connection, before anything of the session is said on it; it may wait for disks.
+pub trait Gate: Send + Sync {
+    /// Whether a player's connection may be used, and until when; without end, if nothing is said.
+    ///
+    /// # Errors
+    /// Why not, in words.
+    fn admit(&self, player: &Player, appraised: Option<&Appraised>) -> Result<Option<Instant>, String>;
+}
+
+/// A gate that lets all connections through: for sessions in which no machine has to prove itself.
+pub struct Open;
+
+impl Gate for Open {
+    fn admit(&self, _: &Player, _: Option<&Appraised>) -> Result<Option<Instant>, String> {
+        Ok(None)
+    }
+}
+
+/// A connection whose hello was heard and not yet answered, and what its other end proved.
+type Arrival = (Link, Hello, Option<Appraised>);
 /// By player: where its connections go.
 type Seats = HashMap<PlayerId, mpsc::Sender<Arrival>>;
 /// By player: where its connections come from.
@@ -78,7 +97,7 @@ impl Switchboard {
     /// Takes over a data connection: hears its hello and hands it to its session, or refuses it.
     /// Returns why it was refused, for the log.
     pub async fn serve(&self, secured: Secured) -> Result<(), NetError> {
-        let identity = secured.identity;
+        let (identity, appraised) = (secured.identity, secured.appraised);
         let _place = Place::take(&self.shared, identity)?;
         let mut link = stream::over(secured.stream);
         let hello = greet::hear(&mut link, None).await?;
@@ -101,7 +120,7 @@ impl Switchboard {
         }
         match seats.get(&hello.from) {
             // A full seat means that the player dials faster than its connections are taken up.
-            Some(seat) if seat.try_send((link, hello)).is_ok() => Ok(()),
+            Some(seat) if seat.try_send((link, hello, appraised)).is_ok() => Ok(()),
             _ => Err(NetError::Handshake {
                 player: None,
                 reason: "the session does not wait for this connection".into(),
@@ -204,7 +223,8 @@ impl Drop for Presence {
 }
 
 /// Connects one player with all others of a session: dials those after it at `endpoints` (by index;
-/// `host:port`), and waits at the switchboard for those before it. The first failure ends it.
+/// `host:port`), and waits at the switchboard for those before it. `gate` is asked about each connection, also when one is
+/// made anew. The first failure ends it.
 ///
 /// Costs a TLS handshake and two hellos per pair.
 pub async fn connect(
@@ -213,20 +233,23 @@ pub async fn connect(
     dialer: &Dialer,
     switchboard: &Switchboard,
     options: ResumeOptions,
+    gate: &Arc<dyn Gate>,
 ) -> Result<(Vec<(PlayerId, Link)>, Presence), NetError> {
     let (presence, arrivals) = switchboard.enter(card)?;
     let card = Arc::new(card.clone());
     let mut opening = JoinSet::new();
     for (id, arrivals) in arrivals {
         let player = card.player(id)?.0.clone();
-        let waiting = Await { card: Arc::clone(&card), player, arrivals, newest: None };
+        let door = Door { gate: Arc::clone(gate), expires: None };
+        let waiting = Await { card: Arc::clone(&card), player, arrivals, newest: None, door };
         opening.spawn(async move { resume::open(waiting, options).await.map(|link| (id, link)) });
     }
     for (player, identity) in card.players.iter().filter(|(player, _)| player.id > card.me) {
         let endpoint = endpoints.get(player.id.index()).cloned().ok_or(NetError::UnknownPlayer { id: player.id })?;
         let (id, identity) = (player.id, *identity);
-        let dialling =
-            Dial { card: Arc::clone(&card), player: player.clone(), identity, endpoint, dialer: dialer.clone() };
+        let door = Door { gate: Arc::clone(gate), expires: None };
+        let (card, player, dialer) = (Arc::clone(&card), player.clone(), dialer.clone());
+        let dialling = Dial { card, player, identity, endpoint, dialer, door };
         opening.spawn(async move { resume::open(dialling, options).await.map(|link| (id, link)) });
     }
     let mut links = Vec::new();
@@ -237,6 +260,22 @@ pub async fn connect(
     Ok((links, presence))
 }
 
+/// A gate, and until when it let the last connection through.
+struct Door {
+    gate: Arc<dyn Gate>,
+    expires: Option<Instant>,
+}
+
+impl Door {
+    async fn pass(&mut self, player: &Player, appraised: Option<Appraised>) -> Result<(), NetError> {
+        let (gate, who) = (Arc::clone(&self.gate), player.clone());
+        let asked = tokio::task::spawn_blocking(move || gate.admit(&who, appraised.as_ref())).await;
+        let admitted = asked.unwrap_or_else(|_| Err("our appraiser died".into()));
+        self.expires = admitted.map_err(|reason| NetError::Unproved { player: Some(player.clone()), reason })?;
+        Ok(())
+    }
+}
+
 /// Connections to a player that we dial.
 struct Dial {
     card: Arc<Card>,
@@ -244,6 +283,7 @@ struct Dial {
     identity: Identity,
     endpoint: String,
     dialer: Dialer,
+    door: Door,
 }
 
 #[async_trait]
@@ -254,9 +294,14 @@ impl Connect for Dial {
 
     async fn connect(&mut self, received: u64) -> Result<(Link, u64), NetError> {
         let secured = self.dialer.dial(&self.player, &self.endpoint, self.identity, Alpn::Data).await?;
+        self.door.pass(&self.player, secured.appraised).await?;
         let mut link = stream::over(secured.stream);
         let expected = greet::call(&mut link, &self.card, &self.player, received).await?;
         Ok((link, expected))
+    }
+
+    fn expires(&self) -> Option<Instant> {
+        self.door.expires
     }
 }
 
@@ -266,6 +311,7 @@ struct Await {
     player: Player,
     arrivals: mpsc::Receiver<Arrival>,
     newest: Option<Arrival>,
+    door: Door,
 }
 
 #[async_trait]
@@ -282,9 +328,18 @@ impl Connect for Await {
         while let Ok(newer) = self.arrivals.try_recv() {
             self.newest = Some(newer);
         }
-        let (mut link, hello) = self.newest.take().ok_or(NetError::Ended { reason: "net.ended".into() })?;
+        let newest = self.newest.take();
+        let (mut link, hello, appraised) = newest.ok_or(NetError::Ended { reason: "net.ended".into() })?;
+        if let Err(refused) = self.door.pass(&self.player, appraised).await {
+            greet::refuse(&mut link, refused.code()).await;
+            return Err(refused);
+        }
         greet::answer(&mut link, &self.card, &self.player, received).await?;
         Ok((link, hello.received))
+    }
+
+    fn expires(&self) -> Option<Instant> {
+        self.door.expires
     }
 
     async fn superseded(&mut self) {

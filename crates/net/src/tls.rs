@@ -19,6 +19,7 @@ mod prove;
 mod reason;
 mod verify;
 
+use std::fmt;
 use std::sync::{Arc, LazyLock};
 use std::time::Duration;
 
@@ -89,8 +90,25 @@ pub struct Secured {
     pub alpn: Alpn,
     /// The connection itself.
     pub stream: Stream,
-    /// What our appraiser recorded of the machine at the other end, if it had to prove itself.
-    pub appraised: Option<Vec<u8>>,
+    /// What the machine at the other end proved to us, if it had to.
+    pub appraised: Option<Appraised>,
+}
+
+/// What a machine proved on one connection, and what our appraiser recorded of it.
+#[derive(Clone, PartialEq, Eq)]
+pub struct Appraised {
+    /// Its evidence.
+    pub evidence: Vec<u8>,
+    /// What the evidence is tied to on this connection.
+    pub report_data: [u8; 32],
+    /// The appraiser's record.
+    pub record: Vec<u8>,
+}
+
+impl fmt::Debug for Appraised {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Appraised({} bytes of evidence)", self.evidence.len())
+    }
 }
 
 impl Secured {

@@ -2,27 +2,37 @@
 
 mod support;
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use bytes::Bytes;
 use net::frame::{Frame, Hello, VERSIONS};
 use net::link::resume::ResumeOptions;
 use net::link::stream;
-use net::tls::Alpn;
+use net::player::Player;
+use net::tls::{Alpn, Appraised};
 use net::{Exchange, NetError, Options, PlayerId, Scope, mesh};
 use support::{Roster, Worker};
 use tokio::io::AsyncWriteExt;
+use tokio::time::Instant;
 
 const NAMES: [&str; 3] = ["alice", "bob", "carol"];
 const A: PlayerId = PlayerId(0);
 const B: PlayerId = PlayerId(1);
+
+fn ungated() -> Arc<dyn mesh::Gate> {
+    Arc::new(mesh::Open)
+}
 
 async fn open(roster: &Roster, session: u8, options: &Options) -> Vec<(Exchange, mesh::Presence)> {
     let resume = ResumeOptions { window: Duration::from_secs(3), ..ResumeOptions::default() };
     let opening = roster.workers.iter().map(|worker| async move {
         let card = roster.card(worker.id, session);
         let (links, presence) =
-            mesh::connect(&card, &roster.endpoints, &worker.dialer(), &worker.switchboard, resume).await.unwrap();
+            mesh::connect(&card, &roster.endpoints, &worker.dialer(), &worker.switchboard, resume, &ungated())
+                .await
+                .unwrap();
         (Exchange::new(worker.id, &NAMES, links, options.clone()).unwrap(), presence)
     });
     futures_join(opening).await
@@ -162,7 +172,7 @@ async fn connect(
     resume: ResumeOptions,
 ) -> Result<(Vec<(PlayerId, net::Link)>, mesh::Presence), NetError> {
     let worker = &roster.workers[me.index()];
-    mesh::connect(card, &roster.endpoints, &worker.dialer(), &worker.switchboard, resume).await
+    mesh::connect(card, &roster.endpoints, &worker.dialer(), &worker.switchboard, resume, &ungated()).await
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
@@ -171,7 +181,8 @@ async fn a_key_that_the_roster_does_not_have_is_refused_and_told_so() {
     let stranger = Worker::stranger(A, "alice");
     let resume = ResumeOptions { window: Duration::from_millis(500), ..ResumeOptions::default() };
     let card = roster.card(A, 9);
-    let outcome = mesh::connect(&card, &roster.endpoints, &stranger.dialer(), &stranger.switchboard, resume).await;
+    let outcome =
+        mesh::connect(&card, &roster.endpoints, &stranger.dialer(), &stranger.switchboard, resume, &ungated()).await;
     let error = outcome.err().unwrap();
     assert_eq!((error.code(), &*error.player().unwrap().name), ("net.key-refused", "bob"), "{error}");
 }
@@ -246,4 +257,55 @@ async fn bad_frames_name_their_sender_and_end_its_session_only() {
     let (one, two) = (roster.card(A, 40), roster.card(B, 40));
     let (one, two) = tokio::join!(connect(&roster, &one, A, resume), connect(&roster, &two, B, resume));
     assert!(one.is_ok() && two.is_ok());
+}
+
+/// A gate that lets the first connection through for no time at all, and judges the second.
+struct Expiring {
+    asked: AtomicUsize,
+    second: Result<(), &'static str>,
+}
+
+impl mesh::Gate for Expiring {
+    fn admit(&self, player: &Player, _: Option<&Appraised>) -> Result<Option<Instant>, String> {
+        assert_eq!(&*player.name, "alice");
+        match (self.asked.fetch_add(1, Ordering::SeqCst), self.second) {
+            (0, _) => Ok(Some(Instant::now())),
+            (_, Ok(())) => Ok(None),
+            (_, Err(why)) => Err(why.to_owned()),
+        }
+    }
+}
+
+/// Alice and bob, who has a gate.
+async fn gated(gate: &Arc<Expiring>) -> (Roster, Vec<(Exchange, mesh::Presence)>) {
+    let roster = Roster::new(&["alice", "bob"]).await;
+    let resume = ResumeOptions { window: Duration::from_secs(3), ..ResumeOptions::default() };
+    let gates: [Arc<dyn mesh::Gate>; 2] = [ungated(), Arc::clone(gate) as Arc<dyn mesh::Gate>];
+    let opening = roster.workers.iter().zip(&gates).map(|(worker, gate)| {
+        let (card, endpoints) = (roster.card(worker.id, 1), &roster.endpoints);
+        async move {
+            let (links, presence) =
+                mesh::connect(&card, endpoints, &worker.dialer(), &worker.switchboard, resume, gate).await.unwrap();
+            (Exchange::new(worker.id, &["alice", "bob"], links, Options::default()).unwrap(), presence)
+        }
+    });
+    let world = futures_join(opening).await;
+    (roster, world)
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_connection_whose_proof_ran_out_is_proved_anew_before_anything_else_is_sent() {
+    let gate = Arc::new(Expiring { asked: AtomicUsize::new(0), second: Ok(()) });
+    let (_roster, world) = gated(&gate).await;
+    chat(&world, Scope::root(b"chat"), 20, 1000).await;
+    assert_eq!(gate.asked.load(Ordering::SeqCst), 2, "once for each connection");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_machine_that_does_not_prove_itself_again_ends_the_session() {
+    let gate = Arc::new(Expiring { asked: AtomicUsize::new(0), second: Err("another binary") });
+    let (_roster, world) = gated(&gate).await;
+    let error = world[1].0.take(A, Scope::root(b"chat").step(0)).await.unwrap_err();
+    assert_eq!(&*error.player().unwrap().name, "alice");
+    assert!(error.to_string().contains("another binary"), "{error}");
 }

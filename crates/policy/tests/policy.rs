@@ -32,7 +32,7 @@ fn identity(i: u8) -> Identity {
 fn agreement(source: &str, n: u64, terms: Terms) -> Agreement {
     let member = |(i, name): (u8, &str)| {
         let endpoint = Some(format!("127.0.0.1:{}", 7700 + u16::from(i)).parse().unwrap());
-        (name.to_owned(), Member { identity: identity(i), endpoint, claims: Vec::new() })
+        (name.to_owned(), Member { identity: identity(i), endpoint, claims: None })
     };
     let roster = Roster::new((0u8..).zip(PLAYERS).map(member)).unwrap();
     let checked = check::check(ir::text::parse(source).unwrap_or_else(|e| panic!("{}", e[0])));

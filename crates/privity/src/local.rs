@@ -7,7 +7,7 @@ use std::time::{Instant, SystemTime, UNIX_EPOCH};
 
 use agreement::{Agreement, Commitment, Ratified, Receipt, Seen, SessionId, SignedReceipt};
 use data::{Datasets, DimBinding, Inputs};
-use ir::{Computation, PlayerId};
+use ir::{Computation, PlayerId, Scheme};
 use net::KeyPair;
 use schemes::Plain;
 use session::{Dims, Entropy, MemoryVault, Observer, Outcomes, PlayerData, StoredMeta};
@@ -195,7 +195,18 @@ fn report(
         cost,
         receipt: agreement::session_digest(receipts.iter().map(SignedReceipt::unverified)).to_string(),
         comparison,
+        notes: unproved(c),
     }
+}
+
+/// In one process there is no machine that could prove anything.
+fn unproved(c: &Computation) -> Vec<String> {
+    let enclaves = c.placements.iter().filter(|p| p.scheme == Scheme::Enclave);
+    let note = |p: &ir::Placement| {
+        let machine = &c.player(p.players[0]).name;
+        format!("a local run proves nothing about {}: {machine} proves its machine between workers only", p.name)
+    };
+    enclaves.map(note).collect()
 }
 
 fn compare(
@@ -243,7 +254,7 @@ fn receipts(
             inputs: inputs.remove(player).unwrap_or_default(),
             outputs: session::published(&session::commitments(&outcome.outputs, random)?),
             audit: None,
-            evidence: BTreeMap::new(),
+            machines: BTreeMap::new(),
         };
         signed.push(receipt.sign(&keys[player]).map_err(|e| Error::System { what: e.to_string() })?);
     }

@@ -20,6 +20,8 @@ pub struct Report {
     pub receipt: String,
     /// The largest error of each output against plaintext, where that was asked for.
     pub comparison: Option<BTreeMap<String, Comparison>>,
+    /// What this run does not show, in words.
+    pub notes: Vec<String>,
 }
 
 /// What a run cost, all players together.
@@ -62,7 +64,7 @@ impl Comparison {
 }
 
 impl Report {
-    /// The JSON form: `session`, `computation`, `outputs`, `cost`, `receipt`, and `comparison` if there is one.
+    /// The JSON form: `session`, `computation`, `outputs`, `cost`, `receipt`, and `comparison` and `notes` if there are any.
     pub fn to_json(&self) -> Value {
         let outputs: serde_json::Map<String, Value> = self
             .outputs
@@ -83,6 +85,9 @@ impl Report {
                 (name.clone(), fields)
             });
             json["comparison"] = Value::Object(errors.collect());
+        }
+        if !self.notes.is_empty() {
+            json["notes"] = json!(self.notes);
         }
         json
     }

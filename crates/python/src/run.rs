@@ -175,6 +175,7 @@ pub(crate) fn result<'py>(py: Python<'py>, report: &Report) -> PyResult<Bound<'p
     result.set_item("bytes", &report.cost.bytes)?;
     result.set_item("seconds", report.cost.seconds)?;
     result.set_item("receipt", &report.receipt)?;
+    result.set_item("notes", &report.notes)?;
     result.set_item("comparison", comparison)?;
     Ok(result)
 }

@@ -57,6 +57,9 @@ pub enum Error {
         /// The range.
         range: String,
     },
+    /// A value inside an enclave is not what an operator takes. Its place is a secret, too.
+    #[error("a value in an enclave is out of the range of its type, or not within what the program assumes")]
+    Inside,
     /// An operator that a scheme does not have for these types.
     #[error("`{op}` of {operands} cannot run on `{scheme}`")]
     Unsupported {
@@ -91,6 +94,14 @@ impl Error {
         Self::Misuse { what: what.into() }
     }
 
+    /// The same, without what it tells of values that nobody outside of an enclave may see.
+    pub(crate) fn inside(self) -> Self {
+        match self {
+            Self::Fixed(_) | Self::Range { .. } | Self::Assumption { .. } => Self::Inside,
+            other => other,
+        }
+    }
+
     /// A stable code for programs.
     #[must_use]
     pub fn code(&self) -> &'static str {
@@ -102,6 +113,7 @@ impl Error {
             Self::Fixed(error) => error.code(),
             Self::Range { .. } => "value.range",
             Self::Assumption { .. } => "value.assumption",
+            Self::Inside => "value.inside",
             Self::Unsupported { .. } => "scheme.unsupported",
             Self::Misuse { .. } => "scheme.misuse",
         }
@@ -135,6 +147,9 @@ impl Error {
             Self::Fixed(error) => error.help().to_owned(),
             Self::Assumption { .. } => {
                 "what is computed from there on would be wrong: widen the assumption, or look at the data".to_owned()
+            }
+            Self::Inside => {
+                "clip or scale the values before they go there, choose a wider type, or widen the assumption".to_owned()
             }
             Self::Range { .. } => "clip or scale the values first, or choose a wider type".to_owned(),
             Self::Unsupported { .. } => {

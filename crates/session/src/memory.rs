@@ -51,7 +51,7 @@ impl Bound<'_> {
         // An output arrives as a copy of its own, and leaves as a message.
         let working = match (&step.act, instr.op.family()) {
             (Act::Deliver | Act::Transfer { .. } | Act::Input, _) => 3,
-            (_, Family::Local | Family::Linear) => 1,
+            (_, Family::Local | Family::Keep | Family::Linear) => 1,
             (_, Family::Multiply) => 3,
             // Bits and their carries, or powers and their products.
             _ => 12,

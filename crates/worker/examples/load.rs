@@ -79,7 +79,7 @@ fn start(runtime: &tokio::runtime::Runtime, folder: &Path) -> Result<Vec<Worker>
         let key = KeyPair::generate()?;
         key.save(&folder.join(format!("{player}.key")))?;
         let endpoint = Some(address.to_string().parse()?);
-        members.push(((*player).to_owned(), Member { identity: key.identity(), endpoint, claims: Vec::new() }));
+        members.push(((*player).to_owned(), Member { identity: key.identity(), endpoint, claims: None }));
         keys.push(key);
     }
     let roster = Roster::new(members)?;
@@ -105,7 +105,7 @@ fn start(runtime: &tokio::runtime::Runtime, folder: &Path) -> Result<Vec<Worker>
             http: None,
             traces: None,
             store: worker::Store::beside(&folder.join(format!("{player}.toml"))),
-            proofs: net::Proofs::default(),
+            machines: worker::Machines::default(),
         };
         workers.push(runtime.block_on(Worker::start(config))?);
     }

@@ -8,12 +8,12 @@ use std::time::Duration;
 use agreement::Roster;
 use attester::tpm::TpmKey;
 use data::{Datasets, Source};
-use net::{Identity, KeyPair, Proofs};
+use net::{Identity, KeyPair};
 use policy::Policy;
 use serde::Deserialize;
 use tonic::transport::Uri;
 
-use crate::machines::{self, RawMachine, RawProve};
+use crate::machines::{Machines, RawMachine, RawProve};
 use crate::traces;
 
 /// What a worker is told by its operator.
@@ -49,7 +49,7 @@ pub struct Config {
     /// Where it keeps what it must not lose.
     pub store: Store,
     /// How its machine is proved on data connections, and whose else's has to be.
-    pub proofs: Proofs,
+    pub machines: Machines,
 }
 
 /// A policy, and the digest of its text.
@@ -326,8 +326,8 @@ impl Config {
         let traces = raw.telemetry.otlp.and_then(|address| {
             problems.note(traces::collector(&address).map_err(|e| format!("`telemetry.otlp`: {e}")))
         });
-        let proofs = machines::read(raw.prove, raw.machines, base, roster.as_ref());
-        let proofs = proofs.map_err(|found| problems.0.extend(found)).unwrap_or_default();
+        let machines = Machines::read(raw.prove, raw.machines, base, roster.as_ref());
+        let machines = machines.map_err(|found| problems.0.extend(found)).unwrap_or_default();
         let mut datasets = Datasets::default();
         for (player, inputs) in raw.data {
             problems.files(&player, &inputs, base, roster.as_ref());
@@ -350,7 +350,7 @@ impl Config {
                 http: raw.http.listen,
                 traces,
                 store: raw.store.at(file, base),
-                proofs,
+                machines,
             }),
             (.., problems) => Err(wrong(problems)),
         }

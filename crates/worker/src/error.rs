@@ -43,6 +43,18 @@ pub enum WorkerError {
         /// Its identity, or that it is unknown, in the worker's roster.
         ours: String,
     },
+    /// A player has to prove its machine, and this worker has no policy of its own for it.
+    #[error("{player} has to prove its machine, and this worker's operator does not say what that has to be")]
+    NoMachinePolicy {
+        /// The player.
+        player: String,
+    },
+    /// This worker has to prove its machine, and does not.
+    #[error("{player} has to prove its machine, and its worker is not configured to")]
+    ProvesNothing {
+        /// The player that this worker is.
+        player: String,
+    },
     /// The session's id is not 16 bytes.
     #[error("a session's id has 16 bytes")]
     SessionId,
@@ -194,6 +206,8 @@ impl WorkerError {
             WorkerError::Forbidden { .. } => "worker.forbidden",
             WorkerError::NotMine { .. } => "worker.not-mine",
             WorkerError::RosterDiffers { .. } => "worker.roster-differs",
+            WorkerError::NoMachinePolicy { .. } => "worker.no-machine-policy",
+            WorkerError::ProvesNothing { .. } => "worker.proves-nothing",
             WorkerError::SessionId => "worker.session-id",
             WorkerError::Replay { .. } => "worker.replay",
             WorkerError::NotResumable { .. } => "worker.not-resumable",
@@ -241,6 +255,12 @@ impl WorkerError {
             WorkerError::Forbidden { .. } => "ask its operator to add this identity to `submitters`".into(),
             WorkerError::NotMine { .. } | WorkerError::RosterDiffers { .. } => {
                 "compare the rosters of all parties: each identity must be the same everywhere".into()
+            }
+            WorkerError::NoMachinePolicy { player } => {
+                format!("write `[machines.{player}]` with `policy = \"FILE\"` into this worker's configuration; `privity attest pin` makes such a file")
+            }
+            WorkerError::ProvesNothing { .. } => {
+                "write `[prove]` into this worker's configuration, with `tpm = \"/dev/tpmrm0\"` if it is to use a TPM".into()
             }
             WorkerError::SessionId | WorkerError::Replay { .. } => "run again, with a fresh session".into(),
             WorkerError::NotResumable { .. } => "run it again, as another use of its agreement".into(),

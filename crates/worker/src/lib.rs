@@ -14,6 +14,7 @@ mod config;
 mod desk;
 mod error;
 mod examine;
+mod gate;
 mod http;
 mod io;
 mod jobs;
@@ -50,6 +51,7 @@ pub use config::{Config, ConfigError, JobLimits, Limits, Rules, Store};
 pub use error::{ClientError, WorkerError};
 pub use examine::Finding;
 pub use fuzzed::read_messages;
+pub use machines::Machines;
 pub use serve::{Worker, serve};
 
 mod fuzzed;

@@ -9,20 +9,29 @@
 //! policy = "cloud-machine.toml"  # what it has to be
 //! collateral = ["intel"]         # vendors' certificates, CRLs and collateral: files, or folders of files
 //! roots = ["manufacturer.der"]   # roots of TPM manufacturers, which the policy has to name, too
+//! approved = "proof.json"        # its reference values are those that this proof shows to be in the owners' log,
+//! log = "prv1-…"                 # which this party keeps,
+//! approved_by = ["prv1-…"]       # approved by each of these; without the three lines, those of the policy
 //! ```
 //!
-//! Each connection is proved anew before the first frame, so no value leaves for a machine that was not appraised. An
-//! appraisal is not repeated while a connection lasts.
+//! Each connection is proved anew before the first frame, so no value leaves for a machine that was not appraised. When an
+//! appraisal runs out, the connection is given up and made anew.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use agreement::Roster;
-use attest::{Added, Certificate, Endorsements, Evidence, Expected, Policy, Roots, Time, validate};
+use attest::approval::Approved;
+use attest::logged::Inclusion;
+use attest::{
+    Added, Appraisal, Certificate, Endorsements, Evidence, Expected, Hex, Policy, Record, Roots, Time, validate,
+};
 use attester::tpm::TpmAttester;
 use attester::{Attester, Places};
-use net::{Identity, Proofs};
+use ed25519_dalek::VerifyingKey;
+use net::tls::Appraised;
+use net::{Identity, Proofs, PublicKey};
 use serde::Deserialize;
 
 use crate::clock::now_ms;
@@ -43,37 +52,111 @@ pub(crate) struct RawMachine {
     collateral: Vec<PathBuf>,
     #[serde(default)]
     roots: Vec<PathBuf>,
+    approved: Option<PathBuf>,
+    log: Option<String>,
+    #[serde(default)]
+    approved_by: Vec<String>,
 }
 
-/// What a configuration says of machines, read in.
-///
-/// # Errors
-/// Everything that is wrong with it, in words.
-pub(crate) fn read(
-    prove: Option<RawProve>,
-    machines: BTreeMap<String, RawMachine>,
-    base: &Path,
-    roster: Option<&Roster>,
-) -> Result<Proofs, Vec<String>> {
-    let mut problems = Vec::new();
-    let attester = prove.and_then(|raw| own(raw, base).map_err(|e| problems.push(e)).ok());
-    let mut asked = BTreeMap::new();
-    for (player, raw) in machines {
-        let at = |e: String| format!("[machines.{player}]: {e}");
-        match (roster.map(|roster| roster.get(&player)), Machine::read(&player, raw, base)) {
-            (Some(None), _) => problems.push(at("the roster has no such player".into())),
-            (_, Err(e)) => problems.push(at(e)),
-            (Some(Some(member)), Ok(machine)) => {
-                asked.insert(member.identity, machine);
+impl RawMachine {
+    /// What the owners approved, if the configuration requires that they did.
+    fn approved(&self, base: &Path) -> Result<Option<Approved>, String> {
+        let (file, log) = match (&self.approved, &self.log, self.approved_by.is_empty()) {
+            (None, None, true) => return Ok(None),
+            (Some(file), Some(log), false) => (base.join(file), log),
+            _ => return Err("`approved`, `log` and `approved_by` stand together".into()),
+        };
+        let at = |e: String| format!("{}: {e}", file.display());
+        let bytes = std::fs::read(&file).map_err(|e| at(e.to_string()))?;
+        let proof: Inclusion = serde_json::from_slice(&bytes).map_err(|e| at(e.to_string()))?;
+        let keeper = known_key(log, [&proof.keeper]).map_err(at)?;
+        let keys = || proof.entry.approvals.iter().map(|a| &a.owner);
+        let owners = self.approved_by.iter().map(|owner| known_key(owner, keys()).map_err(at));
+        let owners = owners.collect::<Result<Vec<_>, _>>()?;
+        proof.verify(&keeper, &owners).map(Some).map_err(|e| at(e.to_string()))
+    }
+}
+
+/// Of these keys the one with a fingerprint.
+fn known_key<'a>(identity: &str, keys: impl IntoIterator<Item = &'a Hex>) -> Result<VerifyingKey, String> {
+    let wanted: Identity = identity.parse().map_err(|e| format!("`{identity}` is no identity: {e}"))?;
+    let keys = keys.into_iter().filter_map(|key| <[u8; 32]>::try_from(key.0.as_slice()).ok());
+    let mut theirs = keys.filter(|key| PublicKey::from_bytes(key).is_ok_and(|key| key.identity() == wanted));
+    let key = theirs.next().and_then(|key| VerifyingKey::from_bytes(&key).ok());
+    key.ok_or_else(|| format!("{identity} has not signed it"))
+}
+
+/// How this worker proves its machine, and whose else's has to be proved to it. Clones share it.
+#[derive(Clone, Default)]
+pub struct Machines {
+    attester: Option<Arc<dyn net::tls::Attester>>,
+    asked: Arc<Asked>,
+}
+
+impl Machines {
+    /// Reads what a configuration says of machines.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it, in words.
+    pub(crate) fn read(
+        prove: Option<RawProve>,
+        machines: BTreeMap<String, RawMachine>,
+        base: &Path,
+        roster: Option<&Roster>,
+    ) -> Result<Machines, Vec<String>> {
+        let mut problems = Vec::new();
+        let attester = prove.and_then(|raw| own(raw, base).map_err(|e| problems.push(e)).ok());
+        let mut asked = BTreeMap::new();
+        for (player, raw) in machines {
+            let at = |e: String| format!("[machines.{player}]: {e}");
+            match (roster.map(|roster| roster.get(&player)), Machine::read(&player, raw, base)) {
+                (Some(None), _) => problems.push(at("the roster has no such player".into())),
+                (_, Err(e)) => problems.push(at(e)),
+                (Some(Some(member)), Ok(machine)) => {
+                    asked.insert(member.identity, machine);
+                }
+                (None, Ok(_)) => {}
             }
-            (None, Ok(_)) => {}
+        }
+        if problems.is_empty() {
+            Ok(Machines { attester, asked: Arc::new(Asked { machines: asked, refused: Mutex::default() }) })
+        } else {
+            Err(problems)
         }
     }
-    if !problems.is_empty() {
-        return Err(problems);
+
+    /// For data connections.
+    pub(crate) fn proofs(&self) -> Proofs {
+        let asks = !self.asked.machines.is_empty();
+        let appraiser = asks.then(|| Arc::clone(&self.asked) as Arc<dyn net::tls::Appraiser>);
+        Proofs { attester: self.attester.clone(), appraiser }
     }
-    let appraiser = (!asked.is_empty()).then(|| Arc::new(Machines(asked)) as Arc<dyn net::tls::Appraiser>);
-    Ok(Proofs { attester, appraiser })
+
+    /// Whether this worker proves its own machine.
+    pub(crate) fn proves(&self) -> bool {
+        self.attester.is_some()
+    }
+
+    /// Whether this worker has a policy of its own for the machine of an identity.
+    pub(crate) fn asks(&self, peer: &Identity) -> bool {
+        self.asked.machines.contains_key(peer)
+    }
+
+    /// Appraises what a machine proved on a connection by another policy, too.
+    ///
+    /// # Errors
+    /// Why it is refused, in words.
+    pub(crate) fn appraise_by(&self, policy: &Policy, peer: &Identity, proved: &Appraised) -> Result<Record, String> {
+        let machine = self.asked.machines.get(peer).ok_or("this worker has no policy of its own for its machine")?;
+        let judged = machine.judge(policy, &proved.evidence, &proved.report_data)?;
+        judged.accept().map(|accepted| accepted.record().clone()).map_err(|refused| format!("as agreed, {refused}"))
+    }
+
+    /// Why the machine of an identity was refused last, if that was at or after a time, in milliseconds since 1970.
+    pub(crate) fn refused_since(&self, peer: &Identity, since_ms: u64) -> Option<String> {
+        let refused = self.asked.lock();
+        refused.get(peer).filter(|(when, _)| *when >= since_ms).map(|(_, why)| why.clone())
+    }
 }
 
 fn own(raw: RawProve, base: &Path) -> Result<Arc<dyn net::tls::Attester>, String> {
@@ -105,6 +188,7 @@ struct Machine {
 impl Machine {
     fn read(player: &str, raw: RawMachine, base: &Path) -> Result<Machine, String> {
         let bytes = |path: &Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
+        let approved = raw.approved(base)?;
         let policy = base.join(raw.policy);
         let at = |e: attest::Error| format!("{}: {e}", policy.display());
         let text = String::from_utf8(bytes(&policy)?).map_err(|e| format!("{}: {e}", policy.display()))?;
@@ -121,15 +205,21 @@ impl Machine {
             let root = Certificate::parse(&bytes(&path)?).map_err(|e| format!("{}: {e}", path.display()))?;
             roots = roots.with_tpm_root(root);
         }
-        Ok(Machine { player: player.to_owned(), policy: Policy::parse(&text).map_err(at)?, with, roots })
+        let own = Policy::parse(&text).map_err(at)?;
+        let policy = approved.map_or_else(|| own.clone(), |approved| approved.pin(own.clone()));
+        Ok(Machine { player: player.to_owned(), policy, with, roots })
     }
 
-    fn appraise(&self, evidence: &[u8], report_data: &[u8]) -> Result<Vec<u8>, String> {
+    fn judge(&self, policy: &Policy, evidence: &[u8], report_data: &[u8]) -> Result<Appraisal, String> {
         let at = Time::from_unix(now_ms() / 1000);
         let claims = Evidence::parse(evidence).and_then(|e| validate(&e, &self.with, &self.roots, at));
         let claims = claims.map_err(|e| e.to_string())?;
         let expected = Expected { report_data: Some(report_data), ..Expected::default() };
-        let appraisal = self.policy.appraise(&claims, &expected, at);
+        Ok(policy.appraise(&claims, &expected, at))
+    }
+
+    fn appraise(&self, evidence: &[u8], report_data: &[u8]) -> Result<Vec<u8>, String> {
+        let appraisal = self.judge(&self.policy, evidence, report_data)?;
         let record = appraisal.to_json().into_bytes();
         let accepted = appraisal.accept().map_err(|refused| refused.to_string())?;
         let (player, record_of) = (&self.player, accepted.record());
@@ -151,17 +241,30 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
 }
 
 /// Machines that have to prove themselves, by whose they are.
-struct Machines(BTreeMap<Identity, Machine>);
+#[derive(Default)]
+struct Asked {
+    machines: BTreeMap<Identity, Machine>,
+    /// When each was refused last, and why: who dialled us is told only that it was.
+    refused: Mutex<BTreeMap<Identity, (u64, String)>>,
+}
 
-impl net::tls::Appraiser for Machines {
+impl Asked {
+    /// No code panics while it holds the lock, so a poisoned one still holds a whole state.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<Identity, (u64, String)>> {
+        self.refused.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl net::tls::Appraiser for Asked {
     fn asks(&self, peer: &Identity) -> bool {
-        self.0.contains_key(peer)
+        self.machines.contains_key(peer)
     }
 
     fn appraise(&self, peer: &Identity, evidence: &[u8], report_data: &[u8; 32]) -> Result<Vec<u8>, String> {
-        let machine = self.0.get(peer).ok_or("nobody asked it to prove its machine")?;
+        let machine = self.machines.get(peer).ok_or("nobody asked it to prove its machine")?;
         machine.appraise(evidence, report_data).inspect_err(|why| {
             tracing::warn!(player = %machine.player, why, "a machine was refused");
+            self.lock().insert(*peer, (now_ms(), why.clone()));
         })
     }
 }

@@ -157,6 +157,7 @@ impl Office {
         let attempt = request.attempt;
         let Reviewed { agreement, player } = self.review(&request.agreement)?;
         agreement.check_time(now_ms())?;
+        self.check_machines(&agreement)?;
         let ratified = self.ratified(agreement, &request.ratifications)?;
         if attempt > 0 {
             may_attempt(&ratified, session, attempt)?;
@@ -190,13 +191,28 @@ impl Office {
     fn compare_rosters(&self, agreement: &Agreement) -> Result<(), WorkerError> {
         for (player, member) in agreement.roster().iter() {
             let ours = self.config.roster.get(player);
-            let said = |m: &agreement::Member| match &m.claims[..] {
-                [] => m.identity.to_string(),
-                claims => format!("{}, proving {}", m.identity, claims.join(", ")),
+            let said = |m: &agreement::Member| match &m.claims {
+                None => m.identity.to_string(),
+                Some(claims) => format!("{}, proving {}", m.identity, claims.in_words().join("; ")),
             };
             if ours.map(|m| (m.identity, &m.claims)) != Some((member.identity, &member.claims)) {
                 let ours = ours.map_or_else(|| "that it knows no such player".into(), said);
                 return Err(WorkerError::RosterDiffers { player: player.to_owned(), theirs: said(member), ours });
+            }
+        }
+        Ok(())
+    }
+
+    /// A worker goes nowhere near a machine that has to prove something unless its own operator says what that machine has to be.
+    fn check_machines(&self, agreement: &Agreement) -> Result<(), WorkerError> {
+        let me = self.config.key.identity();
+        for (player, member) in agreement.roster().iter().filter(|(_, m)| m.claims.is_some()) {
+            let player = player.to_owned();
+            if member.identity == me && !self.config.machines.proves() {
+                return Err(WorkerError::ProvesNothing { player });
+            }
+            if member.identity != me && !self.config.machines.asks(&member.identity) {
+                return Err(WorkerError::NoMachinePolicy { player });
             }
         }
         Ok(())

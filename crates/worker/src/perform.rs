@@ -9,11 +9,13 @@ use data::{DimBinding, Inputs};
 use ir::PlayerId;
 use net::Options;
 use net::link::resume::ResumeOptions;
+use net::mesh::Gate;
 use session::{Commitments, Entropy, Observer, Outcome, PlayerData, SessionError, Start, Stop};
 
 use crate::archive::Ending;
 use crate::clock::{now_ms, random};
 use crate::error::WorkerError;
+use crate::gate::SessionGate;
 use crate::jobs::Entry;
 use crate::office::{Job, Office};
 use crate::vault::StoreVault;
@@ -70,7 +72,11 @@ async fn run(
     let started_ms = now_ms();
     let inputs = session::commitments(&data.inputs, random)?;
     let stop = stop(Arc::clone(entry), office.config.jobs.deadline());
-    let outcome = meet_and_run(office, job, data, observer, stop).await?;
+    let gate = Arc::new(SessionGate::new(office, job.ratified.agreement(), job.session));
+    let outcome = match meet_and_run(office, job, data, observer, stop, Arc::clone(&gate)).await {
+        Ok(outcome) => outcome,
+        Err(error) => return Err(recording(office, job, move |_, _| Ok(gate.explain(error))).await?),
+    };
     let outputs = session::commitments(&outcome.outputs, random)?;
     let caller = entry.about.submitter;
     let readable = outcome.outputs.keys().filter(|_| office.config.may_read(&caller));
@@ -80,6 +86,7 @@ async fn run(
         office.end_well(job, released, (&inputs, &outputs), |head| {
             let mut receipt = receipt(job, (started_ms, now_ms()), cost, &inputs, &outputs);
             receipt.audit = Some(head);
+            receipt.machines = gate.proofs();
             receipt.policy = office.rules_of(receipt.agreement)?.map(|rules| rules.in_words());
             Ok(receipt.sign(&office.config.key)?)
         })
@@ -94,10 +101,11 @@ async fn meet_and_run(
     data: PlayerData,
     observer: Observer,
     mut stop: Stop,
+    gate: Arc<dyn Gate>,
 ) -> Result<Outcome, WorkerError> {
     let (card, endpoints) = (&job.card, office.endpoints(&job.card));
     let options = ResumeOptions::default();
-    let meeting = net::mesh::connect(card, &endpoints, &office.dialer, &office.switchboard, options);
+    let meeting = net::mesh::connect(card, &endpoints, &office.dialer, &office.switchboard, options, &gate);
     let (links, _presence) = tokio::select! {
         met = meeting => met?,
         error = &mut stop => return Err(error.into()),
@@ -163,6 +171,6 @@ fn receipt(
         inputs: session::published(inputs),
         outputs: session::published(outputs),
         audit: None,
-        evidence: BTreeMap::new(),
+        machines: BTreeMap::new(),
     }
 }

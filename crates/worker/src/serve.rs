@@ -43,7 +43,7 @@ impl Worker {
         let address = listener.local_addr().map_err(|e| ClientError::System { what: e.to_string() })?;
         let credentials = Credentials::new(config.key.clone())?;
         let limits = config.limits;
-        let proofs = config.proofs.clone();
+        let proofs = config.machines.proofs();
         let dialer = Dialer::attested(credentials.clone(), proofs.clone());
         let opened = tokio::task::spawn_blocking(move || Office::open(config, dialer)).await;
         let office = Arc::new(opened.map_err(|e| ClientError::System { what: e.to_string() })??);

@@ -45,7 +45,7 @@ fn key(player: &str) -> KeyPair {
 fn roster(of: &[(&str, &str)]) -> Roster {
     let member = |(i, (name, keyed)): (usize, &(&str, &str))| {
         let endpoint = Some(format!("127.0.0.1:{}", 7000 + i).parse().unwrap());
-        ((*name).to_owned(), Member { identity: key(keyed).identity(), endpoint, claims: Vec::new() })
+        ((*name).to_owned(), Member { identity: key(keyed).identity(), endpoint, claims: None })
     };
     Roster::new(of.iter().enumerate().map(member)).unwrap()
 }
@@ -106,7 +106,7 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
         http: None,
         traces: None,
         store: crate::config::Store::beside(&folder.path().join("a.toml")),
-        proofs: net::Proofs::default(),
+        machines: crate::Machines::default(),
     }
 }
 
@@ -578,14 +578,21 @@ fn a_decline_holds_for_sessions_that_wait() {
 fn what_a_party_must_prove_is_not_left_to_the_submitter() {
     let folder = tempfile::tempdir().unwrap();
     let mut config = config(&folder, true);
+    let policy = attest::Policy::parse("name = 'trainer'\ntechnologies = ['snp']\n").unwrap();
     let proving = |(name, member): (&str, &Member)| {
-        let claims = if name == "b" { vec!["sev-snp".to_owned()] } else { Vec::new() };
+        let claims = (name == "b").then(|| Box::new(policy.clone()));
         (name.to_owned(), Member { claims, ..member.clone() })
     };
-    config.roster = Roster::new(roster(HONEST).iter().map(proving)).unwrap();
+    let roster = Roster::new(roster(HONEST).iter().map(proving)).unwrap();
+    config.roster = roster.clone();
     let desk = Office::open(config, Dialer::new(Credentials::new(key("a")).unwrap())).unwrap();
-    let agreement = under(Terms::default());
-    assert_eq!(admit(&desk, agreement.text(), &[1; 16], &[]).err().unwrap().code(), "worker.roster-differs");
+    let error = |agreement: &Agreement| admit(&desk, agreement.text(), &[1; 16], &[]).err().unwrap();
+    assert_eq!(error(&under(Terms::default())).code(), "worker.roster-differs");
+
+    // Where all agree on it, a worker still needs a policy of its own.
+    let failure = error(&agreement(LOOP, &roster)).to_failure(Some("a"));
+    assert_eq!(failure.code, "worker.no-machine-policy");
+    assert!(failure.help.contains("write `[machines.b]`"), "{}", failure.help);
 }
 
 #[test]

@@ -32,11 +32,7 @@ pub(crate) fn key(i: u8) -> KeyPair {
 }
 
 pub(crate) fn member(key: &KeyPair, port: u16) -> Member {
-    Member {
-        identity: key.identity(),
-        endpoint: Some(format!("127.0.0.1:{port}").parse().unwrap()),
-        claims: Vec::new(),
-    }
+    Member { identity: key.identity(), endpoint: Some(format!("127.0.0.1:{port}").parse().unwrap()), claims: None }
 }
 
 pub(crate) fn roster() -> Roster {

@@ -56,7 +56,7 @@ pub(super) fn approved(a: &WhatIsApproved) -> Result<(), Failure> {
 }
 
 /// The key of an owner, as its approval carries it: it has to have the owner's fingerprint.
-fn key_of(owner: &Identity, approvals: &[Approval]) -> Result<VerifyingKey, Failure> {
+pub(super) fn key_of(owner: &Identity, approvals: &[Approval]) -> Result<VerifyingKey, Failure> {
     let keys = approvals.iter().filter_map(|approval| <[u8; 32]>::try_from(approval.owner.0.as_slice()).ok());
     let mut theirs = keys.filter(|key| PublicKey::from_bytes(key).is_ok_and(|key| key.identity() == *owner));
     let key = theirs.next().and_then(|key| VerifyingKey::from_bytes(&key).ok());
@@ -66,7 +66,7 @@ fn key_of(owner: &Identity, approvals: &[Approval]) -> Result<VerifyingKey, Fail
     })
 }
 
-fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
+pub(super) fn parse<T: DeserializeOwned>(path: &Path) -> Result<T, Failure> {
     let wrong = |e: serde_json::Error| {
         Failure::input(
             "attest.approve",

@@ -40,6 +40,9 @@ pub(crate) struct Pin {
     /// The policy's name.
     #[arg(long, value_name = "NAME", default_value = "pinned")]
     name: String,
+    /// Print it as what a player has to prove, for a roster.
+    #[arg(long, value_name = "PLAYER")]
+    claims_of: Option<String>,
 }
 
 pub(super) fn verify(a: &Verify) -> Result<(), Failure> {
@@ -63,7 +66,11 @@ pub(super) fn verify(a: &Verify) -> Result<(), Failure> {
 
 pub(super) fn pin(a: &Pin) -> Result<(), Failure> {
     let (_, claims) = a.with.validate(&a.source.read()?)?;
-    say!("{}", Policy::pinning(&a.name, &claims).to_toml()?.trim_end());
+    let policy = Policy::pinning(&a.name, &claims);
+    match &a.claims_of {
+        Some(player) => say!("{}", privity::agreement::claims_text(player, &policy).trim_end()),
+        None => say!("{}", policy.to_toml()?.trim_end()),
+    }
     Ok(())
 }
 

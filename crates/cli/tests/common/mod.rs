@@ -58,25 +58,30 @@ pub(crate) fn json(output: &Output) -> (Value, i32) {
 }
 
 impl Parties {
+    /// The players of all tests here, as [`of`](Self::of).
+    pub(crate) fn new() -> Parties {
+        Parties::of(&PLAYERS)
+    }
+
     /// Keys for all players and for a `guest`, a roster with free ports, and a configuration for each worker. Data is
     /// that of `examples/diabetes`, copied, so that tests may change it.
-    pub(crate) fn new() -> Parties {
+    pub(crate) fn of(players: &[&'static str]) -> Parties {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path();
         for file in ["clinic.csv", "laboratory.csv", "registry.csv"] {
             std::fs::copy(repository().join("examples/diabetes").join(file), path.join(file)).unwrap();
         }
         let mut identities = std::collections::BTreeMap::new();
-        for name in PLAYERS.iter().chain(&["guest"]) {
+        for name in players.iter().chain(&["guest"]) {
             let (made, code) = json(&privity(path, &["keygen", &format!("{name}.key"), "--json"]));
             assert_eq!(code, 0);
             identities.insert(*name, made["identity"].as_str().unwrap().to_owned());
         }
         // Held together until all are chosen, so that they differ.
         let ports: Vec<TcpListener> =
-            PLAYERS.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
+            players.iter().map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap()).collect();
         let mut roster = String::new();
-        for (name, port) in PLAYERS.iter().zip(&ports) {
+        for (name, port) in players.iter().zip(&ports) {
             let port = port.local_addr().unwrap().port();
             writeln!(
                 roster,

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use tokio::sync::{Notify, mpsc, oneshot};
-use tokio::time::{Instant, sleep, timeout, timeout_at};
+use tokio::time::{Instant, sleep, sleep_until, timeout, timeout_at};
 
 use super::{Link, LinkError, LinkReceive, LinkSend};
 use crate::error::NetError;
@@ -29,6 +29,12 @@ pub trait Connect: Send {
     /// A greeted connection, and the number of the next frame that the peer expects from us.
     /// `received` is the number of the next frame that we expect from it.
     async fn connect(&mut self, received: u64) -> Result<(Link, u64), NetError>;
+
+    /// When the connection in use may no longer be used, because what its other end proved no longer holds. It is then
+    /// given up, and a new one made, before anything else is sent.
+    fn expires(&self) -> Option<Instant> {
+        None
+    }
 
     /// Resolves when the peer has opened a newer connection than the one in use. Must be cancel-safe.
     async fn superseded(&mut self) {
@@ -181,8 +187,10 @@ async fn run(
     inbound: mpsc::Sender<Result<Frame, LinkError>>,
 ) {
     loop {
+        let expires = connect.expires();
         let end = tokio::select! {
             biased;
+            () = at(expires) => End::Broken(LinkError::Transport("what its machine proved no longer holds".into())),
             end = pump_in(&keeper, link.receiver.as_mut(), &inbound) => end,
             end = pump_out(&keeper, link.sender.as_mut(), &mut outgoing) => end,
             () = connect.superseded() => End::Broken(LinkError::Closed),
@@ -220,6 +228,14 @@ async fn run(
                 return;
             }
         }
+    }
+}
+
+/// Resolves at a time; never, if there is none.
+async fn at(time: Option<Instant>) {
+    match time {
+        Some(time) => sleep_until(time).await,
+        None => std::future::pending().await,
     }
 }
 

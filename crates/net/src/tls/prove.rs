@@ -24,7 +24,7 @@ use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::time::timeout;
 
-use super::{Alpn, Secured};
+use super::{Alpn, Appraised, Secured};
 use crate::error::NetError;
 use crate::identity::Identity;
 use crate::player::Player;
@@ -114,8 +114,8 @@ impl Proofs {
         Ok(secured)
     }
 
-    /// Both ends' proofs, at the same time. Returns the record of the other's.
-    async fn prove(&self, secured: &mut Secured, me: Identity) -> Result<Option<Vec<u8>>, String> {
+    /// Both ends' proofs, at the same time. Returns what the other's machine proved.
+    async fn prove(&self, secured: &mut Secured, me: Identity) -> Result<Option<Appraised>, String> {
         let peer = secured.identity;
         let asks = self.asks(&peer);
         let mut challenge = [0; 32];
@@ -148,11 +148,11 @@ impl Proofs {
         };
         let told = send(&mut secured.stream, &[u8::from(verdict.is_ok())]).await;
         // Why we refuse matters more than whether the other end still hears it.
-        let record = verdict?;
+        let appraised = verdict?;
         told?;
         let mut theirs = [0];
         receive(&mut secured.stream, &mut theirs).await?;
-        if theirs == [1] { Ok(record) } else { Err("it refuses the evidence of our machine".into()) }
+        if theirs == [1] { Ok(appraised) } else { Err("it refuses the evidence of our machine".into()) }
     }
 
     /// Our evidence; none, if this machine has nothing to prove itself with.
@@ -163,13 +163,16 @@ impl Proofs {
             .map_err(|why| format!("we could not prove our machine: {why}"))
     }
 
-    async fn appraise(&self, peer: Identity, evidence: Vec<u8>, wanted: [u8; 32]) -> Result<Vec<u8>, String> {
+    async fn appraise(&self, peer: Identity, evidence: Vec<u8>, wanted: [u8; 32]) -> Result<Appraised, String> {
         let appraiser = self.appraiser.clone().ok_or("nobody appraises here")?;
         if evidence.is_empty() {
             return Err("it has to prove its machine, and proves nothing".into());
         }
-        let appraised = tokio::task::spawn_blocking(move || appraiser.appraise(&peer, &evidence, &wanted)).await;
-        appraised.map_err(|_| "our appraiser died".to_owned())?
+        let appraise = move || {
+            let record = appraiser.appraise(&peer, &evidence, &wanted)?;
+            Ok(Appraised { evidence, report_data: wanted, record })
+        };
+        tokio::task::spawn_blocking(appraise).await.map_err(|_| "our appraiser died".to_owned())?
     }
 }
 

@@ -36,7 +36,7 @@ pub(crate) fn evaluate(step: &Step, args: &[Plain], ty: &Type, operand: DType) -
 /// Operators that players compute in the clear where all operands are public.
 fn stays_public(op: Op) -> bool {
     match op.family() {
-        Family::Local | Family::Logic => true,
+        Family::Local | Family::Keep | Family::Logic => true,
         Family::Linear => op != Op::CumSum,
         Family::Multiply => matches!(op, Op::Mul | Op::Square),
         Family::Compare => matches!(

@@ -30,7 +30,7 @@ pub use transfer::{Route, transfer};
 ///
 /// # Errors
 /// If a message does not come or is not as the protocol has it; if a result in the clear does not fit its type; if the
-/// scheme does not have the operator, which the checker refuses beforehand.
+/// scheme does not have the operator, which the checker refuses beforehand. What fails in an enclave does not say where.
 pub async fn apply(
     party: &Party,
     scheme: Scheme,
@@ -40,15 +40,16 @@ pub async fn apply(
     env: &Env<'_>,
 ) -> Result<Value> {
     match scheme {
-        Scheme::Host => {
+        Scheme::Host | Scheme::Enclave => {
             let clear: Option<Vec<&Plain>> =
                 args.iter().map(|a| if let Value::Plain(p) = &**a { Some(p) } else { None }).collect();
-            let clear = clear.ok_or_else(|| Error::misuse("a shared value at a host"))?;
-            plain::apply(op, attrs, &clear, env).map(Value::Plain)
+            let clear = clear.ok_or_else(|| Error::misuse("a shared value in the clear"))?;
+            let value = plain::apply(op, attrs, &clear, env).map(Value::Plain);
+            value.map_err(|error| if scheme == Scheme::Enclave { error.inside() } else { error })
         }
         Scheme::Replicated => replicated::apply(party, op, attrs, args, env).await,
         Scheme::Malicious => verified::apply(party, op, attrs, &borrowed(&args), env).await,
-        Scheme::Pond | Scheme::SecureNn | Scheme::Yao | Scheme::Paillier | Scheme::Enclave | Scheme::Each => {
+        Scheme::Pond | Scheme::SecureNn | Scheme::Yao | Scheme::Paillier | Scheme::Each => {
             Err(unsupported(op, &borrowed(&args), scheme))
         }
     }

@@ -27,11 +27,11 @@ pub struct Route<'a> {
 }
 
 impl Route<'_> {
-    /// The players of the protected end, in the order of its roles; of two hosts, the receiver.
+    /// The players of the end that holds shares, in the order of its roles; where both hold plaintext, the receiver.
     #[must_use]
     pub fn players(&self) -> Vec<PlayerId> {
-        let (scheme, players) = if self.to.0.spec().protected { self.to } else { self.from };
-        if scheme.spec().protected { players.to_vec() } else { self.to.1.to_vec() }
+        let (scheme, players) = if self.from.0.is_plaintext() { self.to } else { self.from };
+        if scheme.is_plaintext() { self.to.1.to_vec() } else { players.to_vec() }
     }
 }
 
@@ -41,7 +41,13 @@ impl Route<'_> {
 /// # Errors
 /// If a value does not fit the type at the destination, a message fails, or there is no such move.
 pub async fn transfer(party: &Party, route: &Route<'_>, value: Option<Cow<'_, Value>>) -> Result<Option<Value>> {
-    match (route.from.0, route.to.0) {
+    let ours = |(scheme, players): &(Scheme, &[PlayerId])| *scheme == Scheme::Enclave && players.contains(&party.me());
+    let inside = [route.from, route.to].iter().any(ours);
+    moved(party, route, value).await.map_err(|error| if inside { error.inside() } else { error })
+}
+
+async fn moved(party: &Party, route: &Route<'_>, value: Option<Cow<'_, Value>>) -> Result<Option<Value>> {
+    match (held(route.from.0), held(route.to.0)) {
         (Scheme::Host, Scheme::Host) => send(party, route, value.as_deref()).await,
         (Scheme::Host, Scheme::Replicated) => share(party, route, value).await,
         (Scheme::Replicated, Scheme::Host) => reveal(party, route, value.as_deref()).await,
@@ -58,6 +64,11 @@ pub async fn transfer(party: &Party, route: &Route<'_>, value: Option<Cow<'_, Va
             scheme: if from.spec().runs { to.spec().name } else { from.spec().name },
         }),
     }
+}
+
+/// How kernels see what a scheme holds: inside an enclave it is as it is at a host.
+fn held(scheme: Scheme) -> Scheme {
+    if scheme == Scheme::Enclave { Scheme::Host } else { scheme }
 }
 
 pub(super) fn clear(value: &Value) -> Result<&Plain> {

@@ -362,5 +362,6 @@ fn report(
         cost,
         receipt: agreement::session_digest(receipts.iter().map(SignedReceipt::unverified)).to_string(),
         comparison: None,
+        notes: Vec::new(),
     })
 }

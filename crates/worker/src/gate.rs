@@ -1,0 +1,133 @@
+//! The gate of one session: what stands at the other end of a connection has to be a machine that proved what this
+//! worker's operator asks for, and what all parties agreed on, before anything of the session is said there.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
+
+use agreement::{Agreement, Digest, Proof, SessionId};
+use attest::{Protects, Record};
+use audit::Event;
+use net::NetError;
+use net::mesh::Gate;
+use net::player::Player;
+use net::tls::Appraised;
+use tokio::time::Instant;
+
+use crate::clock::now_ms;
+use crate::error::WorkerError;
+use crate::office::Office;
+
+/// See the module. It keeps what was proved, for the receipt.
+pub(crate) struct SessionGate {
+    office: Arc<Office>,
+    agreement: Arc<Agreement>,
+    session: SessionId,
+    opened_ms: u64,
+    proofs: Mutex<BTreeMap<String, Vec<Proof>>>,
+}
+
+impl SessionGate {
+    pub(crate) fn new(office: &Arc<Office>, agreement: &Arc<Agreement>, session: SessionId) -> SessionGate {
+        let (office, agreement) = (Arc::clone(office), Arc::clone(agreement));
+        SessionGate { office, agreement, session, opened_ms: now_ms(), proofs: Mutex::default() }
+    }
+
+    /// What machines proved in this session.
+    pub(crate) fn proofs(&self) -> BTreeMap<String, Vec<Proof>> {
+        self.lock().clone()
+    }
+
+    /// The same error, or the reason for it: where a player is missing because its machine was refused at our door, the other
+    /// end of the connection is all that was told.
+    pub(crate) fn explain(&self, error: WorkerError) -> WorkerError {
+        let player = match &error {
+            WorkerError::Net(e) => e.player().cloned(),
+            WorkerError::Session(session::SessionError::Net(e)) => e.player().cloned(),
+            _ => None,
+        };
+        let refusal = player.as_ref().and_then(|player| self.refusal(player));
+        match refusal {
+            Some(reason) => {
+                self.note_refusal(player.as_ref(), &reason);
+                NetError::Unproved { player, reason }.into()
+            }
+            None => error,
+        }
+    }
+
+    fn refusal(&self, player: &Player) -> Option<String> {
+        let member = self.agreement.roster().get(&player.name)?;
+        self.office.config.machines.refused_since(&member.identity, self.opened_ms)
+    }
+
+    fn note_refusal(&self, player: Option<&Player>, reason: &str) {
+        let player = player.map(|p| p.name.to_string()).unwrap_or_default();
+        let noted = Event::MachineRefused { session: self.session.to_string(), player, reason: reason.to_owned() };
+        if let Err(error) = self.office.note(noted) {
+            tracing::error!(%error, "a refusal could not be recorded");
+        }
+    }
+
+    fn judge(&self, player: &Player, appraised: Option<&Appraised>) -> Result<Option<Proof>, String> {
+        let member = self.agreement.roster().get(&player.name).ok_or("the agreement has no such player")?;
+        let Some(appraised) = appraised else {
+            return match &member.claims {
+                Some(_) => Err("it has to prove its machine, and was not asked to".into()),
+                None => Ok(None),
+            };
+        };
+        let own: Record = serde_json::from_slice(&appraised.record).map_err(|e| e.to_string())?;
+        let agreed = match &member.claims {
+            Some(policy) => Some(self.office.config.machines.appraise_by(policy, &member.identity, appraised)?),
+            None => None,
+        };
+        let expires = agreed.iter().map(|r| r.expires).fold(own.expires, Ord::min);
+        let tier = match own.claims.technology.protects() {
+            Protects::Memory => "memory",
+            Protects::Integrity => "integrity",
+        };
+        Ok(Some(Proof {
+            evidence: Digest(*blake3::hash(&appraised.evidence).as_bytes()),
+            appraisal: Digest(*blake3::hash(&appraised.record).as_bytes()),
+            technology: own.claims.technology.name().to_owned(),
+            tier: tier.to_owned(),
+            policy: own.policy_digest.to_string(),
+            claims: agreed.as_ref().map(|r| r.policy_digest.to_string()),
+            development: own.development || agreed.as_ref().is_some_and(|r| r.development),
+            expires_ms: expires.unix().saturating_mul(1000),
+        }))
+    }
+
+    fn note_proof(&self, player: &Player, proof: &Proof) -> Result<(), String> {
+        let noted = Event::MachineProved {
+            session: self.session.to_string(),
+            player: player.name.to_string(),
+            evidence: proof.evidence.to_string(),
+            appraisal: proof.appraisal.to_string(),
+            technology: proof.technology.clone(),
+            tier: proof.tier.clone(),
+            policy: proof.policy.clone(),
+            claims: proof.claims.clone(),
+            development: proof.development,
+            expires_ms: proof.expires_ms,
+        };
+        self.office.note(noted).map(drop).map_err(|e| e.to_string())
+    }
+
+    /// No code panics while it holds the lock, so a poisoned one still holds a whole state.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Proof>>> {
+        self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Gate for SessionGate {
+    fn admit(&self, player: &Player, appraised: Option<&Appraised>) -> Result<Option<Instant>, String> {
+        let judged = self.judge(player, appraised).inspect_err(|why| self.note_refusal(Some(player), why))?;
+        let Some(proof) = judged else { return Ok(None) };
+        self.note_proof(player, &proof)?;
+        let left = Duration::from_millis(proof.expires_ms.saturating_sub(now_ms()));
+        self.lock().entry(player.name.to_string()).or_default().push(proof);
+        Ok(Some(Instant::now() + left))
+    }
+}

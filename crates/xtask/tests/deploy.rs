@@ -1,0 +1,40 @@
+//! What is shipped for deployment keeps what the book says of it.
+
+use std::path::Path;
+
+fn read(file: &str) -> String {
+    let root = Path::new(env!("CARGO_MANIFEST_DIR")).ancestors().nth(2).unwrap();
+    std::fs::read_to_string(root.join("deploy").join(file)).unwrap()
+}
+
+#[test]
+fn the_enclave_takes_nothing_from_its_host() {
+    let manifest = read("gramine/privity.manifest.template");
+    let set = |line: &str| manifest.lines().any(|l| l == line);
+    assert!(set("sgx.debug = false") && set("sgx.remote_attestation = \"dcap\""));
+    assert!(!manifest.contains("insecure__") && !manifest.contains("passthrough"), "host arguments or environment");
+    assert!(!manifest.contains("allowed_files"), "files that nobody measured");
+    assert!(manifest.contains("key_name = \"_sgx_mrenclave\""));
+}
+
+#[test]
+fn the_unit_measures_first_and_leaves_nothing_on_disk() {
+    let unit = read("systemd/privity-worker.service");
+    let at = |text: &str| unit.find(text).unwrap_or_else(|| panic!("no {text}"));
+    assert!(at("ExecStartPre=+/usr/bin/privity attest measure") < at("ExecStart=/usr/bin/privity worker"));
+    for line in ["LimitCORE=0", "MemorySwapMax=0", "ProtectSystem=strict", "NoNewPrivileges=yes"] {
+        at(line);
+    }
+}
+
+#[test]
+fn a_reproducible_build_names_no_machine_and_no_time() {
+    let script = read("reproducible.sh");
+    for flag in ["--remap-path-prefix=$folder=", "--remap-path-prefix=$cargo_home=", "-ffile-prefix-map=$folder="] {
+        assert!(script.contains(flag), "{flag}");
+    }
+    for flag in ["SOURCE_DATE_EPOCH=$(git", "--locked", "--build-id=none", "CARGO_INCREMENTAL=0"] {
+        assert!(script.contains(flag), "{flag}");
+    }
+    assert!(script.contains("build first") && script.contains("build other-name"), "in folders of two names");
+}
