@@ -159,3 +159,54 @@ fn workers_send_nothing_to_a_machine_that_does_not_prove_what_was_approved() {
     let (outcome, code) = parties.run(JOINT, "analyst.key");
     assert_eq!(code, 0, "{outcome}");
 }
+
+#[test]
+fn a_worker_can_require_that_what_runs_there_is_in_the_log_of_all_owners() {
+    let parties = Parties::new();
+    let path = parties.path();
+    let identity = |name: &str| {
+        let roster = ::privity::agreement::Roster::read(&path.join("roster.toml")).unwrap();
+        roster.get(name).unwrap().identity.to_string()
+    };
+    let (clinic, registry, keeper) = (identity("clinic"), identity("registry"), identity("analyst"));
+    let append = |version: &str| {
+        let values = serde_json::json!({
+            "name": "trainer", "version": version, "source": "ab".repeat(32), "technology": "tdx",
+            "measurements": { "mrtd": ["cd".repeat(48)] },
+        });
+        parties.write("values.json", &values.to_string());
+        for owner in ["clinic", "registry"] {
+            parties
+                .write(&format!("{owner}.json"), &told(path, &format!("attest approve values.json --key {owner}.key")));
+        }
+        let of = format!("--owner {clinic} --owner {registry} --approval clinic.json --approval registry.json");
+        told(path, &format!("attest log append log.jsonl --values values.json {of} --key analyst.key"))
+    };
+    parties.write("head.json", &append("1.0"));
+    append("1.1");
+    told(path, "attest log prove log.jsonl --since 1 --key analyst.key -o proof.json");
+    let verify = format!("attest log verify proof.json --keeper {keeper} --since head.json --owner {clinic}");
+    let said = told(path, &format!("{verify} --owner {registry}"));
+    assert_eq!(said, "trainer 1.1 is entry 1 of 2, approved by 2 owners");
+    assert!(refused(path, &format!("{verify} --owner {keeper}")).contains("has not approved"));
+    assert!(refused(path, &verify.replace(&keeper, &clinic)).contains("does not keep"));
+    // Only the owners named approve for the log.
+    let alone = format!("--owner {keeper} --approval clinic.json --key analyst.key");
+    refused(path, &format!("attest log append log.jsonl --values values.json {alone}"));
+
+    parties.write("machine.toml", "name = 'trainer'\ntechnologies = ['tdx']\n");
+    let config = parties.read("clinic.toml");
+    let asks = |log: &str| {
+        let approved =
+            format!("approved = \"proof.json\"\nlog = \"{log}\"\napproved_by = [\"{clinic}\", \"{registry}\"]\n");
+        parties.write("clinic.toml", &format!("{config}\n[machines.registry]\npolicy = \"machine.toml\"\n{approved}"));
+    };
+    asks(&keeper);
+    told(path, "worker --config clinic.toml --check");
+    asks(&registry);
+    assert!(refused(path, "worker --config clinic.toml --check").contains("has not signed it"));
+    asks(&keeper);
+    let other = parties.read("proof.json").replace("\"1.1\"", "\"1.2\"");
+    parties.write("proof.json", &other);
+    assert!(refused(path, "worker --config clinic.toml --check").contains("the entry is not in this log"));
+}

@@ -31,7 +31,8 @@ pub struct Facts {
     pub terms: Terms,
     /// The party's datasets that are read.
     pub datasets: BTreeSet<String>,
-    /// The schemes that protect what is computed from them.
+    /// The schemes that protect what is computed from them; `enclave-development` where the claims of the machine are for
+    /// development, so that its operator may be able to read its memory.
     pub schemes: BTreeSet<String>,
     /// What these rest on, in words.
     pub assumptions: BTreeSet<String>,
@@ -94,7 +95,7 @@ impl Facts {
             parties: roster.iter().map(|(name, m)| (name.to_owned(), m.identity)).collect(),
             terms: agreement.terms().clone(),
             datasets: datasets.map(|d| d.name.clone()).collect(),
-            schemes: forms.iter().filter(|f| !f.in_the_clear).map(|f| f.scheme.clone()).collect(),
+            schemes: forms.iter().filter(|f| !f.in_the_clear).map(|f| scheme(f, roster)).collect(),
             assumptions: forms.iter().filter(|f| !f.in_the_clear).map(|f| f.assumption.clone()).collect(),
             holders: forms.iter().flat_map(|f| &f.players).filter(others).cloned().collect(),
             matched_with: matched.flat_map(|m| &m.players).filter(others).cloned().collect(),
@@ -104,6 +105,13 @@ impl Facts {
             players,
         })
     }
+}
+
+/// A form's scheme. Rules that accept enclaves must not accept those that prove nothing.
+fn scheme(form: &check::Form, roster: &agreement::Roster) -> String {
+    let claims = form.players.iter().filter_map(|p| roster.get(p)?.claims.as_ref());
+    let development = form.scheme == "enclave" && claims.into_iter().any(|claims| claims.development);
+    if development { "enclave-development".to_owned() } else { form.scheme.clone() }
 }
 
 fn disclosed(c: &ir::Computation, learned: Learned) -> Disclosed {

@@ -286,6 +286,33 @@ fn long_expressions_are_answered() {
 }
 
 #[test]
+fn an_enclave_that_is_for_development_is_another_scheme() {
+    let source = "
+computation inside
+  player clinic, laboratory, registry, analyst, press
+  placement vault = enclave(press)
+  input x : f64[n] at clinic
+  on vault
+    s = sum(x)
+  release s to analyst as \"s\"
+";
+    let schemes = |development: bool| {
+        let member = |(i, name): (u8, &str)| {
+            let endpoint = Some(format!("127.0.0.1:{}", 7700 + u16::from(i)).parse().unwrap());
+            let text = format!("name = 'm'\ntechnologies = ['tdx']\ndevelopment = {development}\n");
+            let claims = (name == "press").then(|| Box::new(attest::Policy::parse(&text).unwrap()));
+            (name.to_owned(), Member { identity: identity(i), endpoint, claims })
+        };
+        let roster = Roster::new((0u8..).zip(PLAYERS).map(member)).unwrap();
+        let checked = check::check(ir::text::parse(source).unwrap()).unwrap();
+        let agreement = Agreement::bind(checked, &roster, [("n".to_owned(), 300)].into(), Terms::default()).unwrap();
+        Facts::of(&agreement, "clinic", Some(identity(3))).unwrap().schemes
+    };
+    assert_eq!(schemes(false), ["enclave".to_owned()].into());
+    assert_eq!(schemes(true), ["enclave-development".to_owned()].into());
+}
+
+#[test]
 fn a_policy_shows_its_rules() {
     let policy = load(&careful());
     let shown: Vec<_> = policy.rules().map(|r| (&*r.id, r.permits, r.uses)).collect();

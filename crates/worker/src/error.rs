@@ -55,6 +55,12 @@ pub enum WorkerError {
         /// The player that this worker is.
         player: String,
     },
+    /// The proof of this worker's own machine was refused.
+    #[error("{player} refuses the proof of this worker's machine")]
+    ProofRefused {
+        /// Who refuses it.
+        player: String,
+    },
     /// The session's id is not 16 bytes.
     #[error("a session's id has 16 bytes")]
     SessionId,
@@ -208,6 +214,7 @@ impl WorkerError {
             WorkerError::RosterDiffers { .. } => "worker.roster-differs",
             WorkerError::NoMachinePolicy { .. } => "worker.no-machine-policy",
             WorkerError::ProvesNothing { .. } => "worker.proves-nothing",
+            WorkerError::ProofRefused { .. } => "worker.proof-refused",
             WorkerError::SessionId => "worker.session-id",
             WorkerError::Replay { .. } => "worker.replay",
             WorkerError::NotResumable { .. } => "worker.not-resumable",
@@ -262,6 +269,9 @@ impl WorkerError {
             WorkerError::ProvesNothing { .. } => {
                 "write `[prove]` into this worker's configuration, with `tpm = \"/dev/tpmrm0\"` if it is to use a TPM".into()
             }
+            WorkerError::ProofRefused { player } => {
+                format!("the log of {player} says which checks failed; run what was approved")
+            }
             WorkerError::SessionId | WorkerError::Replay { .. } => "run again, with a fresh session".into(),
             WorkerError::NotResumable { .. } => "run it again, as another use of its agreement".into(),
             WorkerError::TooLarge { .. } => {
@@ -297,6 +307,7 @@ impl WorkerError {
         let (remote, echo) = match self {
             WorkerError::Session(e) => (e.is_remote(), e.is_echo()),
             WorkerError::Net(e) => (true, matches!(e, NetError::PeerAborted { .. } | NetError::Refused { .. })),
+            WorkerError::ProofRefused { .. } => (true, true),
             WorkerError::Busy { .. }
             | WorkerError::TooMany { .. }
             | WorkerError::Draining

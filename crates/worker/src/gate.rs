@@ -38,22 +38,30 @@ impl SessionGate {
         self.lock().clone()
     }
 
-    /// The same error, or the reason for it: where a player is missing because its machine was refused at our door, the other
-    /// end of the connection is all that was told.
+    /// The same error, or the reason for it. A player whose machine was refused at our door is only missing here; and where it
+    /// is our proof that was refused, the other end is who knows why.
     pub(crate) fn explain(&self, error: WorkerError) -> WorkerError {
         let player = match &error {
             WorkerError::Net(e) => e.player().cloned(),
             WorkerError::Session(session::SessionError::Net(e)) => e.player().cloned(),
             _ => None,
         };
-        let refusal = player.as_ref().and_then(|player| self.refusal(player));
-        match refusal {
-            Some(reason) => {
-                self.note_refusal(player.as_ref(), &reason);
-                NetError::Unproved { player, reason }.into()
-            }
-            None => error,
+        let Some(player) = player else { return error };
+        if let Some(reason) = self.refusal(&player) {
+            self.note_refusal(&player, &reason);
+            return NetError::Unproved { player: Some(player), reason }.into();
         }
+        match error {
+            WorkerError::Net(NetError::Unproved { .. }) if !self.asks(&player) => {
+                WorkerError::ProofRefused { player: player.name.to_string() }
+            }
+            error => error,
+        }
+    }
+
+    fn asks(&self, player: &Player) -> bool {
+        let member = self.agreement.roster().get(&player.name);
+        member.is_some_and(|member| self.office.config.machines.asks(&member.identity))
     }
 
     fn refusal(&self, player: &Player) -> Option<String> {
@@ -61,8 +69,8 @@ impl SessionGate {
         self.office.config.machines.refused_since(&member.identity, self.opened_ms)
     }
 
-    fn note_refusal(&self, player: Option<&Player>, reason: &str) {
-        let player = player.map(|p| p.name.to_string()).unwrap_or_default();
+    fn note_refusal(&self, player: &Player, reason: &str) {
+        let player = player.name.to_string();
         let noted = Event::MachineRefused { session: self.session.to_string(), player, reason: reason.to_owned() };
         if let Err(error) = self.office.note(noted) {
             tracing::error!(%error, "a refusal could not be recorded");
@@ -123,7 +131,7 @@ impl SessionGate {
 
 impl Gate for SessionGate {
     fn admit(&self, player: &Player, appraised: Option<&Appraised>) -> Result<Option<Instant>, String> {
-        let judged = self.judge(player, appraised).inspect_err(|why| self.note_refusal(Some(player), why))?;
+        let judged = self.judge(player, appraised).inspect_err(|why| self.note_refusal(player, why))?;
         let Some(proof) = judged else { return Ok(None) };
         self.note_proof(player, &proof)?;
         let left = Duration::from_millis(proof.expires_ms.saturating_sub(now_ms()));

@@ -206,7 +206,10 @@ impl Machine {
             roots = roots.with_tpm_root(root);
         }
         let own = Policy::parse(&text).map_err(at)?;
-        let policy = approved.map_or_else(|| own.clone(), |approved| approved.pin(own.clone()));
+        let policy = match approved {
+            Some(approved) => approved.pin(own),
+            None => own,
+        };
         Ok(Machine { player: player.to_owned(), policy, with, roots })
     }
 

@@ -73,7 +73,8 @@ async fn run(
     let inputs = session::commitments(&data.inputs, random)?;
     let stop = stop(Arc::clone(entry), office.config.jobs.deadline());
     let gate = Arc::new(SessionGate::new(office, job.ratified.agreement(), job.session));
-    let outcome = match meet_and_run(office, job, data, observer, stop, Arc::clone(&gate)).await {
+    let door: Arc<dyn Gate> = gate.clone();
+    let outcome = match meet_and_run(office, job, data, observer, stop, door).await {
         Ok(outcome) => outcome,
         Err(error) => return Err(recording(office, job, move |_, _| Ok(gate.explain(error))).await?),
     };
