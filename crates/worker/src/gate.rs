@@ -41,15 +41,18 @@ impl SessionGate {
     /// The same error, or the reason for it. A player whose machine was refused at our door is only missing here; and where it
     /// is our proof that was refused, the other end is who knows why.
     pub(crate) fn explain(&self, error: WorkerError) -> WorkerError {
+        let refused = self.refused();
+        for (player, reason) in &refused {
+            self.note_refusal(player, reason);
+        }
         let player = match &error {
             WorkerError::Net(e) => e.player().cloned(),
             WorkerError::Session(session::SessionError::Net(e)) => e.player().cloned(),
             _ => None,
         };
         let Some(player) = player else { return error };
-        if let Some(reason) = self.refusal(&player) {
-            self.note_refusal(&player, &reason);
-            return NetError::Unproved { player: Some(player), reason }.into();
+        if let Some(reason) = refused.get(&*player.name) {
+            return NetError::Unproved { player: Some(player), reason: reason.clone() }.into();
         }
         match error {
             WorkerError::Net(NetError::Unproved { .. }) if !self.asks(&player) => {
@@ -64,13 +67,17 @@ impl SessionGate {
         member.is_some_and(|member| self.office.config.machines.asks(&member.identity))
     }
 
-    fn refusal(&self, player: &Player) -> Option<String> {
-        let member = self.agreement.roster().get(&player.name)?;
-        self.office.config.machines.refused_since(&member.identity, self.opened_ms)
+    /// The players whose machines were refused at our door since the session began, and why.
+    fn refused(&self) -> BTreeMap<String, String> {
+        let refusal = |(name, member): (&str, &agreement::Member)| {
+            let reason = self.office.config.machines.refused_since(&member.identity, self.opened_ms)?;
+            Some((name.to_owned(), reason))
+        };
+        self.agreement.roster().iter().filter_map(refusal).collect()
     }
 
-    fn note_refusal(&self, player: &Player, reason: &str) {
-        let player = player.name.to_string();
+    fn note_refusal(&self, player: &str, reason: &str) {
+        let player = player.to_owned();
         let noted = Event::MachineRefused { session: self.session.to_string(), player, reason: reason.to_owned() };
         if let Err(error) = self.office.note(noted) {
             tracing::error!(%error, "a refusal could not be recorded");
@@ -131,10 +138,13 @@ impl SessionGate {
 
 impl Gate for SessionGate {
     fn admit(&self, player: &Player, appraised: Option<&Appraised>) -> Result<Option<Instant>, String> {
-        let judged = self.judge(player, appraised).inspect_err(|why| self.note_refusal(player, why))?;
+        let judged = self.judge(player, appraised).inspect_err(|why| self.note_refusal(&player.name, why))?;
         let Some(proof) = judged else { return Ok(None) };
-        self.note_proof(player, &proof)?;
         let left = Duration::from_millis(proof.expires_ms.saturating_sub(now_ms()));
+        if left.is_zero() {
+            return Err("what it proved holds for no time at all".into());
+        }
+        self.note_proof(player, &proof)?;
         self.lock().entry(player.name.to_string()).or_default().push(proof);
         Ok(Some(Instant::now() + left))
     }
