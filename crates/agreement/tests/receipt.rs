@@ -118,7 +118,7 @@ fn every_field_is_signed() {
 fn receipts_are_strict() {
     let json = serde_json::to_string(&receipt().sign(&key(0)).unwrap()).unwrap();
     for (from, to) in
-        [("\"version\":2", "\"version\":2,\"more\":1"), ("\"key\":\"", "\"key\":\"A"), ("\"rounds\":42,", "")]
+        [("\"version\":3", "\"version\":3,\"more\":1"), ("\"key\":\"", "\"key\":\"A"), ("\"rounds\":42,", "")]
     {
         assert!(json.contains(from));
         assert!(serde_json::from_str::<SignedReceipt>(&json.replace(from, to)).is_err(), "{from}");
