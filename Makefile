@@ -28,6 +28,7 @@ test: test-rust test-python
 
 test-rust:
 	$(CARGO) test --workspace --exclude privity-python
+	$(CARGO) test --manifest-path modules/Cargo.toml
 
 # A fresh environment, so that nothing that was installed by hand can help.
 test-python:
@@ -46,6 +47,8 @@ test-flower:
 lint:
 	$(CARGO) fmt --all --check
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
+	$(CARGO) fmt --all --check --manifest-path modules/Cargo.toml
+	$(CARGO) clippy --manifest-path modules/Cargo.toml --all-targets -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude privity-python --no-deps
 	$(CARGO) xtask tidy
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; \
