@@ -67,6 +67,7 @@ fuzz:
 bench:
 	$(CARGO) bench --package privity-algebra --package privity-bench
 	$(CARGO) bench --package privity-schemes --features testing
+	$(CARGO) bench --package privity-secagg --bench rounds
 
 clean:
 	$(CARGO) clean
