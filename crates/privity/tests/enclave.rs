@@ -6,12 +6,13 @@ use privity::algebra::Tensor;
 use privity::session::Dims;
 use privity::{LocalData, LocalOptions, Plain, Program, Report, run_local};
 
-fn run(text: &str, inputs: &[(&str, Vec<f64>)]) -> Result<Report, privity::Error> {
+/// Runs a program in this process; with `compare` also in plaintext.
+fn run(text: &str, inputs: &[(&str, Vec<f64>)], compare: bool) -> Result<Report, privity::Error> {
     let program = Program::parse("enclave.pv", text)?;
     let plain = |values: &Vec<f64>| Plain::F64(Tensor::new(&[values.len()][..], values.clone()).unwrap());
     let inputs = inputs.iter().map(|(name, values)| ((*name).to_owned(), plain(values))).collect();
     let data = LocalData::of(&program, inputs, &BTreeMap::new(), &Dims::new())?;
-    run_local(&program, data, &LocalOptions { compare: true, ..LocalOptions::default() })
+    run_local(&program, data, &LocalOptions { compare, ..LocalOptions::default() })
 }
 
 const HEAD: &str = "
@@ -39,7 +40,7 @@ fn values_go_in_from_players_and_shares_and_out_to_both() {
   release twice to reader as \"twice\"
 "
     );
-    let report = run(&text, &[("x", vec![1.0, 2.0, 3.0]), ("y", vec![2.0, 4.0, 8.0])]).unwrap();
+    let report = run(&text, &[("x", vec![1.0, 2.0, 3.0]), ("y", vec![2.0, 4.0, 8.0])], true).unwrap();
     assert_eq!(report.outputs.keys().collect::<Vec<_>>(), ["reader"]);
     let comparison = report.comparison.unwrap();
     assert!(comparison.values().all(|c| c.absolute < 1e-3), "{comparison:?}");
@@ -50,7 +51,7 @@ fn values_go_in_from_players_and_shares_and_out_to_both() {
 
 /// The code of the first thing that the checker refuses.
 fn refused(lines: &str) -> String {
-    let error = run(&format!("{HEAD}{lines}"), &[]).unwrap_err();
+    let error = run(&format!("{HEAD}{lines}"), &[], false).unwrap_err();
     error.to_string()
 }
 
@@ -83,9 +84,9 @@ fn what_fails_inside_does_not_say_where() {
   release s to reader as \"s\"
 "
     );
-    let report = run(&text, &[("x", vec![1.0, 2.0, 3.0]), ("y", vec![0.0; 3])]).unwrap();
+    let report = run(&text, &[("x", vec![1.0, 2.0, 3.0]), ("y", vec![0.0; 3])], false).unwrap();
     assert_eq!(report.outputs["reader"]["s"].to_f64().data(), [6.0]);
-    let error = run(&text, &[("x", vec![1.0, 2.0, 33.0]), ("y", vec![0.0; 3])]).unwrap_err();
+    let error = run(&text, &[("x", vec![1.0, 2.0, 33.0]), ("y", vec![0.0; 3])], false).unwrap_err();
     assert_eq!(error.code(), "value.inside");
     assert!(!error.to_string().contains("element"), "{error}");
     // That it may fail is told before anyone signs.
