@@ -66,7 +66,7 @@ async fn a_collector_is_told_of_a_session_and_of_no_value() {
     let keys = PLAYERS.map(|_| KeyPair::generate().unwrap());
     let member = |i: usize| {
         let endpoint = Some(addresses[i].to_string().parse().unwrap());
-        (PLAYERS[i].to_owned(), Member { identity: keys[i].identity(), endpoint, claims: Vec::new() })
+        (PLAYERS[i].to_owned(), Member { identity: keys[i].identity(), endpoint, claims: None })
     };
     let roster = Roster::new((0..3).map(member)).unwrap();
     std::fs::write(folder.path().join("roster.toml"), roster.to_string()).unwrap();
