@@ -17,5 +17,5 @@ mod world;
 
 pub use measure::{BenchError, Figures, Measured, measure, once};
 pub use report::{table, to_json};
-pub use tasks::{Goal, TASKS, Task, task};
+pub use tasks::{Goal, NO_GOAL, TASKS, Task, task};
 pub use world::LinkKind;

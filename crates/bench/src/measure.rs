@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use agreement::{Agreement, Ratified};
+use agreement::{Agreement, Profile, Ratified, Roster, Terms};
 use algebra::{Prg, Seed, Tensor};
 use ir::PlayerId;
 use privity::{Plain, Program};
@@ -90,7 +90,7 @@ pub fn measure(task: &'static Task, kind: LinkKind, repetitions: u32) -> Result<
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| BenchError::System { what: e.to_string() })?;
     let iterations = if kind == LinkKind::Wan { 1 } else { task.iterations };
-    let (fewer, more) = (prepare(task, 1)?, prepare(task, 1 + iterations)?);
+    let (fewer, more) = (prepare(task, kind, 1)?, prepare(task, kind, 1 + iterations)?);
     let run = |ratified: &Ratified| {
         // Made anew each time: what the players do not hold shall not count as theirs.
         let inputs = inputs(ratified, task);
@@ -135,7 +135,7 @@ pub fn measure(task: &'static Task, kind: LinkKind, repetitions: u32) -> Result<
 pub fn once(task: &'static Task, iterations: u32) -> Result<u64, BenchError> {
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let runtime = runtime.map_err(|e| BenchError::System { what: e.to_string() })?;
-    let ratified = prepare(task, iterations)?;
+    let ratified = prepare(task, LinkKind::Memory, iterations)?;
     let inputs = inputs(&ratified, task);
     runtime.block_on(world::run(&ratified, LinkKind::Memory, inputs))?;
     let players = ratified.agreement().checked().computation().players.len();
@@ -153,7 +153,7 @@ fn rounds(
 ) -> Result<u32, BenchError> {
     // Over slow links this would only take longer: rounds do not depend on links.
     let links = if kind == LinkKind::Wan { LinkKind::Memory } else { kind };
-    let two = prepare(task, 2)?;
+    let two = prepare(task, kind, 2)?;
     let data = inputs(&two, task);
     let outcomes = runtime.block_on(world::run(&two, links, data))?;
     let more = outcomes.iter().map(|o| o.cost.rounds).max().unwrap_or(0) - one.rounds;
@@ -169,12 +169,16 @@ fn median(mut figures: Vec<f64>) -> f64 {
     }
 }
 
-/// The task's program, checked and agreed.
-fn prepare(task: &'static Task, iterations: u32) -> Result<Ratified, BenchError> {
+/// The task's program, checked and agreed: over slow links for a network of their kind.
+fn prepare(task: &'static Task, kind: LinkKind, iterations: u32) -> Result<Ratified, BenchError> {
     let program = |problems: String| BenchError::Program { task: task.name, problems };
     let checked = Program::parse(task.name, &task.with_iterations(iterations)).map_err(|e| program(e.to_string()))?;
     let dims = task.dims.iter().map(|&(name, length)| (name.to_owned(), length)).collect();
-    let agreement = Agreement::in_process(checked.checked().clone(), dims).map_err(|e| program(e.to_string()))?;
+    let profile = if kind == LinkKind::Wan { Profile::Wan } else { Profile::Lan };
+    let roster = Roster::in_process(checked.computation().players.iter().map(|p| p.name.as_str()));
+    let terms = Terms { profile, ..Terms::default() };
+    let agreement = Agreement::bind(checked.checked().clone(), &roster, dims, terms);
+    let agreement = agreement.map_err(|e| program(e.to_string()))?;
     Ratified::local(agreement).map_err(|e| program(e.to_string()))
 }
 
@@ -208,7 +212,7 @@ mod tests {
     fn every_program_is_accepted_and_is_repeated_by_name() {
         for task in TASKS {
             assert_ne!(task.with_iterations(2), task.program, "{}", task.name);
-            prepare(task, 2).unwrap_or_else(|e| panic!("{e}"));
+            prepare(task, LinkKind::Memory, 2).unwrap_or_else(|e| panic!("{e}"));
         }
     }
 

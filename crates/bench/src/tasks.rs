@@ -38,7 +38,8 @@ const fn goal(cpu: f64, bytes: u64) -> Goal {
     Goal { cpu: Some(cpu), bytes: Some(bytes), wall: None, rounds: None, memory: None }
 }
 
-const NO_GOAL: Goal = Goal { cpu: None, wall: None, bytes: None, rounds: None, memory: None };
+/// No goal was set.
+pub const NO_GOAL: Goal = Goal { cpu: None, wall: None, bytes: None, rounds: None, memory: None };
 
 const SYMMETRIC: (f64, f64) = (-1.0, 1.0);
 
@@ -60,7 +61,7 @@ pub const TASKS: &[Task] = &[
         dims: &[("n", 1_000_000)],
         iterations: 8,
         inputs: SYMMETRIC,
-        goal: goal(0.08, 16_000_000),
+        goal: Goal { memory: Some(190_000_000), ..goal(0.08, 16_000_000) },
     },
     Task {
         name: "less",
@@ -69,7 +70,7 @@ pub const TASKS: &[Task] = &[
         dims: &[("n", 1_000_000)],
         iterations: 4,
         inputs: SYMMETRIC,
-        goal: Goal { rounds: Some(8), ..goal(0.35, 30_000_000) },
+        goal: Goal { rounds: Some(8), memory: Some(390_000_000), ..goal(0.35, 30_000_000) },
     },
     Task {
         name: "relu",
@@ -78,7 +79,7 @@ pub const TASKS: &[Task] = &[
         dims: &[("n", 1_000_000)],
         iterations: 4,
         inputs: SYMMETRIC,
-        goal: Goal { rounds: Some(11), ..goal(0.45, 36_000_000) },
+        goal: Goal { rounds: Some(11), memory: Some(300_000_000), ..goal(0.45, 36_000_000) },
     },
     Task {
         name: "sigmoid",
@@ -87,7 +88,7 @@ pub const TASKS: &[Task] = &[
         dims: &[("n", 100_000)],
         iterations: 1,
         inputs: (-8.0, 8.0),
-        goal: Goal { rounds: Some(73), ..goal(0.2, 10_000_000) },
+        goal: Goal { rounds: Some(73), memory: Some(90_000_000), ..goal(0.2, 10_000_000) },
     },
     Task {
         name: "mlp-1",
@@ -123,7 +124,7 @@ pub const TASKS: &[Task] = &[
         dims: &[("n", 128)],
         iterations: 1,
         inputs: (-0.1, 0.1),
-        goal: Goal { rounds: Some(89), ..goal(6.0, 150_000_000) },
+        goal: Goal { rounds: Some(89), memory: Some(240_000_000), ..goal(6.0, 150_000_000) },
     },
     Task {
         name: "sgd",
@@ -160,6 +161,15 @@ pub const TASKS: &[Task] = &[
         iterations: 1,
         inputs: (-8.0, 8.0),
         goal: NO_GOAL,
+    },
+    Task {
+        name: "sort",
+        what: "sorting 10 k numbers",
+        program: include_str!("../programs/sort.pv"),
+        dims: &[("n", 10_000)],
+        iterations: 1,
+        inputs: SYMMETRIC,
+        goal: Goal { memory: Some(50_000_000), ..NO_GOAL },
     },
     Task {
         name: "product-128",

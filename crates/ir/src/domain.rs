@@ -140,15 +140,15 @@ pub fn domain(op: Op, fast: bool, dtype: DType) -> Option<Domain> {
             positive(unit, below(62.0 - f), Outside::Unsound, tolerance(2.0, two.powi(-43), 0.0))
         }
         (Op::Sigmoid, false) => every(tolerance(2.0, two.powi(-44), 0.0)),
-        (Op::Sigmoid, true) => every(tolerance(0.0, 1e-3, 0.0)),
+        (Op::Sigmoid, true) => every(tolerance(2.0, 1e-3, 0.0)),
         (Op::Tanh, fast) => {
-            let error = if fast { tolerance(0.0, 2e-3, 0.0) } else { tolerance(4.0, two.powi(-43), 0.0) };
+            let error = if fast { tolerance(4.0, 2e-3, 0.0) } else { tolerance(4.0, two.powi(-43), 0.0) };
             Domain { greatest: whole / 2.0, outside: Outside::Unsound, ..every(error) }
         }
         (Op::Erf, false) => every(tolerance(2.0, two.powi(-42), 0.0)),
-        (Op::Erf, true) => every(tolerance(0.0, 6e-4, 0.0)),
+        (Op::Erf, true) => every(tolerance(2.0, 6e-4, 0.0)),
         (Op::Gelu, false) => every(tolerance(2.0, two.powi(-39), 0.0)),
         (Op::Softplus, false) => every(tolerance(2.0, two.powi(-43), 0.0)),
-        _ => every(tolerance(0.0, 1e-3, 0.0)),
+        _ => every(tolerance(2.0, 1e-3, 0.0)),
     })
 }

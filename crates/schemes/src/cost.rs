@@ -74,6 +74,19 @@ pub enum Kernel {
     Relu,
     /// From Z_2^64 to Z_2^128.
     Widen,
+    /// Opened to all three.
+    Open,
+    /// Rows in a secret order, or back from it.
+    Shuffle,
+    /// Bits in a secret order, or back from it.
+    ShuffleBits,
+    /// A vector in order, by so many bits of its elements.
+    Sort {
+        /// How many.
+        width: usize,
+        /// Bits of a digit.
+        digit: usize,
+    },
 }
 
 impl Kernel {
@@ -105,6 +118,10 @@ impl Kernel {
             }
             Self::Relu => Self::Msb.cost(bits, count).then(Self::MultiplyBit.cost(bits, count)),
             Self::Widen => Cost { rounds: 2, bytes: [24 * count, 16 * count, 8 * count] },
+            Self::Open => each(1, dense),
+            Self::Shuffle => each(3, 2 * dense),
+            Self::ShuffleBits => each(3, 2 * planes(1)),
+            Self::Sort { width, digit } => sort(bits, count, (width, digit)),
             Self::Msb => {
                 // The lowest leaf is one bit, the others are two; then the top bit.
                 let first = planes(1 + 3 * (half - 1) + 1);
@@ -126,6 +143,38 @@ impl Kernel {
             }
         }
     }
+}
+
+/// A radix sort by digits of so many bits: the bits; the place by the first digit; for each further one the places so far
+/// opened in a shuffled order, the place by it, and both composed; then the rows at their places.
+fn sort(bits: u32, count: usize, (width, digit): (usize, usize)) -> Cost {
+    // Places are numbers of Z_2^64.
+    let small = |kernel: Kernel, count| kernel.cost(u64::BITS, count);
+    let opened = small(Kernel::Shuffle, count).then(small(Kernel::Open, count));
+    let place = |digit: usize| {
+        let sets = (1 << digit) - 1;
+        products(digit, count).then(small(Kernel::ToRing, sets * count)).then(small(Kernel::Multiply, count))
+    };
+    let start = Kernel::Decompose { width }.cost(bits, count).then(place(width.min(digit)));
+    let digits = (digit..width).step_by(digit).map(|at| (width - at).min(digit));
+    let placed = digits.fold(start, |cost, digit| {
+        let shuffled = opened.beside(small(Kernel::ShuffleBits, digit * count));
+        cost.then(shuffled).then(place(digit)).then(small(Kernel::Shuffle, count))
+    });
+    placed.then(opened.beside(Kernel::Shuffle.cost(bits, count)))
+}
+
+/// All products of the bits of a digit: sets of neighbouring bits, joined in pairs.
+fn products(digit: usize, count: usize) -> Cost {
+    let mut groups = vec![1; digit];
+    let mut cost = Cost::default();
+    while groups.len() > 1 {
+        let sets = |bits: usize| (1 << bits) - 1;
+        let pairs = groups.chunks_exact(2).map(|pair| sets(pair[0]) * sets(pair[1]));
+        cost = cost.then(Kernel::And { width: 1 }.cost(u64::BITS, count * pairs.sum::<usize>()));
+        groups = groups.chunks(2).map(|pair| pair.iter().sum()).collect();
+    }
+    cost
 }
 
 /// Conjunctions at each level of a carry tree: all generate bits and all propagate bits but the lowest.

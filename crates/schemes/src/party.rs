@@ -33,19 +33,28 @@ pub struct Context {
     channel: Arc<dyn Channel>,
     keys: SessionKeys,
     inline: bool,
+    distant: bool,
 }
 
 impl Context {
     /// A context over a channel, computing on the process' [thread pool](limit_threads).
     #[must_use]
     pub fn new(channel: Arc<dyn Channel>, keys: SessionKeys) -> Self {
-        Self { channel, keys, inline: false }
+        Self { channel, keys, inline: false, distant: false }
     }
 
     /// Computes on the thread that waits for messages, so that a run is the same every time.
     #[must_use]
     pub fn inline(mut self) -> Self {
         self.inline = true;
+        self
+    }
+
+    /// Says whether players are far from each other: where a kernel can do with fewer rounds for more bytes, it then does.
+    /// All players of a session must say the same.
+    #[must_use]
+    pub fn distant(mut self, distant: bool) -> Self {
+        self.distant = distant;
         self
     }
 
@@ -121,6 +130,11 @@ impl Party {
     #[must_use]
     pub fn roles(&self) -> &[PlayerId] {
         &self.roles
+    }
+
+    /// Whether players are far from each other.
+    pub(crate) fn is_distant(&self) -> bool {
+        self.context.distant
     }
 
     /// The causal depth of what was computed so far.

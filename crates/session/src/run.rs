@@ -109,12 +109,13 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
 
     let attempt =
         Attempt { agreement: start.ratified.agreement().digest(), session: start.session, number: start.attempt };
+    let profile = start.ratified.agreement().terms().profile;
     let work = async {
         let keeper = Keeper::open(start.ratified, &plan, attempt, start.vault).await?;
         let mut checkpoints = Checkpoints::of(&keeper)?;
         let kept = !checkpoints.is_empty();
         let begun = kept && Checkpoints::same_inputs(&keeper, &start.inputs, &start.keys, &start.entropy).await?;
-        let stage = Stage::set_up(&exchange, &binding, &start.entropy).await?;
+        let stage = Stage::set_up(&exchange, &binding, &start.entropy, profile).await?;
         if attempt.number > 0 {
             keeper.settle_earlier(&stage).await?;
             if kept {

@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use agreement::Opening;
+use agreement::{Opening, Profile};
 use net::{Exchange, PlayerId, Scope};
 use schemes::keys::Binding;
 use schemes::{Context, PairSecret, Party, SessionKeys};
@@ -58,6 +58,7 @@ impl Stage {
         exchange: &Exchange,
         binding: &Binding,
         entropy: &Entropy,
+        profile: Profile,
     ) -> Result<Stage, SessionError> {
         let me = exchange.me();
         let scope = root(binding);
@@ -83,7 +84,7 @@ impl Stage {
         let mut own = blake3::derive_key(domain::OWN, &entropy.0);
         let keys = SessionKeys::new(me, pairs, &own, binding);
         own.zeroize();
-        let context = Arc::new(Context::new(Arc::new(exchange.clone()), keys));
+        let context = Arc::new(Context::new(Arc::new(exchange.clone()), keys).distant(profile == Profile::Wan));
         Ok(Stage { exchange: exchange.clone(), context, scope, row_keys })
     }
 

@@ -11,9 +11,22 @@ use crate::recipe::{Arg, Recipe, Step};
 use crate::tolerance::{Given, tolerance};
 
 /// A value as it was released, and if it is public as players hold it before they share it.
+#[derive(Clone)]
 pub(crate) struct Seen {
     value: Plain,
     exact: Option<Plain>,
+}
+
+impl Seen {
+    /// A value that is shared.
+    pub(crate) fn secret(value: Plain) -> Seen {
+        Seen { value, exact: None }
+    }
+
+    /// The value as it was released.
+    pub(crate) fn value(&self) -> &Plain {
+        &self.value
+    }
 }
 
 /// The type that stands for real numbers in plaintext.
@@ -92,7 +105,7 @@ fn on_grid(x: &Plain, dtype: DType) -> Result<Plain, String> {
 /// Judges the value of a slot, which is `result`.
 pub(crate) fn judge(recipe: &Recipe, slot: usize, seen: &[Seen], result: &Plain) -> Result<Seen, String> {
     let Some(step) = slot.checked_sub(recipe.inputs.len()).map(|i| &recipe.steps[i]) else {
-        return Ok(Seen { value: result.clone(), exact: None });
+        return Ok(Seen::secret(result.clone()));
     };
     let ty = &recipe.types[slot];
     let types = recipe.operand_types(step);

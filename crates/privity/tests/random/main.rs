@@ -3,28 +3,32 @@
 //! A program is made of random operators on inputs with random ranges, on shares of either ring, semi-honest and verified,
 //! and in the clear. Operators that the checker refuses are left out, or their operands limited. Every value is released, so
 //! that each operator is held against plaintext on just the numbers that it was given, to the error that it states, and
-//! each value against the range that the checker found. Data lie within the inputs' ranges and often at their ends.
+//! each value against the range that the checker found. In half of them some steps are in a function or a loop. Data lie within the inputs' ranges and often at their ends.
 //!
 //! `PRIVITY_PROGRAMS=20000` runs so many programs (40 otherwise), `PRIVITY_SEED=7` others; a failure prints the smallest
 //! program that shows it.
 
 mod attrs;
+mod costs;
 mod judge;
 mod numbers;
 mod recipe;
+mod stretch;
+mod table;
 mod tolerance;
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Mutex;
 
 use privity::ir::{Op, ValueId};
-use privity::{LocalData, LocalOptions, Plain, Program, run_local};
+use privity::{LocalData, LocalOptions, Plain, Program, Report, run_local};
 use proptest::prelude::*;
 use proptest::test_runner::{Config, RngAlgorithm, TestCaseError, TestRng, TestRunner};
 
 use judge::{Seen, judge};
 use numbers::Random;
 use recipe::Recipe;
+use stretch::{BEGAN, Stretch};
 
 /// The operators that were run, for all programs together.
 static RUN: Mutex<BTreeSet<&'static str>> = Mutex::new(BTreeSet::new());
@@ -38,37 +42,44 @@ fn hold(recipe: &Recipe, seed: u64) -> Result<(), String> {
     let Ok((program, values)) = recipe.program() else { return Ok(()) };
     let text = || program.computation().to_string();
     let mut random = Random::new(seed);
-    let budget =
-        program.checked().budget(&BTreeMap::new()).map_err(|_| format!("checked, but no budget:\n{}", text()))?;
-    let inputs: BTreeMap<String, Plain> = recipe
-        .inputs
-        .iter()
-        .enumerate()
-        .map(|(i, x)| (format!("x{i}"), x.data(budget.input(&format!("x{i}")), &mut random)))
-        .collect();
+    let inputs = recipe.data(&program, &mut random)?;
     let shown = format!("{:?}", inputs.values().map(|p| p.to_f64().data().to_vec()).collect::<Vec<_>>());
     let outputs = match run(&program, inputs) {
-        Ok(outputs) => outputs,
+        Ok(mut report) => report.outputs.remove("reader").unwrap_or_default(),
         // In the clear what does not fit is an error, and no wrong number.
         Err(_) if recipe.is_clear() => return Ok(()),
         Err(e) => return Err(format!("{e}\n{}data {shown}", text())),
     };
+    let budget = program.checked().budget(&BTreeMap::new()).map_err(|_| "a budget only once".to_owned())?;
     let mut seen: Vec<Seen> = Vec::new();
+    // What a slot is outside of a function or a loop, while steps inside are judged.
+    let mut outside = None;
     for (slot, value) in values.iter().enumerate() {
         let result = &outputs[&format!("v{slot}")];
         let at = |e: String| format!("v{slot} {e}\n{}data {shown}", text());
         within(budget.range(*value), result).map_err(at)?;
+        let step = slot.checked_sub(recipe.inputs.len());
+        if let Some(stretch) = recipe.stretch.as_ref().filter(|s| Some(s.steps.start) == step) {
+            let inside = stretch.inside(&seen, outputs.get(BEGAN)).map_err(at)?;
+            outside = inside.map(|(slot, inside)| (slot, std::mem::replace(&mut seen[slot], inside)));
+        }
+        if recipe.stretch.as_ref().is_some_and(|s| Some(s.steps.end) == step)
+            && let Some((slot, value)) = outside.take()
+        {
+            seen[slot] = value;
+        }
         seen.push(judge(recipe, slot, &seen, result).map_err(at)?);
     }
     let mut run = RUN.lock().map_err(|e| e.to_string())?;
     run.extend(recipe.steps.iter().map(|s| s.op.name()));
+    run.extend(recipe.stretch.as_ref().map(Stretch::name));
     Ok(())
 }
 
-fn run(program: &Program, inputs: BTreeMap<String, Plain>) -> Result<BTreeMap<String, Plain>, privity::Error> {
+/// Runs a program, of which all is released to `reader`.
+fn run(program: &Program, inputs: BTreeMap<String, Plain>) -> Result<Report, privity::Error> {
     let data = LocalData::of(program, inputs, &BTreeMap::new(), &BTreeMap::new())?;
-    let mut report = run_local(program, data, &LocalOptions::default())?;
-    Ok(report.outputs.remove("reader").unwrap_or_default())
+    run_local(program, data, &LocalOptions::default())
 }
 
 /// Whether a result lies in the range that the checker found for it.
@@ -96,7 +107,8 @@ fn what_is_admitted_is_right() {
     }
     if cases >= 2000 {
         let run = RUN.lock().unwrap();
-        let never: Vec<&str> = recipe::operators().map(Op::name).filter(|n| !run.contains(n)).collect();
+        let regions = [Op::Call, Op::Repeat, Op::Fold];
+        let never: Vec<&str> = recipe::operators().chain(regions).map(Op::name).filter(|n| !run.contains(n)).collect();
         assert!(never.is_empty(), "never run: {never:?}");
     }
 }

@@ -1,23 +1,25 @@
 //! Recipes: what a random program is made of, from numbers that say every choice.
 
+use std::collections::BTreeMap;
 use std::iter::once;
 
-use privity::Program;
 use privity::ir::{
-    Attrs, Builder, Computation, DType, Dim, Literal, Number, OPS, Op, Operand, OwnerPolicy, RingBits, Scheme, Span,
-    Type,
+    Attrs, Builder, Computation, DType, Diagnostic, Dim, Literal, Number, OPS, Op, Operand, OwnerPolicy, Problem,
+    RingBits, Scheme, Span, Type, ValueId,
 };
+use privity::{Plain, Program};
 
 use crate::Values;
 use crate::attrs;
 use crate::numbers::Random;
+use crate::stretch::{BEGAN, Stretch};
 
 /// An input, and what it becomes where it is computed on.
 #[derive(Clone, Debug)]
 pub(crate) struct Input {
     pub(crate) becomes: DType,
     pub(crate) shape: Vec<u64>,
-    range: Option<(f64, f64)>,
+    pub(crate) range: Option<(f64, f64)>,
 }
 
 /// An operand: an input or the result of an earlier step, or a constant.
@@ -45,6 +47,20 @@ pub(crate) struct Recipe {
     pub(crate) steps: Vec<Step>,
     /// The types of all slots.
     pub(crate) types: Vec<Type>,
+    /// Steps that are in a function or a loop.
+    pub(crate) stretch: Option<Stretch>,
+}
+
+impl Step {
+    /// Writes it, on values by slot.
+    pub(crate) fn write(&self, b: &mut Builder, values: &[ValueId]) -> Result<ValueId, Diagnostic> {
+        let operand = |a: &Arg| match a {
+            Arg::Slot(s) => Operand::Value(values[*s]),
+            Arg::Literal(l) => Operand::Literal(l.clone()),
+        };
+        let operands: Vec<Operand> = self.args.iter().map(operand).collect();
+        b.op(self.op, &operands, self.attrs.clone(), &Span::default())
+    }
 }
 
 /// The operators that recipes are made of.
@@ -98,7 +114,8 @@ impl Recipe {
         let scheme =
             random.of(&[Scheme::Replicated, Scheme::Replicated, Scheme::Replicated, Scheme::Malicious, Scheme::Host]);
         let real = random.of(&reals());
-        let mut recipe = Recipe { scheme, real, inputs: Vec::new(), steps: Vec::new(), types: Vec::new() };
+        let mut recipe =
+            Recipe { scheme, real, inputs: Vec::new(), steps: Vec::new(), types: Vec::new(), stretch: None };
         for gene in inputs {
             recipe.inputs.push(input(real, &mut Random::new(*gene)));
         }
@@ -106,7 +123,22 @@ impl Recipe {
         for gene in steps {
             recipe.grow(&mut Random::new(*gene));
         }
+        // Half of the programs have a function or a loop, if the checker admits one.
+        let tries = if recipe.steps.is_empty() || random.once_in(2) { 0 } else { 6 };
+        for _ in 0..tries {
+            recipe.stretch = Stretch::of(&recipe, &mut random);
+            if recipe.stretch.is_some() && recipe.program().is_ok() {
+                return recipe;
+            }
+        }
+        recipe.stretch = None;
         recipe
+    }
+
+    /// Whether a slot's value depends on an input.
+    pub(crate) fn is_secret(&self, slot: usize) -> bool {
+        let Some(step) = slot.checked_sub(self.inputs.len()).map(|i| &self.steps[i]) else { return true };
+        step.args.iter().any(|a| if let Arg::Slot(s) = a { self.is_secret(*s) } else { false })
     }
 
     pub(crate) fn is_clear(&self) -> bool {
@@ -178,14 +210,36 @@ impl Recipe {
             args[at] = Arg::Literal(literal(beside, random));
         }
         let step = Step { op, args, attrs: Attrs::new() };
-        let types = self.operand_types(&step);
-        let attrs = attrs::random(op, types.first(), self.real, random);
-        let types: Vec<&Type> = types.iter().collect();
-        let canonical = privity::ir::canonical_attrs(op, &types, &attrs).ok()?;
-        let ty = privity::ir::infer(op, &types, &canonical).ok()?;
+        let attrs = attrs::random(op, self.operand_types(&step).first(), self.real, random);
+        let (step, ty) = self.typed(Step { attrs, ..step }).ok()?;
         let small = ty.shape.iter().map(|d| d.as_constant().unwrap_or(u64::MAX)).product::<u64>() <= 36;
         let holds = self.scheme != Scheme::Host || !ty.dtype.is_float();
-        (small && holds).then_some((Step { attrs: canonical, ..step }, ty))
+        (small && holds).then_some((step, ty))
+    }
+
+    /// Adds an operator on these operands; its value is the last slot.
+    pub(crate) fn add(&mut self, op: Op, args: Vec<Arg>, attrs: &Attrs) -> Result<(), String> {
+        let (step, ty) = self.typed(Step { op, args, attrs: attrs.clone() }).map_err(|p| p.message)?;
+        self.steps.push(step);
+        self.types.push(ty);
+        Ok(())
+    }
+
+    /// A step with its attributes in their canonical form, and the type of its result.
+    fn typed(&self, step: Step) -> Result<(Step, Type), Problem> {
+        let types = self.operand_types(&step);
+        let types: Vec<&Type> = types.iter().collect();
+        let canonical = privity::ir::canonical_attrs(step.op, &types, &step.attrs)?;
+        let ty = privity::ir::infer(step.op, &types, &canonical)?;
+        Ok((Step { attrs: canonical, ..step }, ty))
+    }
+
+    /// Data for all inputs, within what the program has room for.
+    pub(crate) fn data(&self, program: &Program, random: &mut Random) -> Result<BTreeMap<String, Plain>, String> {
+        let none = || format!("checked, but no budget:\n{}", program.computation());
+        let budget = program.checked().budget(&BTreeMap::new()).map_err(|_| none())?;
+        let named = self.inputs.iter().enumerate().map(|(i, x)| (format!("x{i}"), x));
+        Ok(named.map(|(name, x)| (name.clone(), x.data(budget.input(&name), random))).collect())
     }
 
     /// The types of a step's operands; a constant takes that of the first value beside it, as in a program.
@@ -205,7 +259,7 @@ impl Recipe {
         Ok((Program::new(computation).map_err(|p| p.to_string())?, values))
     }
 
-    fn computation(&self) -> Result<(Computation, Values), privity::ir::Diagnostic> {
+    fn computation(&self) -> Result<(Computation, Values), Diagnostic> {
         let at = Span::default();
         let mut b = Builder::new("random", at.clone())?;
         let players = ["a", "b", "c", "reader"].into_iter().map(|n| b.player(n, &at)).collect::<Result<Vec<_>, _>>()?;
@@ -227,18 +281,18 @@ impl Recipe {
             values.push(b.move_to(x, place, Some(input.becomes), &at)?);
         }
         b.on(place, Some(self.real), &at)?;
-        for step in &self.steps {
-            let operands: Vec<Operand> = step
-                .args
-                .iter()
-                .map(|a| match a {
-                    Arg::Slot(s) => Operand::Value(values[*s]),
-                    Arg::Literal(l) => Operand::Literal(l.clone()),
-                })
-                .collect();
-            values.push(b.op(step.op, &operands, step.attrs.clone(), &at)?);
+        let mut began = None;
+        for (i, step) in self.steps.iter().enumerate() {
+            match self.stretch.as_ref().filter(|s| s.steps.contains(&i)) {
+                Some(stretch) if stretch.steps.start == i => began = stretch.write(self, &mut b, place, &mut values)?,
+                Some(_) => {}
+                None => values.push(step.write(&mut b, &values)?),
+            }
         }
         b.end_on();
+        if let Some(began) = began {
+            b.release_as(began, &players[3..], BEGAN, &at)?;
+        }
         for (slot, value) in values.iter().enumerate() {
             b.release_as(*value, &players[3..], &format!("v{slot}"), &at)?;
         }

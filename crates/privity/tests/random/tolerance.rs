@@ -83,9 +83,7 @@ fn stated(given: &Given<'_>, expected: &Tensor<f64>, u: f64, small: bool, frac: 
     let op = given.step.op;
     let coarse = if small { 2f64.powi(-48) } else { 2f64.powi(-33) };
     if let Some(d) = domain(op, given.flag("fast"), given.types.first().map_or(given.ty.dtype, |t| t.dtype)) {
-        // The absolute errors of fast forms leave out the type's own places, which count where it has few.
-        let coarse = if given.flag("fast") { 4.0 * u } else { 0.01 * u };
-        return each(&|_, v| d.error.at(v, u32::from(frac)) + coarse);
+        return each(&|_, v| d.error.at(v, u32::from(frac)) + 0.01 * u);
     }
     match op {
         Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Conv1d | Op::Conv2d => each(&|_, _| 2.0 * u),

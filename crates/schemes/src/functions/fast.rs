@@ -71,24 +71,24 @@ const SOFTPLUS: Piece = Piece {
     beyond: 0.0,
 };
 
-/// `1 / (1 + e^-x)`, for every x. Error: 1e-3.
+/// `1 / (1 + e^-x)`, for every x. Error: 2 units plus 1e-3.
 pub(super) async fn sigmoid<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
     let half = R::from_i128(constant(0.5, frac).cast_signed());
     odd::<S, R>(&party.enter("fast-sigmoid"), &LOGISTIC, x, frac).await?.plus_public(party, half)
 }
 
-/// `2·sigmoid(2·x) - 1`, for |x| < 2^(k-3) as an integer. Error: 2e-3.
+/// `2·sigmoid(2·x) - 1`, for |x| < 2^(k-3) as an integer. Error: 4 units plus 2e-3.
 pub(super) async fn tanh<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
     let two = R::from_u64(2);
     odd::<S, R>(&party.enter("fast-tanh"), &LOGISTIC, &x.times(two)?, frac).await?.times(two)
 }
 
-/// The error function, for every x. Error: 6e-4.
+/// The error function, for every x. Error: 2 units plus 6e-4.
 pub(super) async fn erf<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
     odd::<S, R>(&party.enter("fast-erf"), &ERF, x, frac).await
 }
 
-/// The Gaussian error linear unit in either form, for every x. Error: 1e-3.
+/// The Gaussian error linear unit in either form, for every x. Error: 2 units plus 1e-3.
 pub(super) async fn gelu<S: Scheme, R: Width>(
     party: &Party,
     x: &S::Num<R>,
@@ -99,7 +99,7 @@ pub(super) async fn gelu<S: Scheme, R: Width>(
     ramp::<S, R>(&party.enter("fast-gelu"), piece, x, frac).await
 }
 
-/// `ln(1 + e^x)`, for every x. Error: 1e-3.
+/// `ln(1 + e^x)`, for every x. Error: 2 units plus 1e-3.
 pub(super) async fn softplus<S: Scheme, R: Width>(party: &Party, x: &S::Num<R>, frac: u32) -> Result<S::Num<R>> {
     ramp::<S, R>(&party.enter("fast-softplus"), &SOFTPLUS, x, frac).await
 }

@@ -40,6 +40,8 @@ pub use pick::{group_count, group_mean, group_sum, one_hot, put, take};
 pub use reduce::{Extreme, all, any, argument, extreme};
 pub use root::{inverse_sqrt, sqrt};
 pub use softmax::{log_softmax, softmax};
+#[cfg(test)]
+pub(crate) use sort::digit_width;
 pub use sort::{Sorts, argsort, quantile};
 pub use tally::{histogram, segment_last, segment_sum};
 pub use wide::Width;

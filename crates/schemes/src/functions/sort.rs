@@ -1,13 +1,14 @@
 //! Order: sorting by a key, quantiles, random order.
 //!
-//! Where rows can be shuffled: a stable radix sort by digits of three bits, from the lowest (Hamada et al. 2014; Asharov et al. 2022, "Efficient secure
+//! Where rows can be shuffled: a stable radix sort by digits of [some bits](digit_width), from the lowest (Hamada et al. 2014; Asharov et al. 2022, "Efficient secure
 //! three-party sorting with applications to data analysis and heavy hitters", section 5). The place of each row after a
 //! digit is a sum of products of its digit's indicators with running counts of these. Places are applied to the next
 //! digit, and composed, in a [shuffled](crate::primitives::Rearrange) order, in which they can be opened: they are a
 //! uniformly random permutation, whatever the keys are. Other schemes compare and exchange, in a [network](super::network).
 //!
 //! Cost for n rows and keys of b bits (63 or 127 for fixed point, 64 for integers): the bits of the keys, then for each of
-//! ⌈b/3⌉ digits 5 rounds and 64·n bytes from each player, and 6 to 7 rounds and 40·n bytes to apply and compose them.
+//! ⌈b/w⌉ digits of w bits 3 + ⌈log2 w⌉ rounds and 8·2^w·n bytes from each player, and 6 to 7 rounds and 40·n bytes to apply
+//! and compose them.
 
 use std::future::Future;
 
@@ -20,8 +21,22 @@ use crate::party::Party;
 use crate::primitives::{Linear, Logic, Rearrange, Scheme};
 use crate::replicated::Order;
 
-/// Bits of a digit.
+/// Bits of a digit that take the fewest bytes.
 const DIGIT: usize = 3;
+
+/// Bits of a digit. Where players are far from each other there are fewer and wider digits, as long as the rounds that
+/// this saves take longer than its bytes do, over links of 40 ms for a round trip and 320 Mbit/s.
+pub(crate) fn digit_width(distant: bool, rows: usize, bits: usize) -> usize {
+    const ROUND: u64 = 20_000;
+    // Bytes in a microsecond of one player, over its two links.
+    const BANDWIDTH: u64 = 80;
+    let microseconds = |width: &usize| {
+        let rounds = 10 + u64::from(width.next_power_of_two().ilog2());
+        let bytes = (8u64 << width) + 40;
+        bits.div_ceil(*width) as u64 * (rounds * ROUND + bytes * rows as u64 / BANDWIDTH)
+    };
+    if distant { (DIGIT..=8).min_by_key(microseconds).unwrap_or(DIGIT) } else { DIGIT }
+}
 
 /// Where each row goes when rows are sorted by a key, a vector; rows of equal keys keep their order.
 pub(super) async fn places<S: Rearrange, R: Ring>(
@@ -32,7 +47,7 @@ pub(super) async fn places<S: Rearrange, R: Ring>(
 ) -> Result<S::Num<u64>> {
     let party = party.enter("places");
     let bits = ordered_bits::<S, R>(&party, key, order, descending).await?;
-    let mut digits = bits.chunks(DIGIT);
+    let mut digits = bits.chunks(digit_width(party.is_distant(), key.shape()[0], bits.len()));
     let first = digits.next().ok_or_else(|| Error::misuse("a key without bits"))?;
     let mut places = digit_places::<S>(&party, first).await?;
     for digit in digits {
@@ -94,21 +109,32 @@ async fn digit_places<S: Rearrange>(party: &Party, bits: &[S::Bit]) -> Result<S:
     S::Num::<u64>::join(&[&chosen], |t| t[0].reshape(vec![n]))?.plus(&base)
 }
 
-/// The product of each set of bits but the empty one, by the set as a number. ⌈log2⌉ rounds.
+/// The product of each set of bits but the empty one, by the set as a number. ⌈log2⌉ rounds: sets of neighbouring bits are
+/// joined in pairs, all pairs at once.
 async fn monomials<S: Rearrange>(party: &Party, bits: &[S::Bit]) -> Result<Vec<S::Bit>> {
-    let stack = |parts: &[&S::Bit]| <S::Bit as Logic>::join(parts, |t| Tensor::stack(t, 0));
-    let row = |x: &S::Bit, i| <S::Bit as Logic>::join(&[x], |t| t[0].index(0, i));
-    Ok(match bits {
-        [a] => vec![a.clone()],
-        [a, b] => vec![a.clone(), b.clone(), S::and(party, a, b).await?],
-        [a, b, c] => {
-            let pairs = S::and(party, &stack(&[a, a, b])?, &stack(&[b, c, c])?).await?;
-            let ab = row(&pairs, 0)?;
-            let abc = S::and(party, &ab, c).await?;
-            vec![a.clone(), b.clone(), ab, c.clone(), row(&pairs, 1)?, row(&pairs, 2)?, abc]
+    let mut groups: Vec<Vec<S::Bit>> = bits.iter().map(|b| vec![b.clone()]).collect();
+    while groups.len() > 1 {
+        let pairs = || groups.chunks_exact(2).flat_map(|pair| pair[1].iter().map(move |high| (&pair[0], high)));
+        let lows: Vec<&S::Bit> = pairs().flat_map(|(lows, _)| lows).collect();
+        let highs: Vec<&S::Bit> = pairs().flat_map(|(lows, high)| lows.iter().map(move |_| high)).collect();
+        let stack = |parts: &[&S::Bit]| <S::Bit as Logic>::join(parts, |t| Tensor::stack(t, 0));
+        let products = S::and(party, &stack(&lows)?, &stack(&highs)?).await?;
+        let mut at = 0;
+        let mut joined = Vec::new();
+        for group in groups.chunks(2) {
+            let mut sets = group[0].clone();
+            for high in group.get(1).into_iter().flatten() {
+                sets.push(high.clone());
+                for _ in 0..group[0].len() {
+                    sets.push(<S::Bit as Logic>::join(&[&products], |t| t[0].index(0, at))?);
+                    at += 1;
+                }
+            }
+            joined.push(sets);
         }
-        _ => return Err(Error::misuse("a digit has one to three bits")),
-    })
+        groups = joined;
+    }
+    groups.pop().ok_or_else(|| Error::misuse("a digit without bits"))
 }
 
 /// From products of sets of bits to what tells that exactly these bits are set (Möbius inversion). Rows are sets.

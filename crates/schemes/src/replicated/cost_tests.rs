@@ -4,11 +4,21 @@ use algebra::{Ring, Tensor};
 
 use super::*;
 use crate::cost::{Cost, Kernel};
+use crate::functions::{Sorts, digit_width};
+use crate::primitives::Rearrange;
 use crate::testing::World;
 
 /// Runs a kernel on shares of a public tensor and measures it.
 fn measured<R: Ring, T>(count: usize, kernel: impl AsyncFn(&Party, &Share<R>) -> Result<T>) -> Cost {
-    let mut world = World::with_seed(count as u64);
+    measured_in(World::with_seed(count as u64), count, kernel)
+}
+
+/// As [`measured`], in a world of one's choice.
+fn measured_in<R: Ring, T>(
+    mut world: World,
+    count: usize,
+    kernel: impl AsyncFn(&Party, &Share<R>) -> Result<T>,
+) -> Cost {
     let x = Tensor::<R>::from_fn([count], |i| R::from_u64(i as u64 * 77));
     world.run(async |p| {
         let share = Share::public(p.role().unwrap(), &x);
@@ -49,7 +59,33 @@ fn stated<R: Ring>() {
         }
         let and = measured::<R, _>(count, async |p, _| and_bits(p, &bit(p), &bit(p)).await);
         assert_eq!(and, cost(Kernel::And { width: 1 }));
+        assert_eq!(measured::<R, _>(count, async |p, x| Replicated::open(p, x).await), cost(Kernel::Open));
+        for back in [false, true] {
+            let order = |p: &Party| permutation(p, count).unwrap();
+            let rows = measured::<R, _>(count, async |p, x| shuffle(p, &order(p), x, back).await);
+            assert_eq!(rows, cost(Kernel::Shuffle));
+            let bits = measured::<R, _>(count, async |p, _| shuffle_bits(p, &order(p), &bit(p), back).await);
+            assert_eq!(bits, cost(Kernel::ShuffleBits));
+        }
     }
+}
+
+#[test]
+fn sorting_costs_what_it_states() {
+    fn hold<R: Ring>(order: Order, width: usize) {
+        for (count, distant) in [(1, false), (64, false), (100, false), (1, true), (100, true), (3000, true)] {
+            let world = if distant { World::distant(3) } else { World::with_seed(3) };
+            let found = measured_in::<R, _>(world, count, async |p, x| Replicated::sort(p, x, order, false).await);
+            let digit = digit_width(distant, count, width);
+            let bound = Kernel::Sort { width, digit }.cost(R::BITS, count);
+            // As with other compositions, rounds may be fewer.
+            assert!(found.bytes == bound.bytes && found.rounds <= bound.rounds, "{found:?} against {bound:?}");
+            assert!(5 * found.rounds >= 4 * bound.rounds, "{found:?} against {bound:?}");
+        }
+    }
+    hold::<u64>(Order::Slack, 63);
+    hold::<u64>(Order::Signed, 64);
+    hold::<u128>(Order::Slack, 127);
 }
 
 #[test]

@@ -113,6 +113,16 @@ impl World {
     /// Any number of players, the first three of whom share values.
     #[must_use]
     pub fn with_players(seed: u64, count: u16) -> Self {
+        Self::build(seed, count, false)
+    }
+
+    /// Three players that are far from each other.
+    #[must_use]
+    pub fn distant(seed: u64) -> Self {
+        Self::build(seed, 3, true)
+    }
+
+    fn build(seed: u64, count: u16, distant: bool) -> Self {
         let mail = Arc::<Mutex<Mail>>::default();
         let fresh = |kind: &str, a: u16, b: u16| {
             blake3::derive_key("privity test world", format!("{seed} {kind} {a} {b}").as_bytes())
@@ -126,7 +136,7 @@ impl World {
             });
             let keys = SessionKeys::new(PlayerId(me), pairs, &fresh("own", me, me), &binding);
             let desk = Arc::new(Desk { me: PlayerId(me), mail: mail.clone() });
-            Arc::new(party::Context::new(desk, keys).inline())
+            Arc::new(party::Context::new(desk, keys).inline().distant(distant))
         };
         let contexts = (0..count).map(context).collect();
         Self { contexts, mail, roles: (0..3).map(PlayerId).collect(), seed, runs: 0 }
