@@ -155,14 +155,7 @@ fn lasting(page: &str) -> Vec<Vec<&str>> {
 }
 
 /// The rings and fractions of the table.
-const TYPES: [(RingBits, u8); 6] = [
-    (RingBits::B64, 8),
-    (RingBits::B64, 16),
-    (RingBits::B64, 20),
-    (RingBits::B64, 26),
-    (RingBits::B128, 20),
-    (RingBits::B128, 40),
-];
+const TYPES: [(RingBits, u8); 3] = [(RingBits::B64, 16), (RingBits::B64, 20), (RingBits::B128, 40)];
 
 /// What the page says after this table is made elsewhere.
 const NEXT: &str = "\n## ";
