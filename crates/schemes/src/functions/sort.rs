@@ -35,7 +35,7 @@ pub(crate) fn digit_width(distant: bool, rows: usize, bits: usize) -> usize {
         let bytes = (8u64 << width) + 40;
         bits.div_ceil(*width) as u64 * (rounds * ROUND + bytes * rows as u64 / BANDWIDTH)
     };
-    if distant { (DIGIT..=8).min_by_key(microseconds).unwrap_or(DIGIT) } else { DIGIT }
+    if distant { (DIGIT..=5).min_by_key(microseconds).unwrap_or(DIGIT) } else { DIGIT }
 }
 
 /// Where each row goes when rows are sorted by a key, a vector; rows of equal keys keep their order.
