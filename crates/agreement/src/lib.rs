@@ -39,7 +39,7 @@ pub use id::{Digest, HexError, SessionId};
 pub use proof::Proof;
 pub use ratify::{Basis, Ratification, Ratified, Standing};
 pub use receipt::{Cost, LogHead, Receipt, ReceiptError, Seen, SignedReceipt, session_digest};
-pub use receipts::{SessionReceipts, verify_session};
+pub use receipts::{SessionReceipts, verify_receipt, verify_session};
 pub use roster::{Endpoint, Member, Roster, RosterError, RosterFault};
 pub use terms::{Profile, Terms, TimeError, Timestamp};
 

@@ -46,16 +46,8 @@ pub fn verify_session(agreement: &Agreement, receipts: &[SignedReceipt]) -> Resu
     let (session, attempt) = (first.session, first.attempt);
     let mut verified: BTreeMap<String, Receipt> = BTreeMap::new();
     for signed in receipts {
-        let receipt = signed.verify_for(agreement, session, &signed.unverified().player)?;
+        let receipt = verify_receipt(agreement, session, attempt, signed)?;
         let player = receipt.player.clone();
-        if receipt.attempt != attempt {
-            return Err(ReceiptError::Attempt(player));
-        }
-        if agreement.check_time(receipt.started_ms).is_err() {
-            return Err(ReceiptError::Window(player));
-        }
-        commitments(agreement.checked(), receipt)?;
-        machines(agreement, receipt)?;
         match verified.insert(player.clone(), receipt.clone()) {
             Some(other) if other != *receipt => return Err(ReceiptError::Twice(player)),
             _ => {}
@@ -80,6 +72,29 @@ fn machines(agreement: &Agreement, receipt: &Receipt) -> Result<(), ReceiptError
         }
     }
     Ok(())
+}
+
+/// Verifies one receipt of an attempt at a session of an agreement, as [`verify_session`] does each.
+///
+/// # Errors
+/// [`ReceiptError`]; whether others are missing is not looked at.
+pub fn verify_receipt<'a>(
+    agreement: &Agreement,
+    session: SessionId,
+    attempt: u32,
+    signed: &'a SignedReceipt,
+) -> Result<&'a Receipt, ReceiptError> {
+    let receipt = signed.verify_for(agreement, session, &signed.unverified().player)?;
+    let player = || receipt.player.clone();
+    if receipt.attempt != attempt {
+        return Err(ReceiptError::Attempt(player()));
+    }
+    if agreement.check_time(receipt.started_ms).is_err() {
+        return Err(ReceiptError::Window(player()));
+    }
+    commitments(agreement.checked(), receipt)?;
+    machines(agreement, receipt)?;
+    Ok(receipt)
 }
 
 /// A receipt commits to its player's inputs and to the outputs that the player receives.

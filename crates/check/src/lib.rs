@@ -64,6 +64,7 @@ mod rows;
 mod sites;
 mod structure;
 mod types;
+mod unmatched;
 mod words;
 
 pub use coalition::{Coalition, Exposed, if_corrupt};
@@ -73,6 +74,7 @@ pub use flow::{Fact, Sources};
 pub use label::{Label, MAX_PLAYERS, PlayerSet};
 pub use range::{Budget, InputRange};
 pub use structure::limits;
+pub use unmatched::Unmatched;
 
 use std::collections::BTreeMap;
 
@@ -119,6 +121,11 @@ impl Checked {
     /// Who learns what, under which assumption.
     pub fn disclosure(&self) -> &Disclosure {
         &self.disclosure
+    }
+
+    /// What a person should look at, though it is no fault: rows of several players that no key matches.
+    pub fn unmatched(&self) -> Vec<Unmatched> {
+        unmatched::of(&self.computation)
     }
 
     /// Why this version cannot run it, in words; empty if it can.

@@ -136,7 +136,14 @@ pub(crate) fn write(path: Option<&Path>, text: &str) -> Result<(), Failure> {
 
 /// Reads an agreement and checks all of it.
 pub(crate) fn load(path: &Path) -> Result<Agreement, Failure> {
-    Agreement::from_text(&read(path)?).map_err(|e| refused(path, e))
+    let text = read(path)?;
+    Agreement::from_text(&text).map_err(|e| {
+        let mut failure = refused(path, e);
+        if path.extension().is_some_and(|e| e == "pv") {
+            failure.help = Some("this is a program: `privity agreement new` makes an agreement of it".into());
+        }
+        failure
+    })
 }
 
 /// A fault of an agreement, a ratification or a decline, with its file.
@@ -162,8 +169,13 @@ fn new(a: &New) -> Result<(), Failure> {
         write(a.output.as_deref(), agreement.text())?;
     }
     if a.program.json {
-        say!("{}", shown(&agreement));
-    } else if let Some(file) = &a.output {
+        let mut shown = shown(&agreement);
+        shown["warnings"] = static_checks::warnings(&program);
+        say!("{shown}");
+        return Ok(());
+    }
+    static_checks::warn(&program, None);
+    if let Some(file) = &a.output {
         say!("{}: {}", file.display(), agreement.digest());
     }
     Ok(())

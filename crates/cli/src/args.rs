@@ -277,9 +277,12 @@ pub(crate) struct Worker {
     /// Log as JSON lines.
     #[arg(long)]
     pub(crate) log_json: bool,
-    /// Only say everything that is wrong with the configuration, and with what it names.
+    /// Only look into everything that the configuration names, and say what is wrong with it.
     #[arg(long)]
     pub(crate) check: bool,
+    /// With `--check`: also see whether this worker's data are as this program (`.pv`) or agreement declares them.
+    #[arg(long, value_name = "FILE", requires = "check")]
+    pub(crate) program: Option<PathBuf>,
     /// Print one JSON object.
     #[arg(long, requires = "check")]
     pub(crate) json: bool,
@@ -334,9 +337,12 @@ pub(crate) struct Propose {
 
 #[derive(ClapArgs)]
 pub(crate) struct Inbox {
-    /// The digest of one agreement, to read it in full.
-    #[arg(value_parser = crate::desk::digest)]
-    pub(crate) digest: Option<Digest>,
+    /// One agreement, to read it in full: its digest, or a session that was begun under it.
+    #[arg(value_name = "DIGEST|SESSION", value_parser = crate::desk::wanted)]
+    pub(crate) which: Option<crate::desk::Wanted>,
+    /// Write the agreement to this file, which must not exist, for `privity agreement show`, `diff` and `verify`.
+    #[arg(long, short, value_name = "FILE", requires = "which")]
+    pub(crate) output: Option<PathBuf>,
     #[command(flatten)]
     pub(crate) reach: Reach,
     /// Print one JSON object.
@@ -397,7 +403,7 @@ pub(crate) enum ReceiptCommand {
         #[command(flatten)]
         reach: Reach,
     },
-    /// Write the receipts of a session into a folder, with the openings of your own commitments.
+    /// Write the receipts of a session into a folder, with its agreement, and the openings of your own commitments.
     Export {
         /// The session.
         #[arg(value_parser = crate::jobs::session)]

@@ -2,7 +2,7 @@
 
 use std::path::Path;
 
-use privity::agreement::{Agreement, Digest, Terms, Timestamp};
+use privity::agreement::{Agreement, Digest, SessionId, Terms, Timestamp};
 use privity::session::Dims;
 use serde_json::json;
 use worker::{Console, Proposal, Reach};
@@ -44,6 +44,9 @@ fn agreement(a: &args::Propose) -> Result<Agreement, Failure> {
         return Ok(agreement);
     }
     let program = static_checks::load(&a.file)?;
+    if !a.json {
+        static_checks::warn(&program, None);
+    }
     let dims: Dims = a.dims.dims.iter().cloned().collect();
     let terms = Terms { not_before: a.valid_from, not_after: a.valid_until, uses: a.uses, ..Terms::default() };
     Ok(worker::propose_program(&program, &a.roster, &a.key, &dims, terms)?)
@@ -70,15 +73,8 @@ fn unwritable(file: &Path, error: &std::io::Error) -> Failure {
 
 pub(crate) fn inbox(a: &args::Inbox) -> Result<(), Failure> {
     let console = console(&a.reach)?;
-    if let Some(digest) = a.digest {
-        let (proposal, agreement) = console.proposal(digest)?;
-        if a.json {
-            say!("{}", json!(proposal));
-        } else {
-            say!("{}", agreement.text());
-            say!("{}", line(&proposal));
-        }
-        return Ok(());
+    if let Some(which) = a.which {
+        return one(&console, which, a);
     }
     let all = console.inbox()?;
     if a.json {
@@ -88,6 +84,43 @@ pub(crate) fn inbox(a: &args::Inbox) -> Result<(), Failure> {
     all.iter().for_each(|p| say!("{}", line(p)));
     if all.is_empty() {
         say!("no agreements");
+    }
+    Ok(())
+}
+
+/// One agreement of the inbox in full, or that of a session.
+fn one(console: &Console, which: Wanted, a: &args::Inbox) -> Result<(), Failure> {
+    let (proposal, agreement) = match which {
+        Wanted::Agreement(digest) => {
+            let (proposal, agreement) = console.proposal(digest)?;
+            (Some(proposal), agreement)
+        }
+        Wanted::Session(session) => {
+            let (agreement, _) = console.recall(session)?;
+            // A worker that ratifies all has sessions whose agreement was never proposed.
+            (console.proposal(agreement.digest()).ok().map(|(proposal, _)| proposal), agreement)
+        }
+    };
+    if let Some(file) = &a.output {
+        crate::agreement::write(Some(file), agreement.text())?;
+    }
+    if a.json {
+        let mut shown = match proposal {
+            Some(proposal) => json!(proposal),
+            None => json!({ "digest": agreement.digest().to_string(), "text": agreement.text() }),
+        };
+        if let Some(file) = &a.output {
+            shown["file"] = json!(file);
+        }
+        say!("{shown}");
+        return Ok(());
+    }
+    match &a.output {
+        Some(file) => say!("{}: {}", file.display(), agreement.digest()),
+        None => say!("{}", agreement.text()),
+    }
+    if let Some(proposal) = proposal {
+        say!("{}", line(&proposal));
     }
     Ok(())
 }
@@ -127,6 +160,23 @@ pub(crate) fn answer(digest: Digest, reach: &args::Reach, declined: Option<&str>
         say!("{worker} has {verb} {digest}; the agreement is {standing}");
     }
     Ok(())
+}
+
+/// Which agreement is wanted.
+#[derive(Clone, Copy)]
+pub(crate) enum Wanted {
+    /// That of a digest.
+    Agreement(Digest),
+    /// That of a session.
+    Session(SessionId),
+}
+
+/// An agreement's digest or a session's id, as it is typed.
+pub(crate) fn wanted(text: &str) -> Result<Wanted, String> {
+    let session = |_| text.parse().map(Wanted::Session);
+    text.parse().map(Wanted::Agreement).or_else(session).map_err(|_: privity::agreement::HexError| {
+        "give the 64 hexadecimal digits of a digest, or the 32 of a session".to_owned()
+    })
 }
 
 /// A digest, as it is typed.

@@ -18,6 +18,7 @@ mod audit;
 mod bench;
 mod desk;
 mod doctor;
+mod examples;
 mod explain;
 mod jobs;
 mod keygen;
@@ -37,7 +38,7 @@ mod time;
 
 use std::ffi::OsString;
 
-use clap::Parser;
+use clap::FromArgMatches as _;
 use privity::{Error, Fault};
 use serde_json::json;
 
@@ -47,7 +48,8 @@ use args::{Args, Command};
 pub fn main(args: impl IntoIterator<Item = OsString>) -> u8 {
     let args: Vec<OsString> = args.into_iter().collect();
     let wants_json = args.iter().any(|a| a == "--json");
-    let args = match Args::try_parse_from(args) {
+    let parsed = examples::command().try_get_matches_from(args).and_then(|m| Args::from_arg_matches(&m));
+    let args = match parsed {
         Ok(args) => args,
         Err(e) if e.use_stderr() && wants_json => {
             let help = "see `privity --help`";

@@ -36,10 +36,12 @@ fn show(session: SessionId, reach: &args::Reach) -> Result<(), Failure> {
     Ok(())
 }
 
-/// One file for each player's receipt, and one with the openings of the worker's own commitments, which are for its
-/// owner.
+/// One file for each player's receipt, the agreement, so that the folder is all that verifying needs, and the openings of
+/// the worker's own commitments, which are for its owner.
 fn export(session: SessionId, folder: &Path, reach: &args::Reach, json: bool) -> Result<(), Failure> {
-    let found = console(reach)?.receipts(session)?;
+    let console = console(reach)?;
+    let found = console.receipts(session)?;
+    let (agreement, _) = console.recall(session)?;
     let failed = |e: std::io::Error| {
         Failure::input("file", format!("{}: {e}", folder.display()), "name a folder that you may write to")
     };
@@ -50,6 +52,9 @@ fn export(session: SessionId, folder: &Path, reach: &args::Reach, json: bool) ->
         std::fs::write(&file, format!("{}\n", json!(receipt))).map_err(failed)?;
         files.push(file);
     }
+    let file = folder.join(format!("{}.agreement", agreement.checked().computation().name));
+    std::fs::write(&file, agreement.text()).map_err(failed)?;
+    files.push(file);
     if !found.openings.is_empty() {
         let hex = |bytes: &[u8]| bytes.iter().map(|b| format!("{b:02x}")).collect::<String>();
         let openings: serde_json::Map<_, _> =

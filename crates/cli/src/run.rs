@@ -110,6 +110,9 @@ fn observer(json: bool) -> privity::session::Observer {
 
 fn local(a: &args::Run, program: &Program, data: &Path, dims: &Dims) -> Result<Report, Failure> {
     let data = LocalData::read(program, data, dims)?;
+    if !a.json {
+        static_checks::warn(program, Some(&data.datasets));
+    }
     let vaults = a.store.as_deref().map(LocalVaults::read).transpose()?.unwrap_or_default();
     let options = LocalOptions { compare: a.compare, observer: observer(a.json), vaults };
     let report = privity::run_local(program, data, &options)?;

@@ -31,21 +31,27 @@ pub(crate) fn worker(a: &args::Worker) -> Result<(), Failure> {
     runtime.block_on(worker::serve(config)).map_err(Failure::from)
 }
 
-/// Says what is wrong with a configuration: everything at once.
+/// Looks into everything that a configuration names, and says all of it at once.
 fn check(a: &args::Worker) -> Result<(), Failure> {
-    match worker::Config::read(&a.config) {
-        Ok(config) if a.json => {
-            say!("{}", json!({ "identity": config.key.identity().to_string(), "problems": [] }));
-            Ok(())
-        }
-        Ok(config) => {
-            say!("{}: no problems; this is {}", a.config.display(), config.key.identity());
-            Ok(())
-        }
-        Err(error) => {
-            let problems = json!({ "problems": error.problems });
-            let failure = Failure::from(worker::ClientError::from(error)).with_diagnostics(problems);
-            Err(failure.in_full_json())
+    let worker::Inspection { identity, looks } = worker::inspect(&a.config, a.program.as_deref());
+    let wrong: Vec<&str> = looks.iter().filter(|look| !look.ok).map(|look| look.found.as_str()).collect();
+    if a.json {
+        let identity = identity.map(|i| i.to_string());
+        say!("{}", json!({ "identity": identity, "problems": wrong, "checks": looks }));
+    } else {
+        let width = looks.iter().map(|look| look.check.len()).max().unwrap_or(0);
+        for look in &looks {
+            say!("{:<6}  {:<width$}  {}", if look.ok { "ok" } else { "failed" }, look.check, look.found);
+            if !look.help.is_empty() {
+                say!("{:8}{:<width$}  = help: {}", "", "", look.help);
+            }
         }
     }
+    if wrong.is_empty() {
+        return Ok(());
+    }
+    let message = format!("{}: {} of {} checks failed", a.config.display(), wrong.len(), looks.len());
+    let failure = Failure::input("config.invalid", message, "mend what is named, and check again");
+    // As JSON it was all said.
+    Err(if a.json { failure.said() } else { failure })
 }

@@ -143,7 +143,7 @@ fn receipts_are_verified_without_a_key() {
             inputs: named(&mine),
             outputs: if player == "analyst" { named(&learned) } else { BTreeMap::new() },
             audit: None,
-            evidence: BTreeMap::new(),
+            machines: BTreeMap::new(),
         };
         let key = KeyPair::load(&parties.path().join(format!("{player}.key"))).unwrap();
         let signed = receipt.sign(&key).unwrap();
@@ -155,7 +155,16 @@ fn receipts_are_verified_without_a_key() {
     assert_eq!((code, verified["without_audit"].as_array().map(Vec::len)), (0, Some(4)), "{verified}");
     let (missing, code) = run(parties.path(), &all.replace("registry.receipt ", ""));
     assert_eq!((code, &missing["error"]["player"]), (1, &"registry".into()));
-    parties.write("clinic.receipt", &parties.read("clinic.receipt").replace("\"ended_ms\":2", "\"ended_ms\":3"));
+    // Each file that fails is named, and only those.
+    for player in ["clinic", "analyst"] {
+        let file = format!("{player}.receipt");
+        parties.write(&file, &parties.read(&file).replace("\"ended_ms\":2", "\"ended_ms\":3"));
+    }
     let (forged, code) = run(parties.path(), all);
     assert_eq!((code, &forged["error"]["code"]), (1, &"receipt.signature".into()));
+    let failed: Vec<&str> = forged["failed"].as_array().unwrap().iter().filter_map(|f| f["file"].as_str()).collect();
+    assert_eq!(failed, ["clinic.receipt", "analyst.receipt"], "{forged}");
+    assert!(forged["error"]["message"].as_str().unwrap().contains("clinic.receipt: "), "{forged}");
+    let (nothing, code) = run(parties.path(), "receipt verify . --agreement joint.agreement --json");
+    assert_eq!((code, &nothing["error"]["code"]), (1, &"receipt.syntax".into()), "{nothing}");
 }

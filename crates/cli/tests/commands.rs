@@ -35,6 +35,7 @@ fn a_good_program_passes_all_commands() {
     let run = |args: &[&str]| json(&privity(f.path(), args));
     let (report, code) = run(&["check", "p.pv", "--json"]);
     assert_eq!((code, report["diagnostics"].as_array().unwrap().len()), (0, 0));
+    assert_eq!(report["warnings"][0]["code"], "rows.unmatched", "{report}");
     let (report, code) = run(&["disclose", "p.pv", "--json"]);
     assert_eq!((code, &report["owners"][0]["player"]), (0, &"clinic".into()), "{report}");
     let (report, code) = run(&["disclose", "p.pv", "--corrupt", "clinic,laboratory", "--json"]);
@@ -108,6 +109,52 @@ fn bad_data_gets_an_error_that_names_owner_and_place() {
         assert!(error["code"].as_str().unwrap().starts_with(code), "{report}");
         assert!(error["player"].is_string() && error["help"].is_string(), "{report}");
         assert!(!report.to_string().contains("1e300"), "{report}");
+    }
+}
+
+#[test]
+fn a_number_outside_of_its_range_is_placed_as_in_every_error_of_data() {
+    let ranged = SLOPE.replace("f64[n] at clinic", "f64[n] at clinic range 10..60");
+    let f = folder(&ranged);
+    // Blank lines are lines, too.
+    std::fs::write(f.path().join("clinic.csv"), "bmi\n21\n\n25\n320\n").unwrap();
+    let run = ["run", "p.pv", "--local", "--data", "data.toml", "--json"];
+    let (report, exit) = json(&privity(f.path(), &run));
+    let message = report["error"]["message"].as_str().unwrap();
+    assert_eq!((exit, &report["error"]["code"]), (1, &"session.input-range".into()), "{report}");
+    assert!(message.contains("clinic.csv, line 5, column `bmi`") && message.contains("10..60"), "{message}");
+    std::fs::write(f.path().join("clinic.csv"), "bmi\n21\n\n25\nmany\n").unwrap();
+    let (report, _) = json(&privity(f.path(), &run));
+    assert!(report["error"]["message"].as_str().unwrap().contains("clinic.csv, line 5, column `bmi`"), "{report}");
+}
+
+#[test]
+fn rows_that_no_key_matches_are_warned_of() {
+    let f = folder(SLOPE);
+    let said = |args: &[&str]| String::from_utf8(privity(f.path(), args).stderr).unwrap();
+    for args in [&["check", "p.pv"][..], &["disclose", "p.pv"], &["run", "p.pv", "--local", "--data", "data.toml"]] {
+        let said = said(args);
+        assert!(said.contains("warning[rows.unmatched]: the rows of `bmi` of clinic, `target` of registry"), "{said}");
+        assert!(said.contains("dim n by KEY") && !said.contains("note"), "{said}");
+    }
+    let keyed = |name: &str, rows: &str| std::fs::write(f.path().join(name), rows).unwrap();
+    keyed("clinic.csv", "patient,bmi\nA,21\nB,25\nC,32\n");
+    let data = std::fs::read_to_string(f.path().join("data.toml")).unwrap();
+    std::fs::write(
+        f.path().join("data.toml"),
+        data.replacen("column = \"bmi\"", "column = \"bmi\"\nkey = \"patient\"", 1),
+    )
+    .unwrap();
+    let text = said(&["run", "p.pv", "--local", "--data", "data.toml"]);
+    assert!(text.contains("`bmi` of clinic has the key `patient`"), "{text}");
+    // Matched rows, and rows of one player alone, are in order.
+    for calm in [
+        SLOPE.replace("  placement", "  dim n by patient\n  placement"),
+        SLOPE.replace("target : f64[n]", "target : f64[m]").replace("dot(x, target)", "sum(x) * sum(target)"),
+    ] {
+        std::fs::write(f.path().join("p.pv"), calm).unwrap();
+        let text = said(&["check", "p.pv"]);
+        assert!(!text.contains("warning"), "{text}");
     }
 }
 

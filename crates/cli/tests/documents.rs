@@ -3,7 +3,7 @@
 //! In a code block marked
 //!
 //! - `sh`, every line that starts with `privity ` must succeed; other commands must be on [`NOT_RUN`]. The blocks of
-//!   `workers.md`, and those of `agreements.md`, are run together, by bash, as one sequence;
+//!   `workers.md`, those of `organisations.md` and those of `agreements.md` are run together, by bash, as one sequence;
 //! - `console`, lines that start with `$ ` are run, and what follows is what they print, exit code aside; a line `…`
 //!   stands for any lines;
 //! - `pv` or `text`, what begins with a computation must check, or must not if it is marked `pv refused`;
@@ -39,7 +39,7 @@ const NOT_RUN: &[(&str, &str)] = &[
 ];
 
 /// Pages whose commands are one sequence for bash.
-const SEQUENCES: &[&str] = &["workers.md", "agreements.md"];
+const SEQUENCES: &[&str] = &["workers.md", "organisations.md", "agreements.md"];
 
 struct Block {
     page: String,
@@ -194,7 +194,7 @@ fn commands_and_programs_of_readme_and_book() {
                 _ => {}
             }
         }
-        for block in blocks(&page, &text).iter().filter(|b| b.shows_results() && page != "workers.md") {
+        for block in blocks(&page, &text).iter().filter(|b| b.shows_results() && !SEQUENCES.contains(&&*page)) {
             hold_results(&block.at(), &block.text, &printed);
         }
     }
@@ -272,15 +272,15 @@ fn agreements_as_the_book_makes_them() {
     assert!(errors.contains("since then: ") && errors.contains("\"total\" for laboratory is new"), "{errors}");
 }
 
-#[test]
-fn four_workers_as_the_book_starts_them() {
-    let page = &pages()["workers.md"];
-    let blocks = blocks("workers.md", page);
+/// Runs the commands of a page that starts four workers, at free ports, and returns what they print, errors apart.
+fn four_workers(page: &str) -> (String, String) {
+    let text = &pages()[page];
+    let blocks = blocks(page, text);
     let mut script: String = blocks.iter().filter(|b| b.info == "sh").map(|b| b.text.as_str()).collect();
     // Held together until all are chosen, so that they differ.
     let free = PORTS.map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap());
     for (port, free) in PORTS.iter().zip(&free) {
-        assert!(script.contains(port), "{port} is not in workers.md");
+        assert!(script.contains(port), "{port} is not in {page}");
         script = script.replace(&format!("127.0.0.1:{port}"), &free.local_addr().unwrap().to_string());
     }
     drop(free);
@@ -290,9 +290,24 @@ fn four_workers_as_the_book_starts_them() {
     let output = bash(&script);
     let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
     assert!(output.status.success(), "{printed}\n{errors}");
+    // What the page shows of the analyst's results is what it gets.
+    for shown in blocks.iter().filter(|b| b.shows_results()) {
+        hold_results(&shown.at(), &shown.text, &printed);
+    }
+    (printed.into_owned(), errors.into_owned())
+}
 
-    // What the page shows of the analyst's results is what it gets; others get none.
-    let shown = blocks.iter().find(|b| b.shows_results()).unwrap();
-    hold_results(&shown.at(), &shown.text, &printed);
+#[test]
+fn four_workers_as_the_book_starts_them() {
+    let (printed, _) = four_workers("workers.md");
     assert!(printed.contains("\"outputs\":{}"), "the clinic is no reader:\n{printed}");
+}
+
+#[test]
+fn three_organisations_and_an_analyst_as_the_book_has_them() {
+    let (printed, errors) = four_workers("organisations.md");
+    for shown in ["uses was 1000, is 1", "input bmi fit", "entries hold, signed by"] {
+        assert!(printed.contains(shown), "`{shown}` is not in\n{printed}\n{errors}");
+    }
+    assert!(errors.contains("outsider/registry.receipt.json: the receipt's signature does not hold"), "{errors}");
 }

@@ -99,8 +99,8 @@ fn an_agreement_that_all_have_ratified_runs_and_nothing_else_does() {
     let folder = parties.path().join("receipts");
     let folder = folder.to_str().unwrap();
     let (exported, code) = operator(&parties, "clinic", &["receipt", "export", &session, "--folder", folder]);
-    assert_eq!((code, exported["files"].as_array().unwrap().len()), (0, 5), "{exported}");
-    assert!(parties.read("receipts/openings.json").contains("input bmi"));
+    assert_eq!((code, exported["files"].as_array().unwrap().len()), (0, 6), "{exported}");
+    verified_from_one_folder(&parties, &second, &session);
 
     // What a receipt says of the log's end tells on a log that was cut off, and on nobody else's.
     let verify = |log: &str, receipt: &str| {
@@ -120,6 +120,53 @@ fn an_agreement_that_all_have_ratified_runs_and_nothing_else_does() {
     let (stranger, code) =
         json(&privity(parties.path(), &["receipt", "show", &session, "--roster", "roster.toml", "--key", "guest.key"]));
     assert_eq!((code, &stranger["error"]["code"]), (1, &"worker.unknown-session".into()), "{stranger}");
+}
+
+/// The folder of `receipt export` is all that a machine without keys needs; with the openings in it, values are compared.
+fn verified_from_one_folder(parties: &Parties, digest: &str, session: &str) {
+    let verify = |flags: &[&str]| {
+        json(&privity(parties.path(), &[&["receipt", "verify", "receipts", "--json"], flags].concat()))
+    };
+    let (verified, code) = verify(&[]);
+    assert_eq!(
+        (code, &verified["agreement"], &verified["session"]),
+        (0, &digest.into(), &session.into()),
+        "{verified}"
+    );
+    assert_eq!(verified["openings"][0]["player"], "clinic", "{verified}");
+    assert_eq!(verified["openings"][0]["not_compared"], serde_json::json!(["input bmi"]), "{verified}");
+
+    parties.write("mine.toml", "[clinic.bmi]\ncsv = \"clinic.csv\"\ncolumn = \"bmi\"\nkey = \"patient\"\n");
+    let (verified, code) = verify(&["--data", "mine.toml"]);
+    assert_eq!((code, &verified["openings"][0]["compared"]), (0, &serde_json::json!(["input bmi"])), "{verified}");
+    // Other data, and another opening, are not what was committed to.
+    parties.write("mine.toml", &parties.read("mine.toml").replace("column = \"bmi\"", "column = \"age\""));
+    let (other, code) = verify(&["--data", "mine.toml"]);
+    assert_eq!(
+        (code, &other["error"]["code"], &other["error"]["player"]),
+        (1, &"receipt.opening".into(), &"clinic".into())
+    );
+    let openings = parties.read("receipts/openings.json");
+    parties.write("receipts/openings.json", &openings.replace("input bmi", "input blood"));
+    assert_eq!(verify(&[]).1, 0, "the laboratory commits to that name");
+    parties.write("receipts/openings.json", &openings.replace("input bmi", "input bp"));
+    assert_eq!(verify(&[]).0["error"]["code"], "receipt.opening");
+    parties.write("receipts/openings.json", &openings);
+
+    // A swapped file is named, also in words.
+    let whole = parties.read("receipts/registry.receipt.json");
+    parties.write("receipts/registry.receipt.json", &whole.replacen("\"rounds\":", "\"rounds\":1", 1));
+    let (swapped, code) = verify(&[]);
+    assert_eq!((code, &swapped["failed"][0]["file"]), (1, &"receipts/registry.receipt.json".into()), "{swapped}");
+    parties.write("receipts/registry.receipt.json", &whole);
+
+    // The agreement of a session or a digest, as a file for `agreement show` and `diff`.
+    for (what, file) in [(session, "a.agreement"), (digest, "b.agreement")] {
+        let (written, code) = operator(parties, "laboratory", &["inbox", what, "-o", file]);
+        assert_eq!((code, &written["file"], &written["digest"]), (0, &file.into(), &digest.into()), "{written}");
+        assert_eq!(parties.read(file), parties.read("receipts/joint.agreement"));
+        assert_eq!(operator(parties, "laboratory", &["inbox", what, "-o", file]).1, 1, "it exists");
+    }
 }
 
 fn operator_receipts(parties: &Parties, player: &str, session: &str) -> (Value, i32) {

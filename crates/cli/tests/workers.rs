@@ -254,6 +254,7 @@ fn a_configuration_is_refused_with_everything_that_is_wrong_with_it() {
         + "[data.nobody.x]\ncsv = \"clinic.csv\"\ncolumn = \"bmi\"\n[jobs]\nat_once = 0\n[http]\nlisten = \"192.0.2.1:9000\"\n";
     parties.write("clinic.toml", &config.replacen("submitters = [", "submitters = [\"prv1-x\", ", 1));
     let (wrong, code) = json(&privity(parties.path(), &["worker", "--config", "clinic.toml", "--check", "--json"]));
+    // The store would be made, and the data files of others are there.
     let problems = wrong["problems"].as_array().unwrap();
     assert_eq!((code, problems.len()), (1, 6), "{wrong}");
     for said in ["`prv1-x` is no identity", "for 2 players", "nowhere.csv", "no such player", "at_once", "loopback"] {

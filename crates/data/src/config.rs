@@ -189,6 +189,12 @@ impl Datasets {
         self.sources.get(player)?.get(input)
     }
 
+    /// Where an element of an input is in its file, in the words of [`DataError`]; `None` if that cannot be found again.
+    /// Elements are numbered in row-major order, from 0. Reads the file up to there.
+    pub fn locate(&self, player: &str, input: &str, element: usize) -> Option<String> {
+        crate::inputs::locate(self.get(player, input)?, element).map(|place| place.to_string())
+    }
+
     /// All datasets: player, input, source.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &str, &Source)> {
         self.sources.iter().flat_map(|(p, inputs)| inputs.iter().map(move |(i, s)| (p.as_str(), i.as_str(), s)))

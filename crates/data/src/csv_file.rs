@@ -21,34 +21,48 @@ pub(crate) struct Table<T> {
     pub(crate) keys: Option<Vec<String>>,
 }
 
-/// Reads columns, and the key of each row if `key` names its column. Reads the file once, row by row.
+/// Reads columns of at most so many rows, and the key of each if `key` names its column. Reads the file once, row by row.
 pub(crate) fn read<T: Cell>(
     path: &Path,
     columns: &Columns,
     key: Option<&str>,
     delimiter: u8,
+    most: usize,
 ) -> Result<Table<T>, DataError> {
     let file = File::open(path).map_err(|e| unreadable(&e).in_file(path))?;
     let lines = Lines { path };
-    read_from(file, columns, key, delimiter, &lines).map_err(|e| e.in_file(path))
+    read_from(reader(file, delimiter), columns, key, most, &lines).map_err(|e| e.in_file(path))
+}
+
+fn reader(file: File, delimiter: u8) -> Reader<File> {
+    csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(csv::Trim::All).from_reader(file)
+}
+
+/// The cell of an element, by its number in row-major order; `None` if the file has changed.
+pub(crate) fn locate(path: &Path, columns: &Columns, delimiter: u8, element: usize) -> Option<Position> {
+    let mut reader = reader(File::open(path).ok()?, delimiter);
+    let lines = Lines { path };
+    let header = header(&mut reader, &lines).ok()?;
+    let chosen = choose(&header, columns).ok()?;
+    let (row, column) = (element / chosen.len().max(1), element % chosen.len().max(1));
+    let record = reader.byte_records().nth(row)?.ok()?;
+    Some(Position::Cell(lines.of(record.position()?), header[*chosen.get(column)?].clone()))
 }
 
 /// Reads only the keys of a CSV file.
 pub(crate) fn read_keys(path: &Path, key: &str) -> Result<Vec<String>, DataError> {
     let none = Columns::Many(Vec::new());
-    let table = read::<f64>(path, &none, Some(key), b',')?;
+    let table = read::<f64>(path, &none, Some(key), b',', usize::MAX)?;
     Ok(table.keys.unwrap_or_default())
 }
 
 fn read_from<T: Cell>(
-    file: File,
+    mut reader: Reader<File>,
     columns: &Columns,
     key: Option<&str>,
-    delimiter: u8,
+    most: usize,
     lines: &Lines<'_>,
 ) -> Result<Table<T>, DataError> {
-    let mut reader =
-        csv::ReaderBuilder::new().delimiter(delimiter).flexible(true).trim(csv::Trim::All).from_reader(file);
     let header = header(&mut reader, lines)?;
     let chosen = choose(&header, columns)?;
     let key = key.map(|name| Ok::<_, DataError>((find(&header, name)?, name))).transpose()?;
@@ -56,7 +70,7 @@ fn read_from<T: Cell>(
     let mut table = Table { elements: Vec::new(), rows: 0, columns: chosen.len(), keys: None };
     let mut keys = Keys::default();
     let mut record = ByteRecord::new();
-    while reader.read_byte_record(&mut record).map_err(|e| csv_fault(&e, lines))? {
+    while table.rows < most && reader.read_byte_record(&mut record).map_err(|e| csv_fault(&e, lines))? {
         let start = record.position().cloned().unwrap_or_else(csv::Position::new);
         if record.len() != header.len() {
             let fault = Fault::Ragged { expected: header.len(), found: record.len() };

@@ -109,6 +109,9 @@ pub enum Fault {
     /// A cell is no truth value.
     #[error("the cell is not a truth value")]
     NotBool,
+    /// Truth values in words stand beside numbers.
+    #[error("there are truth values beside numbers")]
+    Mixed,
     /// A key occurs twice.
     #[error("the key in column `{column}` is that of line {first} again")]
     DuplicateKey {
@@ -257,6 +260,7 @@ impl DataError {
             Fault::OutOfRange(_) => "data.out-of-range",
             Fault::Inexact(_) => "data.inexact",
             Fault::NotBool => "data.not-bool",
+            Fault::Mixed => "data.mixed",
             Fault::DuplicateKey { .. } => "data.duplicate-key",
             Fault::NoKey { .. } => "data.no-key",
             Fault::KeyOrder { .. } => "data.key-order",
@@ -298,6 +302,7 @@ impl DataError {
             Fault::OutOfRange(_) => "declare a wider type, or correct the number".into(),
             Fault::Inexact(_) => "declare the input as i64 or u64".into(),
             Fault::NotBool => "write true or false, or 1 or 0".into(),
+            Fault::Mixed => "write all as numbers, or all as true and false".into(),
             Fault::DuplicateKey { .. } => "each key may stand in one row only".into(),
             Fault::NoKey { key, .. } => format!(
                 "add `key = \"{key}\"` to the dataset; an .npy file also needs `keys`, a CSV file with that column"
@@ -333,23 +338,31 @@ impl DataError {
     }
 }
 
+/// As `clinic.bmi: clinic.csv, line 3, column `bmi``: what of it is known.
+impl fmt::Display for Place {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let input = match (&self.player, &self.input) {
+            (Some(player), Some(input)) => Some(format!("{player}.{input}")),
+            (Some(name), None) | (None, Some(name)) => Some(name.clone()),
+            (None, None) => None,
+        };
+        let position = self.position.as_ref().map(|position| match position {
+            Position::Line(line) => format!("line {line}"),
+            Position::Cell(line, column) => format!("line {line}, column `{column}`"),
+            Position::Element(index) => format!("element {index:?}"),
+        });
+        let file = self.file.as_ref().map(|file| file.display().to_string());
+        let inside: Vec<String> = [file, position].into_iter().flatten().collect();
+        let inside = Some(inside.join(", ")).filter(|text| !text.is_empty());
+        f.write_str(&[input, inside].into_iter().flatten().collect::<Vec<_>>().join(": "))
+    }
+}
+
 impl fmt::Display for DataError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let place = &*self.place;
-        match (&place.player, &place.input) {
-            (Some(player), Some(input)) => write!(f, "{player}.{input}: ")?,
-            (Some(name), None) | (None, Some(name)) => write!(f, "{name}: ")?,
-            (None, None) => {}
-        }
-        if let Some(file) = &place.file {
-            write!(f, "{}", file.display())?;
-            f.write_str(if place.position.is_some() { ", " } else { ": " })?;
-        }
-        match &place.position {
-            Some(Position::Line(line)) => write!(f, "line {line}: ")?,
-            Some(Position::Cell(line, column)) => write!(f, "line {line}, column `{column}`: ")?,
-            Some(Position::Element(index)) => write!(f, "element {index:?}: ")?,
-            None => {}
+        let place = self.place.to_string();
+        if !place.is_empty() {
+            write!(f, "{place}: ")?;
         }
         write!(f, "{}", self.fault)
     }

@@ -8,7 +8,7 @@ use ir::{Computation, DType, Dim, Type};
 use crate::cell::Cell;
 use crate::config::{Columns, Datasets, Source};
 use crate::dims::DimBinding;
-use crate::error::{DataError, Fault};
+use crate::error::{DataError, Fault, Place, Position};
 use crate::values::{Loaded, Values};
 use crate::{csv_file, npy_file};
 
@@ -45,6 +45,18 @@ pub fn load(source: &Source, ty: &Type) -> Result<Loaded, DataError> {
     Ok(loaded)
 }
 
+/// The place of an element of a dataset, by its number in row-major order.
+pub(crate) fn locate(source: &Source, element: usize) -> Option<Place> {
+    let (path, position) = match source {
+        Source::Csv { path, columns, delimiter, .. } => (path, csv_file::locate(path, columns, *delimiter, element)?),
+        Source::Npy { path, .. } => {
+            let (shape, _) = npy_file::glance(path).ok()?;
+            (path, Position::Element(npy_file::index_of(element, &shape, npyz::Order::C)))
+        }
+    };
+    Some(Place { file: Some(path.clone()), position: Some(position), ..Place::default() })
+}
+
 fn check_constants(ty: &Type, shape: &[usize]) -> Result<(), DataError> {
     for (axis, (dim, found)) in ty.shape.iter().zip(shape).enumerate() {
         let found = *found as u64;
@@ -77,7 +89,7 @@ impl CsvInput<'_> {
     }
 
     fn read<T: Cell>(&self, wrap: impl Fn(Tensor<T>) -> Values) -> Result<Loaded, DataError> {
-        let table = csv_file::read::<T>(self.path, self.columns, self.key, self.delimiter)?;
+        let table = csv_file::read::<T>(self.path, self.columns, self.key, self.delimiter, usize::MAX)?;
         let shape = self.shape(table.rows, table.columns)?;
         let tensor = Tensor::new(shape, table.elements).map_err(|e| Fault::Csv(e.to_string()))?;
         Ok(Loaded { values: wrap(tensor), keys: table.keys })

@@ -16,6 +16,7 @@ mod inputs;
 mod keys;
 mod nearest;
 mod npy_file;
+mod preview;
 mod values;
 
 pub use config::{Columns, Datasets, Source};
@@ -23,4 +24,5 @@ pub use dims::DimBinding;
 pub use error::{DataError, Fault, Place, Position};
 pub use inputs::{Inputs, load};
 pub use keys::key_digest;
+pub use preview::{Elements, Preview, preview};
 pub use values::{Loaded, Values};

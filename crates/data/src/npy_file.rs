@@ -10,6 +10,7 @@ use npyz::{NpyHeader, Order, TypeChar};
 
 use crate::config::unreadable;
 use crate::error::{DataError, Fault, Position};
+use crate::preview::Elements;
 use crate::values::Values;
 
 /// Reads an array as elements of `dtype` (fixed point as `f64`), without loss, in row-major order.
@@ -18,13 +19,35 @@ pub(crate) fn read(path: &Path, dtype: DType) -> Result<Values, DataError> {
     read_from(BufReader::new(file), dtype).map_err(|e| e.in_file(path))
 }
 
-fn read_from(mut file: BufReader<File>, dtype: DType) -> Result<Values, DataError> {
+/// Shape and elements of an array, from its header.
+pub(crate) fn glance(path: &Path) -> Result<(Vec<usize>, Elements), DataError> {
+    let file = File::open(path).map_err(|e| unreadable(&e).in_file(path))?;
+    let glance = || {
+        let array = open(BufReader::new(file))?;
+        let elements = match (array.type_char, array.size) {
+            (Some(TypeChar::Bool), _) => Elements::Truth,
+            (Some(TypeChar::Int | TypeChar::Uint), 1 | 2 | 4 | 8) => Elements::Whole,
+            (Some(TypeChar::Float), 4 | 8) => Elements::Real,
+            _ => return Err(array.mismatch("numbers or truth values")),
+        };
+        Ok((array.shape, elements))
+    };
+    glance().map_err(|e: DataError| e.in_file(path))
+}
+
+/// An array whose header fits its file.
+fn open(mut file: BufReader<File>) -> Result<Array, DataError> {
     check_header(&mut file)?;
     let header = NpyHeader::from_reader(&mut file).map_err(|_| Fault::Npy("its header cannot be read".into()))?;
     let array = Array::new(header, file)?;
     if array.shape.contains(&0) {
         return Err(Fault::NoRows.into());
     }
+    Ok(array)
+}
+
+fn read_from(file: BufReader<File>, dtype: DType) -> Result<Values, DataError> {
+    let array = open(file)?;
     let declared = dtype.to_string();
     match dtype {
         DType::Bool => array.bools(&declared).map(Values::Bool),
@@ -184,8 +207,8 @@ impl Array {
     }
 }
 
-/// The index of the `i`-th element of a file.
-fn index_of(mut i: usize, shape: &[usize], order: Order) -> Vec<usize> {
+/// The index of the `i`-th element in an order.
+pub(crate) fn index_of(mut i: usize, shape: &[usize], order: Order) -> Vec<usize> {
     let mut index = vec![0; shape.len()];
     let mut set = |axis: usize| {
         index[axis] = i % shape[axis];

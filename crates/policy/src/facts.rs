@@ -31,6 +31,8 @@ pub struct Facts {
     pub terms: Terms,
     /// The party's datasets that are read.
     pub datasets: BTreeSet<String>,
+    /// The ranges that the program holds these to, as `bmi within 10..60`. A narrow one tells: a run outside of it fails.
+    pub ranges: BTreeSet<String>,
     /// The schemes that protect what is computed from them; `enclave-development` where the claims of the machine are for
     /// development, so that its operator may be able to read its memory.
     pub schemes: BTreeSet<String>,
@@ -95,6 +97,7 @@ impl Facts {
             parties: roster.iter().map(|(name, m)| (name.to_owned(), m.identity)).collect(),
             terms: agreement.terms().clone(),
             datasets: datasets.map(|d| d.name.clone()).collect(),
+            ranges: mine.iter().filter_map(|g| g.range.as_ref().map(|r| format!("{} within {r}", g.name))).collect(),
             schemes: forms.iter().filter(|f| !f.in_the_clear).map(|f| scheme(f, roster)).collect(),
             assumptions: forms.iter().filter(|f| !f.in_the_clear).map(|f| f.assumption.clone()).collect(),
             holders: forms.iter().flat_map(|f| &f.players).filter(others).cloned().collect(),

@@ -97,6 +97,7 @@ fn context(facts: &Facts, now: Timestamp) -> Result<Vec<(String, RestrictedExpre
         ("parties", strings(&parties)),
         ("identities", identities(facts.parties.values())?),
         ("datasets", strings(&facts.datasets)),
+        ("ranges", strings(&facts.ranges)),
         ("schemes", strings(&facts.schemes)),
         ("assumptions", strings(&facts.assumptions)),
         ("holders", strings(&facts.holders)),

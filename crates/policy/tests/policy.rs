@@ -319,3 +319,14 @@ fn a_policy_shows_its_rules() {
     assert_eq!(shown, [("aggregates", true, Some(10)), ("no-target", false, None)]);
     assert!(format!("{policy:?}").contains("aggregates"));
 }
+
+#[test]
+fn a_rule_may_name_the_ranges_that_it_allows() {
+    let rule = r#"@id("ranges") permit (principal, action, resource) when { ["bmi within 10..60"].containsAll(context.ranges) };"#;
+    let ranged = |range: &str| PROGRAM.replace("f64[n, 2] at clinic", &format!("f64[n, 2] at clinic range {range}"));
+    assert_eq!(facts(&ranged("10..60"), 442, "clinic").ranges, ["bmi within 10..60".to_owned()].into());
+    assert!(decide(rule, &facts(&ranged("10..60"), 442, "clinic")).allowed);
+    assert!(decide(rule, &facts(PROGRAM, 442, "clinic")).allowed, "no range asks about nothing");
+    // Whether anybody's is above 30 shows in whether the run fails.
+    assert!(!decide(rule, &facts(&ranged("10..30"), 442, "clinic")).allowed);
+}

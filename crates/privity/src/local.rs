@@ -22,6 +22,8 @@ pub struct LocalData {
     pub players: BTreeMap<PlayerId, PlayerData>,
     /// The lengths.
     pub dims: Dims,
+    /// The files that the data were read from, for errors that name a place in one; empty if it was at hand.
+    pub datasets: Datasets,
 }
 
 /// How to run.
@@ -96,7 +98,7 @@ impl LocalData {
             let inputs = Inputs::load(&datasets, c, &player.name, &mut binding)?;
             players.insert(PlayerId(i as u16), inputs.into());
         }
-        Ok(LocalData { players, dims: binding.lengths() })
+        Ok(LocalData { players, dims: binding.lengths(), datasets })
     }
 
     /// Data at hand: inputs by name, and for inputs along matched dimensions their key columns by the dimension's name.
@@ -127,7 +129,7 @@ impl LocalData {
                 data.keys.insert(dim.to_owned(), column.clone());
             }
         }
-        Ok(LocalData { players, dims: binding.lengths() })
+        Ok(LocalData { players, dims: binding.lengths(), datasets: Datasets::default() })
     }
 
     fn clear(&self) -> BTreeMap<String, Plain> {
@@ -161,7 +163,8 @@ pub fn run_local(program: &Program, mut data: LocalData, options: &LocalOptions)
     let inputs = committed(&data)?;
     let take = move || entropy.pop().expect("one for every player");
     let run = session::run_local(&ratified, session, data.players, take, &options.observer);
-    let outcomes = runtime.block_on(run)?;
+    let located = |e: session::SessionError| e.located(|player, input, at| data.datasets.locate(player, input, at));
+    let outcomes = runtime.block_on(run).map_err(located)?;
     let seconds = begun.elapsed().as_secs_f64();
 
     let receipts = receipts(&ratified, session, &outcomes, inputs, (started, now_ms()))?;

@@ -93,5 +93,12 @@ pub(crate) fn check_range(input: &str, player: &str, data: &Plain, range: InputR
     let Some(element) = outside else { return Ok(()) };
     let rows = data.shape().first().copied().unwrap_or(1).max(1);
     let row = element / (data.shape().iter().product::<usize>() / rows).max(1);
-    Err(SessionError::InputRange { player: player.to_owned(), input: input.to_owned(), row, range })
+    Err(SessionError::InputRange {
+        player: player.to_owned(),
+        input: input.to_owned(),
+        element,
+        row,
+        place: None,
+        range,
+    })
 }

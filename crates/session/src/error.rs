@@ -97,14 +97,18 @@ pub enum SessionError {
         error: VaultError,
     },
     /// An input has a number outside of its range.
-    #[error("the input `{input}` of {player}, row {row}, is outside of {}", limits(range))]
+    #[error("the input `{input}` of {player}, {}, is outside of {}", there(place, *row), limits(range))]
     InputRange {
         /// Whose worker.
         player: String,
         /// The input.
         input: String,
-        /// The first such row, from 0.
+        /// The number of the first such element, in row-major order, from 0.
+        element: usize,
+        /// Its row, from 0.
         row: usize,
+        /// Where that is in the owner's file, in words, if it is known.
+        place: Option<String>,
         /// The range.
         range: InputRange,
     },
@@ -190,6 +194,11 @@ fn waited(waiting: Option<&str>) -> String {
     waiting.map(|player| format!("; it was waiting for {player}")).unwrap_or_default()
 }
 
+/// Where a number is: as errors of data say it, else by its row, counted from 1.
+fn there(place: &Option<String>, row: usize) -> String {
+    place.clone().unwrap_or_else(|| format!("row {}", row + 1))
+}
+
 /// A range, and where it is from.
 fn limits(range: &InputRange) -> String {
     let from = if range.declared { "its range" } else { "what the program has room for" };
@@ -201,6 +210,16 @@ fn place(span: &Span) -> String {
 }
 
 impl SessionError {
+    /// The same error; of an input outside of its range, with its place in the owner's file, which `find` looks up by player,
+    /// input and the element's number in row-major order.
+    #[must_use]
+    pub fn located(mut self, find: impl FnOnce(&str, &str, usize) -> Option<String>) -> SessionError {
+        if let SessionError::InputRange { player, input, element, place, .. } = &mut self {
+            *place = find(player, input, *element);
+        }
+        self
+    }
+
     /// A stable code for programs.
     pub fn code(&self) -> &str {
         match self {

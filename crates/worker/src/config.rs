@@ -245,6 +245,32 @@ struct Raw {
     machines: BTreeMap<String, RawMachine>,
 }
 
+impl Raw {
+    fn read(file: &Path) -> Result<Raw, String> {
+        let text = std::fs::read_to_string(file).map_err(|e| e.to_string())?;
+        toml::from_str(&text).map_err(|e| e.to_string().trim_end().to_owned())
+    }
+}
+
+/// What a configuration names, whether or not it can be used as a whole.
+pub(crate) struct Named {
+    pub(crate) listen: SocketAddr,
+    pub(crate) http: Option<SocketAddr>,
+    pub(crate) datasets: Datasets,
+    pub(crate) store: Store,
+}
+
+impl Named {
+    /// Reads it, and none of what it names.
+    pub(crate) fn read(file: &Path) -> Result<Named, String> {
+        let raw = Raw::read(file)?;
+        let base = file.parent().unwrap_or(Path::new(""));
+        let mut datasets = Datasets::default();
+        raw.data.into_iter().for_each(|(player, inputs)| datasets.add_player(&player, inputs, base));
+        Ok(Named { listen: raw.listen, http: raw.http.listen, datasets, store: raw.store.at(file, base) })
+    }
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawStore {
@@ -308,9 +334,17 @@ impl Config {
     /// All problems at once: what cannot be read, unknown fields, identities that are none, a key file that others can
     /// read, a roster that does not name this worker once, missing data files, limits that let nothing happen.
     pub fn read(file: &Path) -> Result<Config, ConfigError> {
+        Config::read_with(file, true)
+    }
+
+    /// As [`read`](Self::read), but does not look whether data files are there.
+    pub(crate) fn read_named(file: &Path) -> Result<Config, ConfigError> {
+        Config::read_with(file, false)
+    }
+
+    fn read_with(file: &Path, open_data: bool) -> Result<Config, ConfigError> {
         let wrong = |problems: Vec<String>| ConfigError { file: file.to_owned(), problems };
-        let text = std::fs::read_to_string(file).map_err(|e| wrong(vec![e.to_string()]))?;
-        let raw: Raw = toml::from_str(&text).map_err(|e| wrong(vec![e.to_string().trim_end().to_owned()]))?;
+        let raw = Raw::read(file).map_err(|problem| wrong(vec![problem]))?;
         let base = file.parent().unwrap_or(Path::new(""));
         let mut problems = Problems::default();
         let key = problems.note(KeyPair::load(&base.join(raw.key)));
@@ -330,7 +364,12 @@ impl Config {
         let machines = machines.map_err(|found| problems.0.extend(found)).unwrap_or_default();
         let mut datasets = Datasets::default();
         for (player, inputs) in raw.data {
-            problems.files(&player, &inputs, base, roster.as_ref());
+            if roster.as_ref().is_some_and(|r| r.get(&player).is_none()) {
+                problems.0.push(format!("[data.{player}]: the roster has no such player"));
+            }
+            if open_data {
+                problems.files(&player, &inputs, base);
+            }
             datasets.add_player(&player, inputs, base);
         }
         match (key, roster, problems.0) {
@@ -431,10 +470,7 @@ impl Problems {
         }
     }
 
-    fn files(&mut self, player: &str, inputs: &BTreeMap<String, Source>, base: &Path, roster: Option<&Roster>) {
-        if roster.is_some_and(|r| r.get(player).is_none()) {
-            self.0.push(format!("[data.{player}]: the roster has no such player"));
-        }
+    fn files(&mut self, player: &str, inputs: &BTreeMap<String, Source>, base: &Path) {
         for (input, source) in inputs {
             let path = base.join(source.path());
             let readable = std::fs::File::open(&path).and_then(|f| f.metadata());

@@ -16,6 +16,7 @@ mod error;
 mod examine;
 mod gate;
 mod http;
+mod inspect;
 mod io;
 mod jobs;
 mod machines;
@@ -51,6 +52,7 @@ pub use config::{Config, ConfigError, JobLimits, Limits, Rules, Store};
 pub use error::{ClientError, WorkerError};
 pub use examine::Finding;
 pub use fuzzed::read_messages;
+pub use inspect::{Inspection, Look, inspect};
 pub use machines::Machines;
 pub use serve::{Worker, serve};
 

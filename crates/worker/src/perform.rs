@@ -125,7 +125,9 @@ async fn meet_and_run(
         observer,
         stop,
     };
-    Ok(session::run(start).await?)
+    // Its own operator reads in the log where in its file a number is; others are only told that there is one.
+    let located = |e: SessionError| e.located(|player, input, at| office.config.datasets.locate(player, input, at));
+    Ok(session::run(start).await.map_err(located)?)
 }
 
 /// What ends a session early: somebody who may, or its deadline.
