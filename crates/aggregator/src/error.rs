@@ -70,6 +70,9 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The caller uploads already.
+    #[error("another message of yours is just being taken")]
+    Busy,
     /// Waiting had an end.
     #[error("no result within the time given")]
     Timeout,
@@ -110,6 +113,7 @@ impl Error {
             Self::Forbidden { .. } => "aggregator.forbidden",
             Self::Unknown { .. } => "aggregator.unknown",
             Self::RoundFailed { .. } => "aggregator.round-failed",
+            Self::Busy => "aggregator.busy",
             Self::Timeout => "aggregator.timeout",
             Self::Board { .. } => "aggregator.board",
             Self::System { .. } => "aggregator.system",
@@ -130,6 +134,7 @@ impl Error {
             Self::Forbidden { .. } => "ask the enroller, or whoever wrote the terms".into(),
             Self::Unknown { .. } => "compare the terms of both ends, and see which round is open".into(),
             Self::RoundFailed { .. } => "nothing was published; take part in the next round".into(),
+            Self::Busy => "send one message after the other".into(),
             Self::Timeout => "see whether the service runs, and what `privity rounds` says of the round".into(),
             Self::Board { .. } | Self::System { .. } => "see the log of the service and the room on its disk".into(),
         }
@@ -162,6 +167,7 @@ impl Error {
             Self::Protocol(secagg::Error::Late { .. }) | Self::Late { .. } => 410,
             Self::Protocol(secagg::Error::Second { .. } | secagg::Error::Equivocation { .. }) => 409,
             Self::Early { .. } => 425,
+            Self::Busy => 429,
             Self::Unknown { .. } => 404,
             Self::Board { .. } | Self::System { .. } => 503,
             _ => 400,

@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::keys;
+use crate::round::Sender;
 
 /// What the file says. [`Terms`] is what was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -276,18 +277,19 @@ impl Terms {
         }
     }
 
-    /// More bytes than any message of these terms has.
+    /// More bytes than any message of these terms has that such a sender sends.
     #[must_use]
-    pub fn longest_message(&self) -> usize {
+    pub fn longest_message(&self, sender: Sender) -> usize {
         let vector = self.quantiser.ring().packed_bytes(self.task(1).len as usize);
-        match &self.protocol {
-            // Sums of at most 64 sets, sealed seeds, and reviews that name every client.
-            Protocol::Committee(committee) => {
-                let members = committee.members().len();
-                let sets = if committee.threshold() == members { 1 } else { 64 };
-                vector * sets + members * 4096 + 32 * self.draft.most as usize + 4096
+        match (&self.protocol, sender) {
+            // A masked vector and sealed seeds.
+            (Protocol::Committee(committee), Sender::Client) => vector + committee.members().len() * 4096 + 4096,
+            // Sums of at most 64 sets, and reviews that name every client.
+            (Protocol::Committee(committee), Sender::Aggregator) => {
+                let sets = if committee.threshold() == committee.members().len() { 1 } else { 64 };
+                vector * sets + 32 * self.draft.most as usize + 4096
             }
-            Protocol::Pairwise(pairwise) => vector + 256 * pairwise.degree(pairwise.most) as usize + 4096,
+            (Protocol::Pairwise(pairwise), _) => vector + 256 * pairwise.degree(pairwise.most) as usize + 4096,
         }
     }
 

@@ -93,6 +93,28 @@ async fn a_late_contribution_does_not_count_in_any_part() {
     }
 }
 
+/// One aggregator could otherwise keep any round from being summed, or leave one client among its friends.
+#[tokio::test]
+async fn an_aggregator_that_leaves_out_most_clients_is_not_heard() {
+    for (names, listed) in [(4, 4), (1, 3)] {
+        let world = World::committee(4, (3, 2), |_| {});
+        let rounds = opened(&world).await;
+        for i in 0..4 {
+            post(&rounds, &world, i, &contribution(&world, i, 1), 1).await.unwrap();
+        }
+        rounds.drive(2).await.unwrap();
+        let review: Vec<u8> = world.clients[..names].iter().flat_map(|client| identity(client).0).collect();
+        for (member, said) in world.members.iter().zip([&review[..], &[], &[]]) {
+            rounds.receive(1, Stage::Review, identity(member), said, 3).await.unwrap();
+        }
+        rounds.drive(4).await.unwrap();
+        assert_eq!(rounds.progress(1, 5).await.unwrap().phase, phases::VOTE, "{names} were named");
+        let list = rounds.list(1, identity(&world.members[1])).await.unwrap();
+        let full = list.len() as f64 / f64::from(listed);
+        assert!((65.0..110.0).contains(&full), "{listed} entries of 64 bytes and a head, {} bytes", list.len());
+    }
+}
+
 #[tokio::test]
 async fn an_altered_message_is_noticed() {
     let world = World::committee(3, (2, 2), |_| {});

@@ -30,12 +30,31 @@ pub(crate) struct Ending {
     pub(crate) cause: String,
 }
 
-/// Whether a failure ends a session for good: it was cancelled, it has saved what it saves, or the failure tells of
-/// somebody's values, which a player that deviates could ask about once more in every attempt. A worker at which it is one
-/// refuses another attempt, so it is one for all.
+/// Whether a failure ends a session for good. It does, unless it is known to come from networks, disks, or somebody who does
+/// not go on: a failure that tells of somebody's values could be asked about once more in every attempt, and whoever deviated
+/// has had its try. A worker at which it is one refuses another attempt, so it is one for all.
 pub(crate) fn is_final(code: &str) -> bool {
-    const OF_VALUES: [&str; 4] = ["value.", "fixed.", "session.input-", "session.rows-differ"];
-    ["session.cancelled", "session.saved"].contains(&code) || OF_VALUES.iter().any(|prefix| code.starts_with(prefix))
+    const PASSING: [&str; 18] = [
+        "net.ended",
+        "net.handshake",
+        "net.peer-aborted",
+        "net.peer-left",
+        "net.peer-lost",
+        "net.player-missing",
+        "net.player-stalled",
+        "net.refused",
+        "net.unproved",
+        "net.unreachable",
+        "session.checkpoints-differ",
+        "session.deadline",
+        "session.given-up",
+        "store.aborted",
+        "store.busy",
+        "store.failed",
+        "worker.cut-off",
+        "worker.draining",
+    ];
+    !PASSING.contains(&code)
 }
 
 impl Office {

@@ -1,5 +1,7 @@
 //! What can go wrong at a worker, and what its client is told of it.
 
+use std::path::PathBuf;
+
 use agreement::{AgreementError, ReceiptError};
 use data::DataError;
 use net::NetError;
@@ -148,6 +150,14 @@ pub enum WorkerError {
         /// Why, in its operator's words.
         reason: String,
     },
+    /// One of the two things that a worker keeps is not where the other one is.
+    #[error("{} is gone, and {} is there", what.display(), beside.display())]
+    Gone {
+        /// What is missing.
+        what: PathBuf,
+        /// What is there.
+        beside: PathBuf,
+    },
     /// Too many agreements of one proposer wait for answers.
     #[error("{open} agreements that you proposed wait for answers already")]
     InboxFull {
@@ -228,6 +238,7 @@ impl WorkerError {
             WorkerError::NotOperator { .. } => "worker.not-operator",
             WorkerError::Unproposed { .. } => "worker.unproposed",
             WorkerError::Declined { .. } | WorkerError::DeclinedBy { .. } => "worker.declined",
+            WorkerError::Gone { .. } => "worker.gone",
             WorkerError::InboxFull { .. } => "worker.inbox-full",
             WorkerError::Statements { .. } => "worker.statements",
             WorkerError::NoReceipt { .. } => "worker.no-receipt",
@@ -292,6 +303,11 @@ impl WorkerError {
             WorkerError::Declined { .. } | WorkerError::DeclinedBy { .. } => {
                 "agree on another one; its operator may still ratify this one".into()
             }
+            WorkerError::Gone { beside, .. } => format!(
+                "see whether its disk is mounted, or restore a backup: without it, what was used up would be forgotten; to begin \
+                 anew on purpose, move {} away",
+                beside.display()
+            ),
             WorkerError::InboxFull { .. } => "wait until some are answered".into(),
             WorkerError::Statements { .. } => "compare the versions of client and worker".into(),
             WorkerError::NoReceipt { .. } => "ask for the receipt that the player's own worker signed".into(),

@@ -113,7 +113,9 @@ impl Machines {
                 (Some(None), _) => problems.push(at("the roster has no such player".into())),
                 (_, Err(e)) => problems.push(at(e)),
                 (Some(Some(member)), Ok(machine)) => {
-                    asked.insert(member.identity, machine);
+                    if asked.insert(member.identity, machine).is_some() {
+                        problems.push(at("another player of the same identity has an entry already".into()));
+                    }
                 }
                 (None, Ok(_)) => {}
             }

@@ -280,7 +280,15 @@ fn open_store(places: &config::Store) -> Result<Store, WorkerError> {
         None => Box::new(key_file(places).map_err(store::StoreError::from)?),
     };
     if Store::exists(&places.folder) {
-        return Ok(Store::open(&places.folder, &*key)?);
+        let store = Store::open(&places.folder, &*key)?;
+        if !places.audit.exists() && !store.sessions()?.is_empty() {
+            return Err(WorkerError::Gone { what: places.audit.clone(), beside: places.folder.clone() });
+        }
+        return Ok(store);
+    }
+    // A new one would have forgotten which sessions and uses are spent.
+    if places.audit.exists() {
+        return Err(WorkerError::Gone { what: places.folder.clone(), beside: places.audit.clone() });
     }
     let store = Store::create(&places.folder, &*key)?;
     tracing::info!(folder = %places.folder.display(), key = key.kind(), "a new store was made");
@@ -289,7 +297,7 @@ fn open_store(places: &config::Store) -> Result<Store, WorkerError> {
 
 /// The file with the store's key; it is made together with the store.
 fn key_file(places: &config::Store) -> Result<KeyFile, KeyFault> {
-    match Store::exists(&places.folder) || places.key.exists() {
+    match Store::exists(&places.folder) || places.audit.exists() || places.key.exists() {
         true => KeyFile::load(&places.key),
         false => KeyFile::generate(&places.key),
     }

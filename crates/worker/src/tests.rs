@@ -85,8 +85,12 @@ impl Desk {
 }
 
 fn open(folder: &tempfile::TempDir, ratify_all: bool) -> Office {
+    opened(folder, ratify_all).unwrap()
+}
+
+fn opened(folder: &tempfile::TempDir, ratify_all: bool) -> Result<Office, WorkerError> {
     let dialer = Dialer::new(Credentials::new(key("a")).unwrap());
-    Office::open(config(folder, ratify_all), dialer).unwrap()
+    Office::open(config(folder, ratify_all), dialer)
 }
 
 /// The configuration of player a.
@@ -164,6 +168,25 @@ fn what_is_in_order_is_admitted_once() {
     // Nor after a restart.
     let office = office.again();
     assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.replay");
+}
+
+/// A new store would take spent sessions and uses again.
+#[test]
+fn a_worker_does_not_begin_anew_without_its_store_or_its_log() {
+    let Desk { office, folder } = office(true);
+    let job = admit(&office, agreement(PROGRAM, &roster(HONEST)).text(), &[1; 16], &[]).ok().unwrap();
+    office.begin(&job, key("b").identity()).unwrap();
+    let (store, log) = (office.config.store.folder.clone(), office.config.store.audit.clone());
+    drop(office);
+    for gone in [store, log] {
+        let away = gone.with_extension("away");
+        std::fs::rename(&gone, &away).unwrap();
+        let error = opened(&folder, true).err().unwrap();
+        assert_eq!(error.code(), "worker.gone");
+        assert!(!gone.exists(), "nothing was made in its place");
+        std::fs::rename(&away, &gone).unwrap();
+    }
+    assert!(opened(&folder, true).is_ok());
 }
 
 /// Ratifications of an agreement by the keys of these players.

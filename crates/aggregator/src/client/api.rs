@@ -14,7 +14,7 @@ use serde::Deserialize;
 use tokio::sync::Mutex;
 
 use crate::error::Error;
-use crate::round::Stage;
+use crate::round::{Sender, Stage};
 use crate::service::{Standing, decode_page};
 use crate::terms::Terms;
 
@@ -34,6 +34,7 @@ pub struct Api {
     address: String,
     service: Identity,
     prefix: String,
+    rounds: u64,
     longest: usize,
     connection: Mutex<Option<SendRequest<Full<Bytes>>>>,
 }
@@ -56,7 +57,8 @@ impl Api {
             address: address.unwrap_or_else(|| terms.draft().service.address.clone()),
             service: terms.service(),
             prefix: format!("/v1/{}", hex::encode(terms.digest())),
-            longest: terms.longest_message() + 64 * terms.draft().most as usize + ROOM,
+            rounds: terms.draft().rounds,
+            longest: terms.longest_message(Sender::Aggregator) + 64 * terms.draft().most as usize + ROOM,
             connection: Mutex::default(),
         })
     }
@@ -85,6 +87,10 @@ impl Api {
             };
             let standing: Standing =
                 serde_json::from_slice(&body).map_err(|e| Error::Answer { what: e.to_string() })?;
+            // The service does not choose rounds that nobody agreed to.
+            if !(1..=self.rounds).contains(&standing.round) || round.is_some_and(|asked| asked != standing.round) {
+                return Err(Error::Answer { what: format!("it speaks of round {}", standing.round) });
+            }
             if after.strip_prefix("&after=") != Some(&standing.phase) {
                 return Ok(standing);
             }

@@ -101,8 +101,14 @@ pub(super) async fn next(round: &Round<'_>, committee: &Committee, phase: Phase)
         }
         phases::CHECK => {
             // Whoever did not check can neither vote nor answer; a quorum is needed for anything.
-            enough(round, Stage::Review, "aggregators that checked the contributions", committee.quorum()).await?;
-            closed(round, committee, true).await?;
+            let closed = closed(round, committee, false).await?;
+            let heard = reviews(round, closed.list().len()).await?.len();
+            let (have, need) = (heard, committee.quorum());
+            if have < need {
+                let what = "aggregators that checked the contributions and can use most of them";
+                return Err(secagg::Error::TooFew { what, have, need }.into());
+            }
+            self::closed(round, committee, true).await?;
             Ok(Next::Phase(phases::VOTE))
         }
         phases::VOTE => {
@@ -114,9 +120,12 @@ pub(super) async fn next(round: &Round<'_>, committee: &Committee, phase: Phase)
     }
 }
 
-async fn enough(round: &Round<'_>, stage: Stage, what: &'static str, need: usize) -> Result<(), Error> {
-    let have = round.board.count(round.id, stage.slot()).await? as usize;
-    if have < need { Err(secagg::Error::TooFew { what, have, need }.into()) } else { Ok(()) }
+/// What aggregators say that they cannot use, of `contributions`. One who names more than a quarter is not heard: what it
+/// leaves would be its own choice, and in the end one honest client among its friends.
+async fn reviews(round: &Round<'_>, contributions: usize) -> Result<Vec<Vec<Identity>>, Error> {
+    let page = round.board.page(round.id, Stage::Review.slot(), None, usize::MAX).await?;
+    let named = page.iter().map(|(_, review)| review.as_chunks::<32>().0.iter().map(|id| Identity(*id)).collect());
+    Ok(named.filter(|named: &Vec<Identity>| named.len() <= contributions / 4).collect())
 }
 
 /// The list, as it follows from the board; after the check without what an aggregator cannot use.
@@ -136,11 +145,7 @@ async fn closed(round: &Round<'_>, committee: &Committee, checked: bool) -> Resu
     if !checked {
         return Ok(closed);
     }
-    let mut missing = Vec::new();
-    for (_, review) in round.board.page(round.id, Stage::Review.slot(), None, usize::MAX).await? {
-        let (identities, _) = review.as_chunks::<32>();
-        missing.extend(identities.iter().map(|bytes| Identity(*bytes)));
-    }
+    let missing = reviews(round, closed.list().len()).await?.concat();
     if missing.is_empty() { Ok(closed) } else { Ok(closed.without(&missing)?) }
 }
 

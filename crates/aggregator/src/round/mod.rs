@@ -212,6 +212,20 @@ impl Rounds {
         }
     }
 
+    /// Whether a message of a stage from `from` is worth reading now: what [`receive`](Self::receive) would say of its sender
+    /// and time.
+    ///
+    /// # Errors
+    /// As [`receive`](Self::receive). A message that came before may always be repeated.
+    pub async fn expect(&self, round: u64, stage: Stage, from: Identity) -> Result<(), Error> {
+        self.check_sender(round, stage, from)?;
+        let status = self.status(round).await?;
+        match status.phase < stage.phase() && !(status.phase == phases::WAITING && stage.is_first()) {
+            true => Err(out_of_turn(stage, status.phase)),
+            false => Ok(()),
+        }
+    }
+
     fn check_sender(&self, round: u64, stage: Stage, from: Identity) -> Result<(), Error> {
         match stage.sender() {
             Sender::Client => match secagg::Enrolment::admits(&self.round(round).clients, &from) {

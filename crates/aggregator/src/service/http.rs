@@ -21,8 +21,9 @@ use crate::board::Posted;
 use crate::error::Error;
 use crate::round::{Rounds, Stage, phases};
 
-/// How long an upload may take.
-const UPLOAD: Duration = Duration::from_secs(300);
+/// How long an upload may take, and for how many bytes it may take a second more.
+const UPLOAD: Duration = Duration::from_secs(10);
+const LEAST_RATE: usize = 64 << 10;
 /// The longest that a caller may wait for a change.
 const LONGEST_WAIT: u64 = 30_000;
 /// How often the board is looked at meanwhile: another process may change it.
@@ -115,9 +116,14 @@ async fn take(
     caller: secagg::Identity,
     request: Request<Incoming>,
 ) -> Result<Response<Full<Bytes>>, Error> {
+    // Looked at before there is a place for it: places are few, and whoever has one may take its time.
+    rounds.expect(round, stage, caller).await?;
+    let _alone = shared.uploading.enter(caller).ok_or(Error::Busy)?;
     let _place = shared.uploads.acquire().await.map_err(|e| Error::System { what: e.to_string() })?;
-    let body = Limited::new(request.into_body(), rounds.terms().longest_message()).collect();
-    let body = match tokio::time::timeout(UPLOAD, body).await {
+    let longest = rounds.terms().longest_message(stage.sender());
+    let patience = UPLOAD + Duration::from_secs((longest / LEAST_RATE) as u64);
+    let body = Limited::new(request.into_body(), longest).collect();
+    let body = match tokio::time::timeout(patience, body).await {
         Ok(Ok(body)) => body.to_bytes(),
         Ok(Err(error)) => return Err(Error::Answer { what: format!("the message did not arrive: {error}") }),
         Err(_) => return Err(Error::Timeout),

@@ -17,9 +17,9 @@ mod answer;
 mod http;
 mod status;
 
-use std::collections::HashMap;
+use std::collections::{HashMap, HashSet};
 use std::net::SocketAddr;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use net::tls::{Limits, listen};
@@ -47,6 +47,31 @@ pub(crate) struct Shared {
     pub(crate) tasks: HashMap<[u8; 32], Arc<Rounds>>,
     pub(crate) metrics: Metrics,
     pub(crate) uploads: Semaphore,
+    pub(crate) uploading: Uploading,
+}
+
+/// Who is uploading just now: one message of each identity at a time, so that nobody takes all places.
+#[derive(Default)]
+pub(crate) struct Uploading(Mutex<HashSet<secagg::Identity>>);
+
+/// An identity's upload, until this is dropped.
+pub(crate) struct Upload<'a> {
+    of: &'a Uploading,
+    who: secagg::Identity,
+}
+
+impl Uploading {
+    /// `None` if this identity uploads already.
+    pub(crate) fn enter(&self, who: secagg::Identity) -> Option<Upload<'_>> {
+        let new = self.0.lock().unwrap_or_else(PoisonError::into_inner).insert(who);
+        new.then_some(Upload { of: self, who })
+    }
+}
+
+impl Drop for Upload<'_> {
+    fn drop(&mut self) {
+        self.of.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&self.who);
+    }
 }
 
 /// A running service. It ends when it is dropped; nothing that was accepted is lost by that.
@@ -80,7 +105,8 @@ impl Service {
             }
             known.insert(of_task.terms().digest(), Arc::new(of_task));
         }
-        let shared = Arc::new(Shared { tasks: known, metrics: Metrics::new(), uploads: Semaphore::new(UPLOADS) });
+        let (metrics, uploads, uploading) = (Metrics::new(), Semaphore::new(UPLOADS), Uploading::default());
+        let shared = Arc::new(Shared { tasks: known, metrics, uploads, uploading });
         let failed = |e: std::io::Error| Error::System { what: format!("listening at {listen_at}: {e}") };
         let listener = TcpListener::bind(listen_at).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -145,5 +171,19 @@ async fn run(rounds: Arc<Rounds>, shared: Arc<Shared>) {
             () = tokio::time::sleep(wait) => {}
         }
         tokio::time::sleep(REST).await;
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::Uploading;
+
+    #[test]
+    fn an_identity_has_one_upload_at_a_time() {
+        let (uploading, one, other) = (Uploading::default(), secagg::Identity([1; 32]), secagg::Identity([2; 32]));
+        let first = uploading.enter(one);
+        assert!(first.is_some() && uploading.enter(one).is_none() && uploading.enter(other).is_some());
+        drop(first);
+        assert!(uploading.enter(one).is_some());
     }
 }

@@ -22,6 +22,8 @@ use crate::step::Step;
 /// Bytes after whose arrival the peer is told at once rather than with the next heartbeat, so that a
 /// link which keeps frames for re-sending can let go of them.
 const ACKNOWLEDGE: usize = 4 << 20;
+/// No message depends on more than this many others, one after the other. Who says so counts on our adding to it.
+const DEEPEST: u32 = 1 << 30;
 
 /// Pieces of large messages that go into one write before others get a turn.
 const PIECES_PER_WRITE: usize = 2;
@@ -289,6 +291,9 @@ impl Reader {
 
     fn deliver(&self, part: Part) -> Result<(), NetError> {
         let step = part.step;
+        if part.depth > DEEPEST {
+            return Err(self.misbehaved("a message says that it depends on more messages than there can be".into()));
+        }
         // Counted first: whoever has taken a message finds it counted.
         if part.is_last() {
             self.peer().tally.received(part.total, part.depth);

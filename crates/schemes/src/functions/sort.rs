@@ -173,7 +173,7 @@ async fn opened_places<S: Rearrange>(
     for &p in &to {
         match seen.get_mut(p) {
             Some(seen) if !*seen => *seen = true,
-            _ => return Err(Error::misuse("places that were opened are no permutation: a player deviated")),
+            _ => return Err(party.deviated("places that were opened are no permutation")),
         }
     }
     Ok(to)

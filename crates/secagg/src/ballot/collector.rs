@@ -139,6 +139,12 @@ impl<P: Electorate> Closed<P> {
         self.list.encode_proposal(&self.context)
     }
 
+    /// The list that is proposed.
+    #[must_use]
+    pub fn list(&self) -> &InclusionList {
+        &self.list
+    }
+
     /// Leaves out contributions that an aggregator did not accept, before anybody voted. So ask all of them whether they
     /// can vote before the first one does: it supports no other list afterwards.
     ///

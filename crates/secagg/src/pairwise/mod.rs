@@ -80,7 +80,7 @@ impl Pairwise {
         if self.most < 3 || self.most > 1 << 24 {
             return Err(Error::parameter("pairwise masking is for 3 to 16,777,216 clients"));
         }
-        let degree = self.degree(self.most);
+        let degree = self.greatest_degree();
         if degree < 2 || self.threshold < 2 || self.threshold > degree {
             return Err(Error::parameter(format!("threshold {} among {degree} neighbours", self.threshold)));
         }
@@ -104,6 +104,16 @@ impl Pairwise {
         }
     }
 
+    /// The most neighbours that a client can have, however many clients come: of an odd degree, an odd number of them has one
+    /// more.
+    fn greatest_degree(&self) -> u32 {
+        let others = self.most.saturating_sub(1);
+        match self.graph {
+            Graph::Complete => others,
+            Graph::Regular { degree } => others.min(degree + degree % 2),
+        }
+    }
+
     /// What has to hold for the contributions to stay private, in words for the disclosure report.
     #[must_use]
     pub fn assumption(&self) -> String {
@@ -111,7 +121,7 @@ impl Pairwise {
             Server::Curious => "the server follows the protocol",
             Server::SemiMalicious => "the server collects keys honestly (it may lie afterwards)",
         };
-        let degree = self.degree(self.most);
+        let degree = self.greatest_degree();
         format!(
             "safe while {server} and fewer than {} of a client's {degree} neighbours collude with it",
             match self.server {
@@ -131,5 +141,20 @@ impl Pairwise {
             protocol.extend_from_slice(&number.to_le_bytes());
         }
         task.context(CONTEXT_PAIRWISE, &protocol)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_odd_degree_is_safe_for_an_odd_number_of_clients_too() {
+        let graph = Graph::Regular { degree: 5 };
+        let parameters = |threshold| Pairwise { graph, threshold, most: 10, server: Server::SemiMalicious };
+        // Among 9 clients each has 6 neighbours, and two sets of 3 could sign two lists.
+        assert_eq!(parameters(3).degree(9), 6);
+        assert!(matches!(parameters(3).check(), Err(Error::Parameter { .. })));
+        assert!(parameters(4).check().is_ok());
     }
 }
