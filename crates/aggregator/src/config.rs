@@ -143,6 +143,12 @@ impl Config {
             for (terms, _) in self.tasks.iter().filter(|(terms, _)| !terms.members().any(|known| known == own)) {
                 problems.push(format!("the terms of {} do not name this aggregator's key", terms.draft().name));
             }
+            for (terms, _) in self.tasks.iter().filter(|(terms, _)| terms.draft().shares.is_some()) {
+                problems.push(format!(
+                    "the terms of {} keep sums as shares: name them in the `[[aggregate]]` of a worker",
+                    terms.draft().name
+                ));
+            }
         }
     }
 

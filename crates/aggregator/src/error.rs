@@ -73,6 +73,12 @@ pub enum Error {
     /// The caller uploads already.
     #[error("another message of yours is just being taken")]
     Busy,
+    /// The round ended with a sum that nobody publishes.
+    #[error("the sum of this round is not published: the aggregators keep it as shares, under \"{name}\"")]
+    Kept {
+        /// Its name in their stores.
+        name: String,
+    },
     /// Waiting had an end.
     #[error("no result within the time given")]
     Timeout,
@@ -114,6 +120,7 @@ impl Error {
             Self::Unknown { .. } => "aggregator.unknown",
             Self::RoundFailed { .. } => "aggregator.round-failed",
             Self::Busy => "aggregator.busy",
+            Self::Kept { .. } => "aggregator.kept",
             Self::Timeout => "aggregator.timeout",
             Self::Board { .. } => "aggregator.board",
             Self::System { .. } => "aggregator.system",
@@ -135,6 +142,7 @@ impl Error {
             Self::Unknown { .. } => "compare the terms of both ends, and see which round is open".into(),
             Self::RoundFailed { .. } => "nothing was published; take part in the next round".into(),
             Self::Busy => "send one message after the other".into(),
+            Self::Kept { .. } => "load it in a program among the three aggregators, and release what all agree to".into(),
             Self::Timeout => "see whether the service runs, and what `privity rounds` says of the round".into(),
             Self::Board { .. } | Self::System { .. } => "see the log of the service and the room on its disk".into(),
         }
@@ -155,7 +163,7 @@ impl Error {
     pub fn is_remote(&self) -> bool {
         match self {
             Self::Protocol(error) => matches!(error.fault(), Fault::Peer | Fault::Availability | Fault::Incompatible),
-            Self::Terms { .. } | Self::System { .. } => false,
+            Self::Terms { .. } | Self::System { .. } | Self::Kept { .. } => false,
             _ => true,
         }
     }

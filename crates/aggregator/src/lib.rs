@@ -8,6 +8,7 @@
 //! | [`board`] | where messages wait: in memory, in a file, in PostgreSQL |
 //! | [`Rounds`], [`Service`] | rounds on a board, and the port that clients and aggregators talk to |
 //! | [`Member`] | an aggregator of a committee: an organisation of its own, with its own key |
+//! | [`Keeper`] | where aggregators put sums that nobody publishes: as shares, for a computation among them |
 //! | [`Client`] | a client, which is done after one message (committee) or five (pairwise) |
 //!
 //! The service sees masked vectors and ciphertext. What it must be trusted with is what the terms'
@@ -18,6 +19,7 @@ mod client;
 mod config;
 mod enrolment;
 mod error;
+mod kept;
 mod keys;
 mod member;
 mod metrics;
@@ -30,9 +32,10 @@ pub use client::{Aggregate, Api, Client, Input};
 pub use config::Config;
 pub use enrolment::{Enrolled, Selected, enrol};
 pub use error::Error;
+pub use kept::{Keeper, Kept};
 pub use keys::{open_key, signer};
 pub use member::Member;
 pub use random::fresh;
 pub use round::{Progress, Published, Rounds, Sender, Stage, phases};
 pub use service::{Service, Standing};
-pub use terms::{AggregatorDraft, CommitteeDraft, Draft, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, Terms};
+pub use terms::{AggregatorDraft, CommitteeDraft, Draft, Encoding, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, SharesDraft, Terms};

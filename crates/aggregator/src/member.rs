@@ -6,15 +6,18 @@
 use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use net::KeyPair;
-use secagg::committee::{AwaitFrozen, Collecting, Committee, Memory};
+use secagg::Vector;
+use secagg::committee::{AwaitFrozen, Collecting, Committee, Frozen, Memory};
 
 use crate::board::Phase;
 use crate::client::Api;
 use crate::enrolment::{Enrolled, Selected};
 use crate::error::Error;
+use crate::kept::{Keeper, Kept};
 use crate::keys;
 use crate::round::{Stage, phases};
 use crate::terms::{Protocol, Terms};
@@ -32,6 +35,7 @@ pub struct Member {
     key: KeyPair,
     folder: PathBuf,
     api: Api,
+    keeper: Option<Arc<dyn Keeper>>,
 }
 
 /// What it holds of the round under way.
@@ -63,7 +67,13 @@ impl Member {
         }
         std::fs::create_dir_all(&folder).map_err(|e| system(&folder, &e))?;
         let api = Api::new(&terms, &key, address)?;
-        Ok(Self { terms, committee, enrolled, key, folder, api })
+        Ok(Self { terms, committee, enrolled, key, folder, api, keeper: None })
+    }
+
+    /// Puts the sums of terms with [shares](crate::SharesDraft) here.
+    #[must_use]
+    pub fn keeping(self, keeper: Arc<dyn Keeper>) -> Self {
+        Self { keeper: Some(keeper), ..self }
     }
 
     /// Serves all rounds, and returns when the last one is over.
@@ -71,6 +81,9 @@ impl Member {
     /// # Errors
     /// [`Error::Terms`] only, for what cannot be right later either; all else is logged and tried again.
     pub async fn run(&self) -> Result<(), Error> {
+        if self.terms.draft().shares.is_some() && self.keeper.is_none() {
+            return Err(Error::terms("these aggregators keep shares: their workers have to be configured with the terms"));
+        }
         let mut at: (u64, Option<Phase>, Option<Held>) = (0, None, None);
         loop {
             let after = at.1.map(phases::name);
@@ -107,7 +120,7 @@ impl Member {
 
     /// Does what this phase asks of an aggregator. Safe to repeat.
     async fn act(&self, round: u64, phase: Phase, held: &mut Option<Held>, until: Instant) -> Result<(), Error> {
-        if !matches!(phase, phases::CHECK | phases::VOTE | phases::ANSWER) {
+        if !matches!(phase, phases::CHECK | phases::VOTE | phases::ANSWER | phases::KEEP) {
             return Ok(());
         }
         if held.is_none() {
@@ -133,10 +146,12 @@ impl Member {
                 *held = Some(Held::AwaitFrozen(machine));
                 self.api.post(round, Stage::Vote, &vote, until).await
             }
-            (phases::ANSWER, Some(Held::Collecting(machine))) => {
-                self.answer(round, machine.abstain(), held, until).await
+            (phases::ANSWER | phases::KEEP, Some(Held::Collecting(machine))) => {
+                self.unmask(round, machine.abstain(), held, until).await
             }
-            (phases::ANSWER, Some(Held::AwaitFrozen(machine))) => self.answer(round, machine, held, until).await,
+            (phases::ANSWER | phases::KEEP, Some(Held::AwaitFrozen(machine))) => {
+                self.unmask(round, machine, held, until).await
+            }
             (_, rest) => {
                 *held = rest;
                 Ok(())
@@ -174,26 +189,52 @@ impl Member {
         }
     }
 
-    async fn answer(
+    /// Answers for the frozen list, or keeps its sum as shares.
+    async fn unmask(
         &self,
         round: u64,
         machine: AwaitFrozen,
         held: &mut Option<Held>,
         until: Instant,
     ) -> Result<(), Error> {
-        let list = match self.api.list(round, until).await {
-            Ok(list) => list,
+        let keeper = self.keeper.as_ref().filter(|_| self.terms.draft().shares.is_some());
+        let masked = async {
+            match keeper {
+                Some(_) => self.api.masked_sum(round, until).await.map(Some),
+                None => Ok(None),
+            }
+        };
+        let (list, masked) = match tokio::try_join!(self.api.list(round, until), masked) {
+            Ok(both) => both,
             Err(error) => {
                 *held = Some(Held::AwaitFrozen(machine));
                 return Err(error);
             }
         };
         let frozen = machine.check_frozen(&list)?;
-        let (memory, answer) = machine.answer(&frozen)?;
-        self.remember(round, memory)?;
-        self.api.post(round, Stage::Answer, &answer, until).await?;
+        let (stage, message) = match (keeper, masked) {
+            (Some(keeper), Some(masked)) => {
+                let (memory, part) = self.part(round, machine, &frozen, &masked)?;
+                self.remember(round, memory)?;
+                (Stage::Kept, keep(Arc::clone(keeper), part).await?.to_vec())
+            }
+            _ => {
+                let (memory, answer) = machine.answer(&frozen)?;
+                self.remember(round, memory)?;
+                (Stage::Answer, answer)
+            }
+        };
+        self.api.post(round, stage, &message, until).await?;
         *held = Some(Held::Done);
         Ok(())
+    }
+
+    /// This aggregator's part of the sum over the frozen list.
+    fn part(&self, round: u64, machine: AwaitFrozen, frozen: &Frozen, masked: &[u8]) -> Result<(Memory, Kept), Error> {
+        let task = self.terms.task(round);
+        let masked = Vector::unpack(task.ring, task.len as usize, masked)?;
+        let (memory, sum) = machine.keep(frozen, &masked)?;
+        Ok((memory, Kept::new(&self.terms, round, frozen.list().len(), &sum)?))
     }
 
     fn file(&self, round: u64) -> PathBuf {
@@ -222,6 +263,14 @@ impl Member {
         };
         write().map_err(|e| system(&file, &e))
     }
+}
+
+/// Puts a part where it is kept, and gives its origin.
+async fn keep(keeper: Arc<dyn Keeper>, part: Kept) -> Result<[u8; 32], Error> {
+    let origin = part.origin;
+    let stored = tokio::task::spawn_blocking(move || keeper.keep(&part)).await;
+    stored.map_err(|e| Error::System { what: e.to_string() })??;
+    Ok(origin)
 }
 
 fn system(path: &Path, error: &std::io::Error) -> Error {

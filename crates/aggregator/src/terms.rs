@@ -4,10 +4,11 @@
 //! taken over the values, so that comments and order do not matter.
 
 use net::Identity;
-use secagg::Task;
+use secagg::fixed::FixedPoint;
 use secagg::committee::Committee;
 use secagg::pairwise::{Graph, Pairwise, Server};
 use secagg::quantise::Quantiser;
+use secagg::{Ring, Task};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
@@ -24,8 +25,9 @@ pub struct Draft {
     pub length: u32,
     /// Values are clipped to [−clip, clip].
     pub clip: f64,
-    /// Values are rounded, stochastically, to 2^precision levels.
-    pub precision: u32,
+    /// Values are rounded, stochastically, to 2^precision levels. Not with [`shares`](Self::shares), which say their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<u32>,
     /// The fewest contributions that may be published as one sum.
     pub minimum: u32,
     /// The most contributions of one round.
@@ -50,6 +52,9 @@ pub struct Draft {
     pub readers: Vec<String>,
     /// Where rounds are run.
     pub service: ServiceDraft,
+    /// Sums are not published, but kept by the aggregators as shares for a computation among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<SharesDraft>,
     /// The committee sum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committee: Option<CommitteeDraft>,
@@ -66,6 +71,18 @@ pub struct ServiceDraft {
     pub identity: String,
     /// `host:port`.
     pub address: String,
+}
+
+/// What sums are that aggregators keep as shares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharesDraft {
+    /// The name in the aggregators' stores; that of round 7 is `name-7`.
+    pub name: String,
+    /// Bits after the point: sums are `fixed<64, fraction>`.
+    pub fraction: u32,
+    /// The identity (`prv1-…`) that has to agree to whatever is released of what is computed from them.
+    pub owner: String,
 }
 
 /// The aggregators and their thresholds.
@@ -134,12 +151,47 @@ pub enum Protocol {
     Pairwise(Pairwise),
 }
 
+/// How values become what is summed.
+#[derive(Clone, Copy)]
+pub enum Encoding {
+    /// For sums that are published.
+    Levels(Quantiser),
+    /// For sums that are kept as shares.
+    Fixed(FixedPoint),
+}
+
+impl Encoding {
+    /// The ring that sums are taken in.
+    #[must_use]
+    pub fn ring(&self) -> Ring {
+        match self {
+            Self::Levels(quantiser) => quantiser.ring(),
+            Self::Fixed(fixed) => fixed.ring(),
+        }
+    }
+
+    fn of(draft: &Draft) -> Result<Self, Error> {
+        match (&draft.shares, draft.precision, draft.weights) {
+            (None, Some(precision), weights) => {
+                let quantiser = Quantiser::new(draft.clip, precision, draft.most)?;
+                Ok(Self::Levels(weights.map_or(Ok(quantiser), |greatest| quantiser.weighted(greatest))?))
+            }
+            (Some(shares), None, None) => Ok(Self::Fixed(FixedPoint::new(draft.clip, shares.fraction, draft.most)?)),
+            (None, None, _) => Err(Error::terms("no `precision`: to how many levels are values rounded?")),
+            (Some(_), Some(_), _) => Err(Error::terms("[shares] say the precision, as their `fraction`")),
+            (Some(_), _, Some(_)) => {
+                Err(Error::terms("[shares] have no weights: contribute values times weight, and the weight as one more"))
+            }
+        }
+    }
+}
+
 /// Terms that can be run. Made from text only.
 #[derive(Clone)]
 pub struct Terms {
     draft: Draft,
     digest: [u8; 32],
-    quantiser: Quantiser,
+    encoding: Encoding,
     protocol: Protocol,
     service: Identity,
     readers: Vec<Identity>,
@@ -162,17 +214,14 @@ impl Terms {
     pub fn check(draft: Draft) -> Result<Self, Error> {
         let canonical = serde_json::to_vec(&draft).map_err(|e| Error::terms(e.to_string()))?;
         let digest = blake3::derive_key("privity aggregator v1 digest of terms", &canonical);
-        let quantiser = Quantiser::new(draft.clip, draft.precision, draft.most)?;
-        let quantiser = match draft.weights {
-            Some(greatest) => quantiser.weighted(greatest)?,
-            None => quantiser,
-        };
+        let encoding = Encoding::of(&draft)?;
         let service = identity(&draft.service.identity)?;
         let readers = draft.readers.iter().map(|text| identity(text)).collect::<Result<_, _>>()?;
         let protocol = protocol(&draft)?;
-        let terms = Self { draft, digest, quantiser, protocol, service, readers };
+        let terms = Self { draft, digest, encoding, protocol, service, readers };
         terms.check_numbers()?;
         terms.check_roles()?;
+        terms.check_shares()?;
         terms.task(1).check()?;
         Ok(terms)
     }
@@ -216,6 +265,30 @@ impl Terms {
         Ok(())
     }
 
+    /// Shares are those of a replicated placement, so the committee has to fit one.
+    fn check_shares(&self) -> Result<(), Error> {
+        let Some(shares) = &self.draft.shares else { return Ok(()) };
+        match &self.protocol {
+            Protocol::Committee(committee) if committee.keeps_shares() => {}
+            _ => return Err(Error::terms("[shares] need a committee of three aggregators with a threshold of two")),
+        }
+        if shares.name.trim().is_empty() {
+            return Err(Error::terms("[shares] need a name"));
+        }
+        self.owner().map(drop)
+    }
+
+    /// Who has to agree to what is released of sums that are kept as shares; `None` if they are published.
+    pub(crate) fn owner(&self) -> Result<Option<Identity>, Error> {
+        self.draft.shares.as_ref().map(|shares| identity(&shares.owner)).transpose()
+    }
+
+    /// What the sum of a round is called in the aggregators' stores; empty where sums are published.
+    #[must_use]
+    pub fn kept_name(&self, round: u64) -> String {
+        self.draft.shares.as_ref().map_or(String::new(), |shares| format!("{}-{round}", shares.name))
+    }
+
     /// The digest of the terms, which is what the protocols call the agreement.
     #[must_use]
     pub fn digest(&self) -> [u8; 32] {
@@ -230,8 +303,8 @@ impl Terms {
 
     /// How values are rounded and summed.
     #[must_use]
-    pub fn quantiser(&self) -> &Quantiser {
-        &self.quantiser
+    pub fn encoding(&self) -> &Encoding {
+        &self.encoding
     }
 
     /// How contributions are masked.
@@ -271,7 +344,7 @@ impl Terms {
         Task {
             agreement: self.digest,
             round,
-            ring: self.quantiser.ring(),
+            ring: self.encoding.ring(),
             len: self.draft.length + u32::from(self.draft.weights.is_some()),
             minimum: self.draft.minimum,
         }
@@ -280,7 +353,7 @@ impl Terms {
     /// More bytes than any message of these terms has that such a sender sends.
     #[must_use]
     pub fn longest_message(&self, sender: Sender) -> usize {
-        let vector = self.quantiser.ring().packed_bytes(self.task(1).len as usize);
+        let vector = self.encoding.ring().packed_bytes(self.task(1).len as usize);
         match (&self.protocol, sender) {
             // A masked vector and sealed seeds.
             (Protocol::Committee(committee), Sender::Client) => vector + committee.members().len() * 4096 + 4096,
@@ -296,9 +369,17 @@ impl Terms {
     /// What protects a contribution and until when, in words.
     #[must_use]
     pub fn assumption(&self) -> String {
-        match &self.protocol {
+        let assumption = match &self.protocol {
             Protocol::Committee(committee) => committee.assumption(),
             Protocol::Pairwise(pairwise) => pairwise.assumption(),
+        };
+        match &self.draft.shares {
+            None => assumption,
+            Some(shares) => format!(
+                "{assumption}; sums are not published: the three keep them as shares, and {} has to agree to what is \
+                 released of what they compute",
+                shares.owner
+            ),
         }
     }
 }

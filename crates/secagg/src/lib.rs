@@ -12,7 +12,7 @@
 //!
 //! All are bound to a [`Task`]: agreement, round, ring, length and minimum size. Whoever contributes signs with a
 //! long-term key whose fingerprint, its [`Identity`], the enroller admitted. Real numbers become ring elements with
-//! [`quantise`], and [`dp`] adds noise and accounts for it.
+//! [`quantise`], or with [`fixed`] for sums that a computation goes on with, and [`dp`] adds noise and accounts for it.
 //!
 //! # A round of the committee sum
 //!
@@ -82,6 +82,7 @@ pub mod committee;
 mod domain;
 pub mod dp;
 mod error;
+pub mod fixed;
 mod identity;
 mod mask;
 pub mod paillier;

@@ -210,7 +210,7 @@ impl Quantiser {
 }
 
 /// One 32-bit random number for each value, from the fast key stream of a fresh seed.
-fn dice<R: CryptoRng + ?Sized>(len: usize, rng: &mut R) -> Result<Vector, Error> {
+pub(crate) fn dice<R: CryptoRng + ?Sized>(len: usize, rng: &mut R) -> Result<Vector, Error> {
     let mut dice = Vector::zeros(Ring::new(ROUNDING_BITS)?, len);
     Seed::random(rng).apply(&[0; 32], Sign::Plus, &mut dice);
     Ok(dice)

@@ -12,6 +12,9 @@ use crate::error::Error;
 pub struct Ring(u32);
 
 impl Ring {
+    /// Z_2^64.
+    pub(crate) const WIDEST: Ring = Ring(64);
+
     /// # Errors
     /// [`Error::Parameter`] unless 1 ≤ `bits` ≤ 64.
     pub fn new(bits: u32) -> Result<Self, Error> {

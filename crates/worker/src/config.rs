@@ -13,6 +13,7 @@ use policy::Policy;
 use serde::Deserialize;
 use tonic::transport::Uri;
 
+use crate::aggregate::{Aggregation, RawAggregate};
 use crate::machines::{Machines, RawMachine, RawProve};
 use crate::traces;
 
@@ -50,6 +51,8 @@ pub struct Config {
     pub store: Store,
     /// How its machine is proved on data connections, and whose else's has to be.
     pub machines: Machines,
+    /// Clients' rounds in which it is an aggregator.
+    pub aggregations: Vec<Aggregation>,
 }
 
 /// A policy, and the digest of its text.
@@ -87,6 +90,11 @@ pub struct Store {
 }
 
 impl Store {
+    /// Where it keeps which list it supports in each of the clients' rounds.
+    pub(crate) fn rounds(&self) -> PathBuf {
+        self.audit.with_extension("rounds")
+    }
+
     /// The places that a configuration file has if it does not name others: beside it, and named like it.
     pub fn beside(file: &Path) -> Store {
         let named = |extension: &str| file.with_extension(extension);
@@ -243,6 +251,8 @@ struct Raw {
     prove: Option<RawProve>,
     #[serde(default)]
     machines: BTreeMap<String, RawMachine>,
+    #[serde(default)]
+    aggregate: Vec<RawAggregate>,
 }
 
 impl Raw {
@@ -362,6 +372,8 @@ impl Config {
         });
         let machines = Machines::read(raw.prove, raw.machines, base, roster.as_ref());
         let machines = machines.map_err(|found| problems.0.extend(found)).unwrap_or_default();
+        let aggregations = raw.aggregate.into_iter().map(|raw| Aggregation::read(raw, base, key.as_ref()));
+        let aggregations = aggregations.filter_map(|read| problems.note(read)).collect();
         let mut datasets = Datasets::default();
         for (player, inputs) in raw.data {
             if roster.as_ref().is_some_and(|r| r.get(&player).is_none()) {
@@ -390,6 +402,7 @@ impl Config {
                 traces,
                 store: raw.store.at(file, base),
                 machines,
+                aggregations,
             }),
             (.., problems) => Err(wrong(problems)),
         }

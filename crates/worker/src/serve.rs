@@ -64,6 +64,9 @@ impl Worker {
         if let Some(relay) = &office.config.relay {
             tasks.spawn(net::relay::attend(relay.clone(), office.config.key.clone(), address));
         }
+        for aggregation in &office.config.aggregations {
+            tasks.spawn(aggregation.start(&office)?);
+        }
         tasks.spawn(postman::rounds(Arc::clone(&office)));
         if let Some(courier) = office.traces.courier() {
             tasks.spawn(courier.run());

@@ -80,7 +80,7 @@ fn undescribed(name: &str) -> VaultError {
 }
 
 /// What the store authenticates a value with.
-fn described(meta: &StoredMeta) -> Meta {
+pub(crate) fn described(meta: &StoredMeta) -> Meta {
     let kind = match meta.scheme {
         Scheme::Host => Kind::Plain,
         scheme => Kind::Share {

@@ -19,7 +19,7 @@ use crate::keys;
 use crate::random::fresh;
 use crate::round::{Stage, phases};
 use crate::service::Standing;
-use crate::terms::{Protocol, Terms};
+use crate::terms::{Encoding, Protocol, Terms};
 
 pub use api::Api;
 pub use outcome::Aggregate;
@@ -118,13 +118,14 @@ impl Client {
     /// The published sum of a round, once it is there.
     ///
     /// # Errors
-    /// [`Error::RoundFailed`], what the service refused, or [`Error::Timeout`].
+    /// [`Error::RoundFailed`], [`Error::Kept`] once it is there but kept as shares, what the service refused, or [`Error::Timeout`].
     pub async fn result(&self, round: u64, until: Instant) -> Result<Aggregate, Error> {
         let mut after = None;
         loop {
             let standing = self.api.standing(Some(round), after.as_deref(), until).await?;
             match phases::named(&standing.phase) {
                 Some(phases::PUBLISHED) => break,
+                Some(phases::KEPT) => return Err(Error::Kept { name: self.terms.kept_name(round) }),
                 Some(phases::FAILED) => return Err(Error::RoundFailed { round, reason: standing.reason }),
                 _ => after = Some(standing.phase),
             }
@@ -165,12 +166,13 @@ impl Client {
             return Err(secagg::Error::Vector { what }.into());
         }
         let values = Zeroizing::new(input.values.to_vec());
-        let (quantiser, mut rng) = (self.terms.quantiser(), fresh()?);
-        match (draft.weights, input.weight) {
-            (Some(_), Some(weight)) => Ok(quantiser.encode_weighted(&values, weight, &mut rng)?),
-            (None, None) => Ok(quantiser.encode(&values, &mut rng)?),
-            (Some(_), None) => Err(Error::terms("these terms want a weight with the values")),
-            (None, Some(_)) => Err(Error::terms("these terms have no weights")),
+        let mut rng = fresh()?;
+        match (self.terms.encoding(), draft.weights, input.weight) {
+            (Encoding::Levels(to), Some(_), Some(weight)) => Ok(to.encode_weighted(&values, weight, &mut rng)?),
+            (Encoding::Levels(to), None, None) => Ok(to.encode(&values, &mut rng)?),
+            (Encoding::Fixed(to), None, None) => Ok(to.encode(&values, &mut rng)?),
+            (_, Some(_), None) => Err(Error::terms("these terms want a weight with the values")),
+            (_, None, Some(_)) | (Encoding::Fixed(_), Some(_), _) => Err(Error::terms("these terms have no weights")),
         }
     }
 }

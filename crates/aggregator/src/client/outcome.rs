@@ -4,7 +4,7 @@ use secagg::Vector;
 
 use crate::error::Error;
 use crate::round::Published;
-use crate::terms::Terms;
+use crate::terms::{Encoding, Terms};
 
 /// What a round published.
 #[derive(Clone, Debug, PartialEq)]
@@ -32,7 +32,10 @@ impl Aggregate {
         if contributions < terms.draft().minimum {
             return Err(strange("a result of fewer contributions than the minimum"));
         }
-        let (task, quantiser) = (terms.task(round), terms.quantiser());
+        let Encoding::Levels(quantiser) = terms.encoding() else {
+            return Err(Error::Kept { name: terms.kept_name(round) });
+        };
+        let task = terms.task(round);
         let vector = Vector::unpack(task.ring, task.len as usize, &sum)?;
         let count = contributions as usize;
         if terms.draft().weights.is_some() {

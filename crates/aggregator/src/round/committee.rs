@@ -45,6 +45,10 @@ pub(super) async fn examine(
             let frozen = frozen(round, committee).await?;
             Combiner::new(round.task, committee.clone(), frozen)?.answer(message)?;
         }
+        Stage::Kept if message.len() != 32 => {
+            return Err(secagg::Error::Malformed { message: "shares kept", what: "no origin of 32 bytes" }.into());
+        }
+        Stage::Kept => {}
         _ => return Err(Error::Unknown { what: "stage of a committee round" }),
     }
     Ok(vec![content])
@@ -111,11 +115,15 @@ pub(super) async fn next(round: &Round<'_>, committee: &Committee, phase: Phase)
             self::closed(round, committee, true).await?;
             Ok(Next::Phase(phases::VOTE))
         }
+        phases::VOTE if round.keeps => {
+            Ok(Next::Keep(added(round, committee, frozen(round, committee).await?).await?.finish_masked()?.pack()))
+        }
         phases::VOTE => {
             frozen(round, committee).await?;
             Ok(Next::Phase(phases::ANSWER))
         }
         phases::ANSWER => Ok(Next::Published(combine(round, committee).await?)),
+        phases::KEEP => all_kept(round, committee).await.map(|()| Next::Kept),
         _ => Err(Error::Unknown { what: "phase of a committee round" }),
     }
 }
@@ -167,28 +175,44 @@ pub(super) async fn list(round: &Round<'_>, committee: &Committee, phase: Phase)
     match phase {
         phases::CHECK => Ok(closed(round, committee, false).await?.proposal()),
         phases::VOTE => Ok(closed(round, committee, true).await?.proposal()),
-        phases::ANSWER => Ok(frozen(round, committee).await?.encode(&round.task, committee)),
+        phases::ANSWER | phases::KEEP => Ok(frozen(round, committee).await?.encode(&round.task, committee)),
         phases::WAITING | phases::COLLECT => Err(Error::Early { what: "aggregators" }),
         _ => Err(Error::Late { what: "votes and answers" }),
     }
 }
 
-/// Adds up what is on the board, page by page: memory is one page and one vector, whatever the number of clients.
+/// What the aggregators' answers leave of the sum.
 async fn combine(round: &Round<'_>, committee: &Committee) -> Result<Published, Error> {
     let frozen = frozen(round, committee).await?;
-    let list = frozen.list().clone();
-    let mut combiner = Combiner::new(round.task, committee.clone(), frozen)?;
+    let contributions = frozen.list().len() as u32;
+    let mut combiner = added(round, committee, frozen).await?;
     for (_, answer) in round.board.page(round.id, Stage::Answer.slot(), None, usize::MAX).await? {
         combiner.answer(&answer)?;
     }
+    Ok(Published { contributions, sum: combiner.finish()?.pack() })
+}
+
+/// Adds up what is on the board, page by page: memory is one page and one vector, whatever the number of clients.
+async fn added(round: &Round<'_>, committee: &Committee, frozen: Frozen) -> Result<Combiner, Error> {
+    let list = frozen.list().clone();
+    let mut combiner = Combiner::new(round.task, committee.clone(), frozen)?;
     let mut after = None;
     loop {
         let page = round.board.page(round.id, Stage::Contribution.slot(), after, PAGE).await?;
-        let Some((last, _)) = page.last() else { break };
+        let Some((last, _)) = page.last() else { return Ok(combiner) };
         after = Some(*last);
         for (_, message) in page.iter().filter(|(client, _)| list.get(client).is_some()) {
             combiner.contribution(message)?;
         }
     }
-    Ok(Published { contributions: list.len() as u32, sum: combiner.finish()?.pack() })
+}
+
+/// Whether all aggregators keep parts of one sharing.
+async fn all_kept(round: &Round<'_>, committee: &Committee) -> Result<(), Error> {
+    enough(round, Stage::Kept, "aggregators that keep the sum", committee.members().len()).await?;
+    let kept = round.board.page(round.id, Stage::Kept.slot(), None, usize::MAX).await?;
+    match kept.iter().find(|(_, origin)| *origin != kept[0].1) {
+        Some((second, _)) => Err(secagg::Error::AnswersDiffer { first: kept[0].0, second: *second }.into()),
+        None => Ok(()),
+    }
 }

@@ -5,6 +5,7 @@
 //!
 //! ```text
 //! committee   waiting ─► collect ─► check ─► vote ─► answer ─► published
+//!             waiting ─► collect ─► check ─► vote ─► keep ─► kept (as shares)
 //! pairwise    waiting ─► keys ─► shares ─► masked ─► agreed ─► reveal ─► published
 //!             (or failed, from anywhere, with a reason)
 //! ```
@@ -36,6 +37,8 @@ pub(crate) const PAGE: usize = 4 << 20;
 
 /// Where the sum is put on the board: how many contributions it has, and the packed sum.
 pub(crate) const RESULT: Slot = Slot(900);
+/// Where the masked sum is put that aggregators keep as shares.
+const MASKED_SUM: Slot = Slot(901);
 
 /// All rounds of one set of terms, on one board.
 pub struct Rounds {
@@ -79,6 +82,8 @@ pub(crate) struct Round<'a> {
     pub(crate) id: RoundId,
     pub(crate) task: Task,
     pub(crate) clients: Selected,
+    /// Whether its sum is kept as shares.
+    pub(crate) keeps: bool,
 }
 
 impl Rounds {
@@ -127,7 +132,8 @@ impl Rounds {
 
     fn round(&self, round: u64) -> Round<'_> {
         let clients = self.enrolled.of_round(&self.terms, round);
-        Round { board: &*self.board, id: self.id(round), task: self.terms.task(round), clients }
+        let (id, task, keeps) = (self.id(round), self.terms.task(round), self.terms.draft().shares.is_some());
+        Round { board: &*self.board, id, task, clients, keeps }
     }
 
     async fn status(&self, round: u64) -> Result<Status, Error> {
@@ -303,11 +309,13 @@ impl Rounds {
     /// Leaves a phase for the next one, or for failure.
     async fn leave(&self, round: u64, from: Phase, next: Result<Next, Error>, now_ms: u64) -> Result<(), Error> {
         let erase = match &next {
-            Ok(Next::Phase(_)) => vec![],
+            Ok(Next::Phase(_) | Next::Keep(_)) => vec![],
             _ => stage::erased(&self.terms),
         };
         let (to, reason, document) = match next {
             Ok(Next::Phase(phase)) => (phase, String::new(), None),
+            Ok(Next::Keep(masked)) => (phases::KEEP, String::new(), Some((MASKED_SUM, masked))),
+            Ok(Next::Kept) => (phases::KEPT, String::new(), None),
             Ok(Next::Published(published)) => (phases::PUBLISHED, String::new(), Some((RESULT, published.encode()))),
             Err(Error::Protocol(error)) => (phases::FAILED, error.to_string(), None),
             Err(error) => return Err(error),
@@ -361,6 +369,16 @@ impl Rounds {
         committee::list(&self.round(round), committee, phase).await
     }
 
+    /// The masked sum that aggregators keep as shares: it tells nothing.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for whoever is no aggregator; [`Error::Early`] if there is none yet.
+    pub async fn masked(&self, round: u64, who: Identity) -> Result<Vec<u8>, Error> {
+        self.check_member(who)?;
+        let found = self.board.read(self.id(round), MASKED_SUM, SERVICE).await?;
+        found.ok_or(Error::Early { what: "aggregators" })
+    }
+
     /// The sum of a round that was published.
     ///
     /// # Errors
@@ -372,6 +390,7 @@ impl Rounds {
         let status = self.status(round).await?;
         match status.phase {
             phases::FAILED => Err(Error::RoundFailed { round, reason: status.reason }),
+            phases::KEPT => Err(Error::Kept { name: self.terms.kept_name(round) }),
             phases::PUBLISHED => {
                 let record = self.board.read(self.id(round), RESULT, SERVICE).await?;
                 record.and_then(|bytes| Published::decode(&bytes)).ok_or_else(|| Error::board("a result is missing"))
@@ -384,6 +403,9 @@ impl Rounds {
 /// Where a round goes next.
 pub(crate) enum Next {
     Phase(Phase),
+    /// The aggregators keep the sum of which this is the masked form.
+    Keep(Vec<u8>),
+    Kept,
     Published(Published),
 }
 

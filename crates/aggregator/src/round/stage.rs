@@ -29,18 +29,22 @@ pub mod phases {
     pub const VOTE: Phase = Phase(12);
     /// Committee: aggregators answer for the list.
     pub const ANSWER: Phase = Phase(13);
+    /// Committee: aggregators keep the sum as shares, and say so.
+    pub const KEEP: Phase = Phase(14);
     /// Over: the sum can be read.
     pub const PUBLISHED: Phase = Phase(100);
     /// Over: nothing was published.
     pub const FAILED: Phase = Phase(101);
+    /// Over: the aggregators have the sum as shares.
+    pub const KEPT: Phase = Phase(102);
 
     /// Whether nothing can come any more.
     #[must_use]
     pub fn is_over(phase: Phase) -> bool {
-        matches!(phase, PUBLISHED | FAILED)
+        matches!(phase, PUBLISHED | FAILED | KEPT)
     }
 
-    const NAMES: [(Phase, &str); 12] = [
+    const NAMES: [(Phase, &str); 14] = [
         (WAITING, "waiting"),
         (KEYS, "keys"),
         (SHARES, "shares"),
@@ -51,8 +55,10 @@ pub mod phases {
         (CHECK, "check"),
         (VOTE, "vote"),
         (ANSWER, "answer"),
+        (KEEP, "keep"),
         (PUBLISHED, "published"),
         (FAILED, "failed"),
+        (KEPT, "kept"),
     ];
 
     /// Its name.
@@ -98,10 +104,12 @@ pub enum Stage {
     Vote,
     /// Committee: an aggregator's answer.
     Answer,
+    /// Committee: the origin (32 bytes) of the shares that an aggregator keeps.
+    Kept,
 }
 
 /// Every stage, with its name, how many of it are called, its phase and its slot.
-const STAGES: [(Stage, &str, &str, Phase, Slot); 9] = [
+const STAGES: [(Stage, &str, &str, Phase, Slot); 10] = [
     (Stage::Keys, "keys", "keys", phases::KEYS, Slot(1)),
     (Stage::Shares, "shares", "shares", phases::SHARES, Slot(2)),
     (Stage::Masked, "masked", "masked vectors", phases::MASKED, Slot(3)),
@@ -111,6 +119,7 @@ const STAGES: [(Stage, &str, &str, Phase, Slot); 9] = [
     (Stage::Review, "review", "reviews", phases::CHECK, Slot(12)),
     (Stage::Vote, "vote", "votes", phases::VOTE, Slot(13)),
     (Stage::Answer, "answer", "answers", phases::ANSWER, Slot(14)),
+    (Stage::Kept, "kept", "shares", phases::KEEP, Slot(15)),
 ];
 
 impl Stage {
@@ -153,7 +162,7 @@ impl Stage {
     #[must_use]
     pub fn sender(self) -> Sender {
         match self {
-            Self::Review | Self::Vote | Self::Answer => Sender::Aggregator,
+            Self::Review | Self::Vote | Self::Answer | Self::Kept => Sender::Aggregator,
             _ => Sender::Client,
         }
     }
@@ -178,7 +187,8 @@ pub(crate) fn erased(terms: &Terms) -> Vec<Slot> {
     match terms.protocol() {
         Protocol::Committee(committee) => {
             let deposits = (0..committee.members().len()).map(super::committee::deposit);
-            [Stage::Contribution.slot(), Stage::Answer.slot()].into_iter().chain(deposits).collect()
+            let vectors = [Stage::Contribution.slot(), Stage::Answer.slot(), super::MASKED_SUM];
+            vectors.into_iter().chain(deposits).collect()
         }
         Protocol::Pairwise(_) => {
             [Stage::Keys, Stage::Shares, Stage::Masked, Stage::Agreed, Stage::Reveal].map(Stage::slot).to_vec()

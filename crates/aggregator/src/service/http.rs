@@ -89,6 +89,9 @@ async fn handle(shared: &Shared, who: Identity, request: Request<Incoming>) -> R
             Ok(answer::bytes(rounds.letter(number(rounds, round).await?, caller).await?))
         }
         ["rounds", round, "list"] if get => Ok(answer::bytes(rounds.list(number(rounds, round).await?, caller).await?)),
+        ["rounds", round, "masked-sum"] if get => {
+            Ok(answer::bytes(rounds.masked(number(rounds, round).await?, caller).await?))
+        }
         ["rounds", round, "deposits"] if get => {
             let after = parameter(&query, "after").and_then(identity);
             let page = rounds.deposits(number(rounds, round).await?, caller, after).await?;

@@ -40,7 +40,7 @@ fn draft(clients: u32, minimum: u32) -> Draft {
         name: "digits".into(),
         length: clients,
         clip: 1.0,
-        precision: 20,
+        precision: Some(20),
         minimum,
         most: clients,
         weights: None,
@@ -51,6 +51,7 @@ fn draft(clients: u32, minimum: u32) -> Draft {
         enroller: hex::encode(key(2).public().to_bytes()),
         readers: vec![],
         service: ServiceDraft { identity: key(1).identity().to_string(), address: "127.0.0.1:1".into() },
+        shares: None,
         committee: None,
         pairwise: None,
     }

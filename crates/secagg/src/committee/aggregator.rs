@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Committee;
 use super::messages::{Answer, Deposit};
+use super::shares::KeptSum;
 use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory, Vote};
 use crate::domain;
 use crate::error::Error;
@@ -12,7 +13,7 @@ use crate::mask::{Seed, Sign};
 use crate::seal::OpenKey;
 use crate::task::Task;
 use crate::vector::Vector;
-use crate::wire::Bytes32;
+use crate::wire::{Bytes32, digest};
 
 /// What both states share.
 struct Core {
@@ -138,28 +139,68 @@ impl AwaitFrozen {
     /// # Errors
     /// [`Error::Unaccepted`], [`Error::Equivocation`] or [`Error::OtherRound`] if the list was not checked here.
     pub fn answer(self, frozen: &Frozen) -> Result<(Memory, Vec<u8>), Error> {
-        let mut core = self.core;
-        frozen.check_round(&core.context)?;
-        core.check_list(frozen.list(), frozen.digest())?;
-        core.memory = Approved::new(frozen.digest()).memory();
+        let core = self.settled(frozen)?;
         let mut sums = Vec::new();
-        for set in 0..core.committee.sets_of(core.position).count() {
-            let mut sum = Vector::zeros(core.task.ring, core.task.len as usize);
-            for (client, _) in frozen.list().entries() {
-                if let Some(entry) = core.seeds.get(client) {
-                    entry.seeds[set].apply(&core.context, Sign::Plus, &mut sum);
-                }
-            }
-            sum.pack_into(&mut sums);
-        }
+        (0..core.committee.sets_of(core.position).count())
+            .for_each(|set| core.masks(frozen, set, Sign::Plus).pack_into(&mut sums));
         let signed = Answer::signed(&core.context, &frozen.digest(), &sums);
         let signature = core.signer.sign(domain::SIGN_ANSWER, &signed);
         let answer = Answer::encode(&core.context, core.position, &frozen.digest(), &signature, &sums);
         Ok((core.memory, answer))
     }
+
+    /// Keeps the sum as [shares](KeptSum) instead of answering: nobody ever unmasks it. `masked` is the sum of the masked
+    /// vectors of the list ([`Combiner::finish_masked`](super::Combiner::finish_masked)), the same for all aggregators.
+    /// Store the memory before the shares are used.
+    ///
+    /// Cost: as [`answer`](Self::answer).
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] unless the committee is one of [two of three](Committee::keeps_shares), and as
+    /// [`answer`](Self::answer).
+    pub fn keep(self, frozen: &Frozen, masked: &Vector) -> Result<(Memory, KeptSum), Error> {
+        if !self.core.committee.keeps_shares() {
+            return Err(Error::Misuse { what: "only a committee of which two of three unmask keeps shares" });
+        }
+        let core = self.settled(frozen)?;
+        // The masks are what is to be taken away from the masked sum.
+        let mut parts = core.committee.sets_of(core.position).enumerate().map(|(at, set)| {
+            let part = core.masks(frozen, at, Sign::Minus);
+            (set, part)
+        });
+        let (Some((first, one)), Some((_, other))) = (parts.next(), parts.next()) else {
+            return Err(Error::Misuse { what: "an aggregator of two of three is in two sets" });
+        };
+        drop(parts);
+        let context = core.context;
+        let kept = KeptSum::new(core.position, (first, one), other, masked, |body| {
+            digest(domain::KEPT, &[&context, &frozen.digest(), body])
+        })?;
+        Ok((core.memory, kept))
+    }
+
+    /// With the memory of the only list that this aggregator unmasks in this round.
+    fn settled(self, frozen: &Frozen) -> Result<Core, Error> {
+        let mut core = self.core;
+        frozen.check_round(&core.context)?;
+        core.check_list(frozen.list(), frozen.digest())?;
+        core.memory = Approved::new(frozen.digest()).memory();
+        Ok(core)
+    }
 }
 
 impl Core {
+    /// The sum of the masks of one of this aggregator's sets over a list that was checked, or its negative.
+    fn masks(&self, frozen: &Frozen, set: usize, sign: Sign) -> Vector {
+        let mut sum = Vector::zeros(self.task.ring, self.task.len as usize);
+        for (client, _) in frozen.list().entries() {
+            if let Some(entry) = self.seeds.get(client) {
+                entry.seeds[set].apply(&self.context, sign, &mut sum);
+            }
+        }
+        sum
+    }
+
     /// The seeds of a deposit, if the box opens and they are what was committed to.
     fn open_seeds(&self, client: &Identity, deposit: &Deposit<'_>) -> Option<Vec<Seed>> {
         let info = Committee::seal_info(&self.context, client, self.position);

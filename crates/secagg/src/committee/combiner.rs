@@ -101,15 +101,33 @@ impl Combiner {
     /// # Errors
     /// [`Error::TooFew`] if a contribution or the answer for a set of aggregators is missing.
     pub fn finish(self) -> Result<Vector, Error> {
-        let (have, need) = (self.added.len(), self.frozen.list().len());
-        if have < need {
-            return Err(Error::TooFew { what: "contributions of the frozen list", have, need });
-        }
+        self.check_added()?;
         let (have, need) = (self.answered.iter().flatten().count(), self.answered.len());
         if have < need {
             return Err(Error::TooFew { what: "sets of aggregators that answered", have, need });
         }
         Ok(self.sum)
+    }
+
+    /// The sum of the masked vectors of the frozen list, with all masks on it, for aggregators that
+    /// [keep](super::AwaitFrozen::keep) it as shares. It tells nothing.
+    ///
+    /// # Errors
+    /// [`Error::TooFew`] if a contribution is missing; [`Error::Misuse`] if an aggregator has answered.
+    pub fn finish_masked(self) -> Result<Vector, Error> {
+        self.check_added()?;
+        if self.answered.iter().any(Option::is_some) {
+            return Err(Error::Misuse { what: "a sum that is kept as shares is not unmasked" });
+        }
+        Ok(self.sum)
+    }
+
+    fn check_added(&self) -> Result<(), Error> {
+        let (have, need) = (self.added.len(), self.frozen.list().len());
+        if have < need {
+            return Err(Error::TooFew { what: "contributions of the frozen list", have, need });
+        }
+        Ok(())
     }
 }
 

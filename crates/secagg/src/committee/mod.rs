@@ -27,15 +27,20 @@
 //! aggregator  check_frozen, answer ──► Answer
 //! anyone      Combiner::contribution*, answer*, finish ──► the sum
 //! ```
+//!
+//! Three aggregators of which two can unmask may also go without answers: what each knows of the masks is a part of a
+//! replicated sharing of the sum ([`KeptSum`]), which a computation among them can go on with.
 
 mod aggregator;
 mod client;
 mod combiner;
 mod messages;
+mod shares;
 
 pub use aggregator::{AwaitFrozen, Collecting};
 pub use client::contribute;
 pub use combiner::Combiner;
+pub use shares::KeptSum;
 
 pub use crate::ballot::{Accepted, Approved, Closed, Collector, Deposited, Frozen, InclusionList, Lists, Memory};
 
@@ -127,6 +132,12 @@ impl Committee {
     #[must_use]
     pub fn quorum(&self) -> usize {
         self.quorum
+    }
+
+    /// Whether what each aggregator knows is a part of a three-party replicated sharing: see [`KeptSum`].
+    #[must_use]
+    pub fn keeps_shares(&self) -> bool {
+        (self.members.len(), self.threshold) == (3, 2)
     }
 
     /// What keeps two lists of one round from both being answered.
