@@ -142,7 +142,9 @@ impl Error {
             Self::Unknown { .. } => "compare the terms of both ends, and see which round is open".into(),
             Self::RoundFailed { .. } => "nothing was published; take part in the next round".into(),
             Self::Busy => "send one message after the other".into(),
-            Self::Kept { .. } => "load it in a program among the three aggregators, and release what all agree to".into(),
+            Self::Kept { .. } => {
+                "load it in a program among the three aggregators, and release what all agree to".into()
+            }
             Self::Timeout => "see whether the service runs, and what `privity rounds` says of the round".into(),
             Self::Board { .. } | Self::System { .. } => "see the log of the service and the room on its disk".into(),
         }

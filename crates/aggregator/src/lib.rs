@@ -38,4 +38,7 @@ pub use member::Member;
 pub use random::fresh;
 pub use round::{Progress, Published, Rounds, Sender, Stage, phases};
 pub use service::{Service, Standing};
-pub use terms::{AggregatorDraft, CommitteeDraft, Draft, Encoding, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, SharesDraft, Terms};
+pub use terms::{
+    AggregatorDraft, CommitteeDraft, Draft, Encoding, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, SharesDraft,
+    Terms,
+};

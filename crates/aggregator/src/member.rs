@@ -82,7 +82,9 @@ impl Member {
     /// [`Error::Terms`] only, for what cannot be right later either; all else is logged and tried again.
     pub async fn run(&self) -> Result<(), Error> {
         if self.terms.draft().shares.is_some() && self.keeper.is_none() {
-            return Err(Error::terms("these aggregators keep shares: their workers have to be configured with the terms"));
+            return Err(Error::terms(
+                "these aggregators keep shares: their workers have to be configured with the terms",
+            ));
         }
         let mut at: (u64, Option<Phase>, Option<Held>) = (0, None, None);
         loop {

@@ -4,8 +4,8 @@
 //! taken over the values, so that comments and order do not matter.
 
 use net::Identity;
-use secagg::fixed::FixedPoint;
 use secagg::committee::Committee;
+use secagg::fixed::FixedPoint;
 use secagg::pairwise::{Graph, Pairwise, Server};
 use secagg::quantise::Quantiser;
 use secagg::{Ring, Task};
@@ -179,9 +179,9 @@ impl Encoding {
             (Some(shares), None, None) => Ok(Self::Fixed(FixedPoint::new(draft.clip, shares.fraction, draft.most)?)),
             (None, None, _) => Err(Error::terms("no `precision`: to how many levels are values rounded?")),
             (Some(_), Some(_), _) => Err(Error::terms("[shares] say the precision, as their `fraction`")),
-            (Some(_), _, Some(_)) => {
-                Err(Error::terms("[shares] have no weights: contribute values times weight, and the weight as one more"))
-            }
+            (Some(_), _, Some(_)) => Err(Error::terms(
+                "[shares] have no weights: contribute values times weight, and the weight as one more",
+            )),
         }
     }
 }

@@ -6,13 +6,19 @@ mod common;
 use std::sync::Arc;
 
 use aggregator::board::{Board, Embedded, InMemory, Phase, Posted, RoundId, Slot};
-use aggregator::{Error, Input, Rounds, Stage, fresh, phases, signer};
+use aggregator::{Encoding, Error, Input, Rounds, Stage, fresh, phases, signer};
 use common::{World, counted, reopened, soon};
 use net::KeyPair;
+use secagg::quantise::Quantiser;
 use secagg::{Identity, committee};
 
 fn identity(key: &KeyPair) -> Identity {
     Identity(*key.identity().as_bytes())
+}
+
+fn quantiser(world: &World) -> &Quantiser {
+    let Encoding::Levels(quantiser) = world.terms.encoding() else { panic!("sums are published") };
+    quantiser
 }
 
 /// A client's message, as it would send it.
@@ -23,7 +29,7 @@ fn contribution(world: &World, i: usize, round: u64) -> Vec<u8> {
 fn weighted(world: &World, i: usize, round: u64, weight: Option<u32>) -> Vec<u8> {
     let aggregator::Protocol::Committee(committee) = world.terms.protocol() else { panic!("a committee") };
     let mut rng = fresh().unwrap();
-    let (quantiser, digit) = (world.terms.quantiser(), world.digit(i));
+    let (quantiser, digit) = (quantiser(world), world.digit(i));
     let vector = match weight {
         Some(weight) => quantiser.encode_weighted(&digit, weight, &mut rng).unwrap(),
         None => quantiser.encode(&digit, &mut rng).unwrap(),
@@ -207,7 +213,7 @@ async fn no_value_and_no_weight_is_in_the_clear_on_the_board() {
     drop(service);
     drop(reopened(&file).await);
     let bytes = std::fs::read(&file).unwrap();
-    let vector = world.terms.quantiser().encode_weighted(&values, weight, &mut fresh().unwrap()).unwrap();
+    let vector = quantiser(&world).encode_weighted(&values, weight, &mut fresh().unwrap()).unwrap();
     let mut patterns: Vec<Vec<u8>> = vec![vector.pack()[..16].to_vec(), b"0.123456".to_vec(), b"777777".to_vec()];
     patterns.extend(vector.elements().iter().map(|element| element.to_le_bytes()[..6].to_vec()));
     patterns.extend(values.iter().flat_map(|value| [value.to_le_bytes().to_vec(), value.to_be_bytes().to_vec()]));

@@ -35,7 +35,8 @@ impl FixedPoint {
         }
         let new = Self { clip, fraction, most };
         if new.bound() * new.scale() >= 2f64.powi(ROOM) {
-            let what = format!("sums of {most} values up to {clip} with {fraction} bits of fraction need more than 62 bits");
+            let what =
+                format!("sums of {most} values up to {clip} with {fraction} bits of fraction need more than 62 bits");
             return Err(Error::parameter(what));
         }
         Ok(new)
@@ -115,7 +116,8 @@ mod tests {
     #[test]
     fn what_does_not_fit_is_refused() {
         assert!(FixedPoint::new(1.0, 48, 1 << 13).is_ok());
-        for (clip, fraction, most) in [(1.0, 48, 1 << 14), (0.0, 16, 1), (f64::NAN, 16, 1), (1.0, 49, 1), (1.0, 16, 0)] {
+        for (clip, fraction, most) in [(1.0, 48, 1 << 14), (0.0, 16, 1), (f64::NAN, 16, 1), (1.0, 49, 1), (1.0, 16, 0)]
+        {
             assert!(FixedPoint::new(clip, fraction, most).is_err(), "{clip} {fraction} {most}");
         }
         assert!(FixedPoint::new(1.0, 16, 1).unwrap().encode(&[f64::NAN], &mut SeededRng::new(1)).is_err());

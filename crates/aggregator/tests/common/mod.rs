@@ -111,12 +111,16 @@ impl World {
         at: SocketAddr,
     ) -> Vec<JoinHandle<Result<(), Error>>> {
         let start = |&i: &usize| {
-            let (terms, list) = (self.terms.clone(), self.enrolled.clone());
-            let own = folder.join(i.to_string());
-            let member = Member::new(terms, list, self.members[i].clone(), own, Some(at.to_string())).unwrap();
+            let member = self.member(i, folder, at);
             tokio::spawn(async move { member.run().await })
         };
         which.iter().map(start).collect()
+    }
+
+    pub(crate) fn member(&self, i: usize, folder: &Path, at: SocketAddr) -> Member {
+        let (terms, list) = (self.terms.clone(), self.enrolled.clone());
+        let own = folder.join(i.to_string());
+        Member::new(terms, list, self.members[i].clone(), own, Some(at.to_string())).unwrap()
     }
 
     pub(crate) fn client(&self, i: usize, at: SocketAddr) -> Client {

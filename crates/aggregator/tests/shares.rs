@@ -1,0 +1,120 @@
+//! Rounds whose sums nobody publishes: each of three aggregators keeps its part of a replicated sharing.
+
+mod common;
+
+use std::sync::{Arc, Mutex};
+
+use aggregator::board::InMemory;
+use aggregator::{Error, Keeper, Kept, SharesDraft};
+use common::{World, key, soon};
+
+fn world(change: impl FnOnce(&mut aggregator::Draft)) -> World {
+    World::committee(5, (3, 2), |draft| {
+        draft.precision = None;
+        draft.shares = Some(SharesDraft { name: "digits".into(), fraction: 16, owner: key(9).identity().to_string() });
+        change(draft);
+    })
+}
+
+/// A store in memory, of all three.
+#[derive(Default)]
+struct Stores(Mutex<Vec<Kept>>);
+
+/// One of the three: the parts that it keeps, whether it fails at first, and by how much it alters the masked sum.
+struct Store(Arc<Stores>);
+
+impl Keeper for Store {
+    fn keep(&self, part: &Kept) -> Result<(), Error> {
+        let part = Kept {
+            name: part.name.clone(),
+            holders: part.holders.clone(),
+            own: part.own.clone(),
+            next: part.next.clone(),
+            ..*part
+        };
+        self.0.0.lock().unwrap().push(part);
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn three_aggregators_keep_what_no_two_messages_show() {
+    let world = world(|draft| draft.rounds = 2);
+    let service = world.serve(Arc::new(InMemory::default())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let stores = Arc::new(Stores::default());
+    let members: Vec<_> = (0..3)
+        .map(|i| world.member(i, folder.path(), service.address()).keeping(Arc::new(Store(Arc::clone(&stores)))))
+        .map(|member| tokio::spawn(async move { member.run().await }))
+        .collect();
+    for round in 1..=2 {
+        for i in 0..5 {
+            let values = world.digit(i);
+            let input = aggregator::Input { values: &values, weight: None };
+            world.client(i, service.address()).contribute(&input, Some(round), soon()).await.unwrap();
+        }
+        let error = world.result(round, service.address()).await.unwrap_err();
+        assert_eq!(error.code(), "aggregator.kept");
+        assert!(error.to_string().contains(&format!("\"digits-{round}\"")), "{error}");
+    }
+    for member in members {
+        member.await.unwrap().unwrap();
+    }
+    let mut parts = std::mem::take(&mut *stores.0.lock().unwrap());
+    parts.sort_by_key(|part| (part.round, part.role));
+    assert_eq!(parts.len(), 6);
+    for of_round in parts.chunks(3) {
+        let [a, b, c] = of_round else { unreachable!() };
+        assert!(a.origin == b.origin && b.origin == c.origin);
+        assert_eq!((&a.next, &b.next, &c.next), (&b.own, &c.own, &a.own));
+        assert_eq!((a.owner, a.bound), (key(9).identity(), 5.0));
+        let sum = |i: usize| a.own[i].wrapping_add(b.own[i]).wrapping_add(c.own[i]) as f64 / 65536.0;
+        assert_eq!((0..6).map(sum).collect::<Vec<_>>(), [1.0, 1.0, 1.0, 1.0, 1.0, 5.0], "each once, and how many");
+    }
+    assert_ne!(parts[0].origin, parts[3].origin, "parts of two rounds do not go together");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_all_three_nothing_is_kept() {
+    let world = world(|draft| draft.answer_seconds = 0.5);
+    let service = world.serve(Arc::new(InMemory::default())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let stores = Arc::new(Stores::default());
+    let _members: Vec<_> = (0..2)
+        .map(|i| world.member(i, folder.path(), service.address()).keeping(Arc::new(Store(Arc::clone(&stores)))))
+        .map(|member| tokio::spawn(async move { member.run().await }))
+        .collect();
+    for i in 0..5 {
+        world.contribute(i, service.address()).await.unwrap();
+    }
+    let error = world.result(1, service.address()).await.unwrap_err();
+    assert_eq!(error.to_string(), "round 1 failed: 2 aggregators that keep the sum, but 3 are needed");
+}
+
+#[tokio::test]
+async fn an_aggregator_without_a_store_says_so() {
+    let world = world(|_| {});
+    let folder = tempfile::tempdir().unwrap();
+    let error = world.member(0, folder.path(), common::port()).run().await.unwrap_err();
+    assert_eq!(error.code(), "aggregator.terms");
+}
+
+#[test]
+fn terms_of_shares_fit_a_replicated_placement() {
+    let of = |change: &dyn Fn(&mut aggregator::Draft)| {
+        let mut draft = world(|_| {}).terms.draft().clone();
+        change(&mut draft);
+        aggregator::Terms::check(draft).err().map(|e| e.to_string())
+    };
+    assert_eq!(of(&|_| {}), None);
+    let wants = |change: &dyn Fn(&mut aggregator::Draft), part: &str| {
+        let said = of(change).unwrap();
+        assert!(said.contains(part), "{said}");
+    };
+    wants(&|draft| draft.precision = Some(8), "say the precision");
+    wants(&|draft| draft.shares = None, "no `precision`");
+    wants(&|draft| draft.weights = Some(3), "have no weights");
+    wants(&|draft| draft.committee.as_mut().unwrap().threshold = 3, "threshold of two");
+    wants(&|draft| draft.shares.as_mut().unwrap().owner = "nobody".into(), "nobody");
+    wants(&|draft| draft.shares.as_mut().unwrap().fraction = 60, "fraction");
+}
