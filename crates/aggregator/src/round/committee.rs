@@ -209,8 +209,11 @@ async fn added(round: &Round<'_>, committee: &Committee, frozen: Frozen) -> Resu
 
 /// Whether all aggregators keep parts of one sharing.
 async fn all_kept(round: &Round<'_>, committee: &Committee) -> Result<(), Error> {
-    enough(round, Stage::Kept, "aggregators that keep the sum", committee.members().len()).await?;
     let kept = round.board.page(round.id, Stage::Kept.slot(), None, usize::MAX).await?;
+    let (have, need) = (kept.len(), committee.members().len());
+    if have < need {
+        return Err(secagg::Error::TooFew { what: "aggregators that keep the sum", have, need }.into());
+    }
     match kept.iter().find(|(_, origin)| *origin != kept[0].1) {
         Some((second, _)) => Err(secagg::Error::AnswersDiffer { first: kept[0].0, second: *second }.into()),
         None => Ok(()),
