@@ -62,7 +62,7 @@ impl Kept {
             fraction: fixed.fraction(),
             bound: fixed.bound(),
             owner,
-            holders: terms.members().map(|member| Identity::from_bytes(member.0)).collect(),
+            holders: terms.holders(),
             role: sum.role,
             terms: terms.digest(),
             round,

@@ -338,6 +338,12 @@ impl Terms {
         members.iter().map(|member| member.key.identity())
     }
 
+    /// The aggregators, in their order, as the network knows them.
+    #[must_use]
+    pub fn holders(&self) -> Vec<Identity> {
+        self.members().map(|member| Identity::from_bytes(member.0)).collect()
+    }
+
     /// One round, as the protocols know it. With weights, vectors are one element longer.
     #[must_use]
     pub fn task(&self, round: u64) -> Task {

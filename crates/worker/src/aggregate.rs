@@ -21,7 +21,7 @@ use net::KeyPair;
 use schemes::Value;
 use schemes::replicated::Share;
 use serde::Deserialize;
-use session::{Attempt, StoredLabel, StoredMeta};
+use session::{Attempt, StoredLabel, StoredMeta, VaultError};
 
 use crate::error::{ClientError, WorkerError};
 use crate::office::Office;
@@ -97,7 +97,7 @@ impl Keeper for StoreKeeper {
             match batch.meta(&meta.name)? {
                 // It was kept before a restart.
                 Some(old) if old.origin == vault::described(&meta).origin => Ok(false),
-                Some(_) => Err(WorkerError::Taken { name: meta.name.clone() }),
+                Some(_) => Err(taken(&meta.name)),
                 None => Ok(batch.put(&vault::described(&meta), &value(part).to_bytes()).map(|()| true)?),
             }
         });
@@ -107,6 +107,10 @@ impl Keeper for StoreKeeper {
         });
         noted.map_err(|e| aggregator::Error::System { what: e.to_string() })
     }
+}
+
+fn taken(name: &str) -> WorkerError {
+    VaultError::Taken { name: name.to_owned(), difference: "it is no part of this round's sum".into() }.into()
 }
 
 /// As if an attempt had saved it that is named by the terms, the round, and what parts of one sum have in common.

@@ -7,6 +7,7 @@
 //! submitter says; inputs are read only for this worker's own player; outputs go only to callers that this worker's
 //! operator named as readers.
 
+mod aggregate;
 mod archive;
 mod client;
 mod clock;
@@ -48,6 +49,7 @@ pub use client::{
     Console, Job, Proposal, Reach, Receipts, Statement, agreed, examine_roster, propose_program, resume, run_agreement,
     run_on_workers,
 };
+pub use aggregate::Aggregation;
 pub use config::{Config, ConfigError, JobLimits, Limits, Rules, Store};
 pub use error::{ClientError, WorkerError};
 pub use examine::Finding;

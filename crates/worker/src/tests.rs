@@ -112,6 +112,7 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
         traces: None,
         store: crate::config::Store::beside(&folder.path().join("a.toml")),
         machines: crate::Machines::default(),
+        aggregations: Vec::new(),
     }
 }
 
