@@ -12,8 +12,8 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use agreement::{Digest, SessionId};
 use aggregator::{Enrolled, Keeper, Kept, Member, Terms};
+use agreement::{Digest, SessionId};
 use algebra::Tensor;
 use audit::Event;
 use ir::{DType, RingBits, Scheme};
@@ -50,9 +50,8 @@ impl Aggregation {
     /// Everything that is wrong with it, in words.
     pub(crate) fn read(raw: RawAggregate, base: &Path, key: Option<&KeyPair>) -> Result<Self, String> {
         let at = |what: String| format!("[[aggregate]] {}: {what}", raw.terms.display());
-        let text = |file: &Path| {
-            std::fs::read_to_string(base.join(file)).map_err(|e| at(format!("{}: {e}", file.display())))
-        };
+        let text =
+            |file: &Path| std::fs::read_to_string(base.join(file)).map_err(|e| at(format!("{}: {e}", file.display())));
         let terms = Terms::parse(&text(&raw.terms)?).map_err(|e| at(e.to_string()))?;
         let enrolled = Enrolled::parse(&terms, &text(&raw.enrolment)?).map_err(|e| at(e.to_string()))?;
         if terms.draft().shares.is_none() {
@@ -68,10 +67,7 @@ impl Aggregation {
     ///
     /// # Errors
     /// What keeps it from starting.
-    pub(crate) fn start(
-        &self,
-        office: &Arc<Office>,
-    ) -> Result<impl Future<Output = ()> + Send + use<>, ClientError> {
+    pub(crate) fn start(&self, office: &Arc<Office>) -> Result<impl Future<Output = ()> + Send + use<>, ClientError> {
         let (terms, list) = (self.terms.clone(), self.enrolled.clone());
         let name = terms.draft().name.clone();
         let failed = |e: aggregator::Error| ClientError::System { what: format!("[[aggregate]] {name}: {e}") };

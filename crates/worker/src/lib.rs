@@ -45,11 +45,11 @@ pub(crate) mod otlp {
     tonic::include_proto!("opentelemetry.proto.collector.trace.v1");
 }
 
+pub use aggregate::Aggregation;
 pub use client::{
     Console, Job, Proposal, Reach, Receipts, Statement, agreed, examine_roster, propose_program, resume, run_agreement,
     run_on_workers,
 };
-pub use aggregate::Aggregation;
 pub use config::{Config, ConfigError, JobLimits, Limits, Rules, Store};
 pub use error::{ClientError, WorkerError};
 pub use examine::Finding;
