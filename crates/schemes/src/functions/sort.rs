@@ -173,10 +173,16 @@ async fn opened_places<S: Rearrange>(
     for &p in &to {
         match seen.get_mut(p) {
             Some(seen) if !*seen => *seen = true,
-            _ => return Err(party.deviated("places that were opened are no permutation")),
+            _ => return Err(deviated(party)),
         }
     }
     Ok(to)
+}
+
+/// One of the players made places up.
+fn deviated(party: &Party) -> Error {
+    let suspects = party.roles().iter().map(|p| party.player(*p)).collect();
+    Error::Deviation { suspects, kernel: party.kernel(), what: "places that were opened are no permutation".to_owned() }
 }
 
 fn inverse(to: &[usize]) -> Vec<usize> {
