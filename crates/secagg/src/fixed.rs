@@ -96,11 +96,11 @@ impl FixedPoint {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::testing::SeededRng;
+    use crate::testing::seeded;
 
     #[test]
     fn sums_are_fixed_point() {
-        let mut rng = SeededRng::new(1);
+        let mut rng = seeded(1);
         let fixed = FixedPoint::new(10.0, 16, 1000).unwrap();
         let mut sum = Vector::zeros(fixed.ring(), 4);
         for _ in 0..1000 {
@@ -120,6 +120,6 @@ mod tests {
         {
             assert!(FixedPoint::new(clip, fraction, most).is_err(), "{clip} {fraction} {most}");
         }
-        assert!(FixedPoint::new(1.0, 16, 1).unwrap().encode(&[f64::NAN], &mut SeededRng::new(1)).is_err());
+        assert!(FixedPoint::new(1.0, 16, 1).unwrap().encode(&[f64::NAN], &mut seeded(1)).is_err());
     }
 }

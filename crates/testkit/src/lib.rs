@@ -2,9 +2,11 @@
 
 mod debian;
 mod folder;
+mod postgres;
 mod python;
 mod swtpm;
 
 pub use debian::Debian;
+pub use postgres::Postgres;
 pub use python::python;
 pub use swtpm::SoftwareTpm;

@@ -71,7 +71,7 @@ mod tests {
         let mut aggregators: Vec<_> = (0..3).map(|i| round.aggregator(i, &world, Memory::default()).unwrap()).collect();
         let mut messages = vec![];
         for (i, client) in world.clients.iter().enumerate() {
-            let mut rng = crate::testing::SeededRng::new(i as u64);
+            let mut rng = crate::testing::seeded(i as u64);
             let message = contribute(&task, &round.committee, client, &digit(&task, i), &mut rng).unwrap();
             let Accepted::New { deposits, .. } = collector.accept(&message).unwrap() else { panic!("it is new") };
             aggregators.iter_mut().zip(deposits).for_each(|(to, deposit)| assert!(to.deposit(&deposit).is_ok()));
