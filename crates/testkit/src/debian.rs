@@ -54,7 +54,7 @@ impl Debian {
     }
 
     /// Where the unpacked libraries are, as `LD_LIBRARY_PATH` wants it.
-    fn libraries(&self) -> OsString {
+    pub(crate) fn libraries(&self) -> OsString {
         let lib = self.path("usr/lib");
         let mut folders = vec![lib.clone()];
         for entry in fs::read_dir(&lib).into_iter().flatten().flatten() {
