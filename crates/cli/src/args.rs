@@ -290,7 +290,7 @@ pub(crate) struct Worker {
 
 /// Which workers to speak with.
 #[derive(ClapArgs)]
-#[command(group(clap::ArgGroup::new("which").required(true).args(["config", "roster"])))]
+#[command(group(clap::ArgGroup::new("workers").required(true).args(["config", "roster"])))]
 pub(crate) struct Reach {
     /// Your own worker, by its configuration, on its own machine.
     #[arg(long, value_name = "W.toml")]

@@ -9,6 +9,17 @@ use std::os::unix::fs::PermissionsExt as _;
 use common::{JOINT, Parties, json, privity};
 use serde_json::Value;
 
+/// Takes for whole numbers what are none.
+const WHOLE: &str = "
+computation whole
+  player clinic, laboratory, registry, analyst
+  placement committee = replicated(clinic, laboratory, registry)
+  input bmi : i64[n] at clinic
+  on committee
+    s = sum(bmi)
+  release s to analyst as \"s\"
+";
+
 fn check(parties: &Parties, flags: &[&str]) -> (Value, i32) {
     json(&privity(parties.path(), &[&["worker", "--config", "clinic.toml", "--check", "--json"], flags].concat()))
 }
@@ -110,8 +121,8 @@ fn data_are_held_against_a_program() {
     let new = "agreement new joint.pv --roster roster.toml --dims n=441 -o joint.agreement";
     assert_eq!(privity(parties.path(), &new.split(' ').collect::<Vec<_>>()).status.code(), Some(0));
     fails(&parties, &["--program", "joint.agreement"], "program", "442");
-    parties.write("joint.pv", &JOINT.replace("bmi    : f64[n]", "bmi    : i64[n]"));
-    fails(&parties, &["--program", "joint.pv"], "program", "whole number");
+    parties.write("whole.pv", WHOLE);
+    fails(&parties, &["--program", "whole.pv"], "program", "whole number");
     parties.write("joint.pv", &JOINT.replace("  dim n by patient\n", ""));
     fails(&parties, &["--program", "joint.pv"], "rows", "has the key `patient`");
 }

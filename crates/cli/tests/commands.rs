@@ -114,7 +114,7 @@ fn bad_data_gets_an_error_that_names_owner_and_place() {
 
 #[test]
 fn a_number_outside_of_its_range_is_placed_as_in_every_error_of_data() {
-    let ranged = SLOPE.replace("f64[n] at clinic", "f64[n] at clinic range 10..60");
+    let ranged = SLOPE.replace("owner clinic\n", "owner clinic range 10..60\n");
     let f = folder(&ranged);
     // Blank lines are lines, too.
     std::fs::write(f.path().join("clinic.csv"), "bmi\n21\n\n25\n320\n").unwrap();
