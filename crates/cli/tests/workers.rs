@@ -256,7 +256,7 @@ fn a_configuration_is_refused_with_everything_that_is_wrong_with_it() {
     let (wrong, code) = json(&privity(parties.path(), &["worker", "--config", "clinic.toml", "--check", "--json"]));
     // The store would be made, and the data files of others are there.
     let problems = wrong["problems"].as_array().unwrap();
-    assert_eq!((code, problems.len()), (1, 6), "{wrong}");
+    assert_eq!((code, problems.len()), (1, 7), "{wrong}");
     for said in ["`prv1-x` is no identity", "for 2 players", "nowhere.csv", "no such player", "at_once", "loopback"] {
         assert!(problems.iter().any(|p| p.as_str().unwrap().contains(said)), "{said}: {wrong}");
     }

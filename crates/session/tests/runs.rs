@@ -181,7 +181,7 @@ fn the_first_error_is_told_with_its_player_and_line() {
 ";
     let error = Setting::new().input(1, "x", &[1.0, 1e15]).run(&text).unwrap_err();
     assert_eq!((error.code(), error.player().as_deref()), ("session.input-range", Some("b")));
-    assert!(error.to_string().contains("row 1") && !error.to_string().contains("1000000000000000"), "{error}");
+    assert!(error.to_string().contains("row 2") && !error.to_string().contains("1000000000000000"), "{error}");
     let declared = text.replace("at b\n", "at b range 0..9\n");
     let error = Setting::new().input(1, "x", &[9.0, 9.5]).run(&declared).unwrap_err();
     assert!(error.code() == "session.input-range" && error.to_string().contains("0..9"), "{error}");

@@ -6,6 +6,7 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use redb::{Database, WriteTransaction};
@@ -355,6 +356,11 @@ impl Read for Batch<'_> {
     }
 }
 
+/// How often, and how far apart, a lock that somebody holds is tried: a process that is just being started by one that had the
+/// store open holds it, too, until it runs its own program.
+const TRIES: u32 = 20;
+const BETWEEN: Duration = Duration::from_millis(5);
+
 /// Writers exclude everyone, readers exclude writers.
 fn lock(dir: &Path, writable: bool) -> Result<File, StoreError> {
     let path = dir.join(LOCK);
@@ -366,11 +372,14 @@ fn lock(dir: &Path, writable: bool) -> Result<File, StoreError> {
         other => other,
     };
     let file = file.map_err(StoreError::file(&path))?;
-    match if writable { file.try_lock() } else { file.try_lock_shared() } {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => Err(StoreError::InUse { dir: dir.to_owned() }),
-        Err(TryLockError::Error(e)) => Err(StoreError::file(&path)(e)),
+    for _ in 0..TRIES {
+        match if writable { file.try_lock() } else { file.try_lock_shared() } {
+            Ok(()) => return Ok(file),
+            Err(TryLockError::WouldBlock) => std::thread::sleep(BETWEEN),
+            Err(TryLockError::Error(e)) => return Err(StoreError::file(&path)(e)),
+        }
     }
+    Err(StoreError::InUse { dir: dir.to_owned() })
 }
 
 pub(crate) fn write_generation(txn: &WriteTransaction, generation: u64) -> Result<(), StoreError> {
