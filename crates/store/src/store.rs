@@ -6,8 +6,8 @@ use std::fs::{self, DirBuilder, File, OpenOptions, TryLockError};
 use std::io::ErrorKind;
 use std::os::unix::fs::{DirBuilderExt, OpenOptionsExt};
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 use std::sync::{Mutex, MutexGuard, PoisonError};
+use std::time::Duration;
 
 use redb::{Database, WriteTransaction};
 use serde::{Deserialize, Serialize};
