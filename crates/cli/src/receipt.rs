@@ -48,7 +48,17 @@ fn export(session: SessionId, folder: &Path, reach: &args::Reach, json: bool) ->
     std::fs::create_dir_all(folder).map_err(failed)?;
     let mut files = Vec::new();
     for receipt in &found.receipts {
-        let file = folder.join(format!("{}.receipt.json", receipt.unverified().player));
+        // What a worker sends names a file only if it is what it should be: a player's own account of this session.
+        let player = &receipt.unverified().player;
+        if agreement.roster().get(player).is_none() || receipt.verify_for(&agreement, session, player).is_err() {
+            let what = format!(
+                "the worker gave a receipt that is none of this session ({} bytes)",
+                json!(receipt).to_string().len()
+            );
+            let help = "ask another worker of the session, and its operator why";
+            return Err(Failure::of(true, "client.bad-receipt".into(), what, None, Some(help.into())));
+        }
+        let file = folder.join(format!("{player}.receipt.json"));
         std::fs::write(&file, format!("{}\n", json!(receipt))).map_err(failed)?;
         files.push(file);
     }
