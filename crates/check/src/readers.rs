@@ -147,13 +147,13 @@ impl<'a> Trail<'a> {
                     (Some(region), _) => {
                         region.results.get(i).into_iter().chain(carried_init(instr, region, i)).collect()
                     }
-                    (None, Some(summary)) => summary.params_of(i).map(|p| &instr.args[p]).collect::<Vec<_>>(),
+                    (None, Some(summary)) => summary.params_of(i).filter_map(|p| instr.args.get(p)).collect::<Vec<_>>(),
                     (None, None) => instr.args.iter().collect(),
                 };
                 trail.before.insert(*result, before.into_iter().copied().collect());
             }
             let Some(region) = &instr.region else { return };
-            let tensors = region.params.len() - region.results.len();
+            let tensors = region.params.len().saturating_sub(region.results.len());
             for (i, (param, arg)) in region.params.iter().zip(&instr.args).enumerate() {
                 let next = i.checked_sub(tensors).and_then(|i| region.results.get(i));
                 trail.before.insert(*param, [arg].into_iter().chain(next).copied().collect());
