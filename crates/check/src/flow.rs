@@ -140,7 +140,9 @@ impl<'a> Flow<'a> {
     }
 
     pub(crate) fn summary(&self, call: &Instr) -> Option<&Summary> {
-        self.summaries.get(call.attrs.str("function")?)
+        // An attribute of this name makes no call of another operator.
+        let function = call.attrs.str("function").filter(|_| call.op == Op::Call)?;
+        self.summaries.get(function)
     }
 
     /// The facts of a graph whose parameters have the facts `params`.
