@@ -2,11 +2,14 @@
 
 mod common;
 
+use std::net::SocketAddr;
+use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use aggregator::board::InMemory;
 use aggregator::{Error, Keeper, Kept, SharesDraft};
 use common::{World, key, soon};
+use tokio::task::JoinHandle;
 
 fn world(change: impl FnOnce(&mut aggregator::Draft)) -> World {
     World::committee(5, (3, 2), |draft| {
@@ -20,7 +23,7 @@ fn world(change: impl FnOnce(&mut aggregator::Draft)) -> World {
 #[derive(Default)]
 struct Stores(Mutex<Vec<Kept>>);
 
-/// One of the three: the parts that it keeps, whether it fails at first, and by how much it alters the masked sum.
+/// That of one of the three.
 struct Store(Arc<Stores>);
 
 impl Keeper for Store {
@@ -37,16 +40,24 @@ impl Keeper for Store {
     }
 }
 
+/// Starts the first so many aggregators.
+fn keeping(
+    world: &World,
+    many: usize,
+    (folder, at): (&Path, SocketAddr),
+    stores: &Arc<Stores>,
+) -> Vec<JoinHandle<Result<(), Error>>> {
+    let member = |i| world.member(i, folder, at).keeping(Arc::new(Store(Arc::clone(stores))));
+    (0..many).map(member).map(|member| tokio::spawn(async move { member.run().await })).collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn three_aggregators_keep_what_no_two_messages_show() {
     let world = world(|draft| draft.rounds = 2);
     let service = world.serve(Arc::new(InMemory::default())).await;
     let folder = tempfile::tempdir().unwrap();
     let stores = Arc::new(Stores::default());
-    let members: Vec<_> = (0..3)
-        .map(|i| world.member(i, folder.path(), service.address()).keeping(Arc::new(Store(Arc::clone(&stores)))))
-        .map(|member| tokio::spawn(async move { member.run().await }))
-        .collect();
+    let members = keeping(&world, 3, (folder.path(), service.address()), &stores);
     for round in 1..=2 {
         for i in 0..5 {
             let values = world.digit(i);
@@ -80,10 +91,7 @@ async fn without_all_three_nothing_is_kept() {
     let service = world.serve(Arc::new(InMemory::default())).await;
     let folder = tempfile::tempdir().unwrap();
     let stores = Arc::new(Stores::default());
-    let _members: Vec<_> = (0..2)
-        .map(|i| world.member(i, folder.path(), service.address()).keeping(Arc::new(Store(Arc::clone(&stores)))))
-        .map(|member| tokio::spawn(async move { member.run().await }))
-        .collect();
+    let _members = keeping(&world, 2, (folder.path(), service.address()), &stores);
     for i in 0..5 {
         world.contribute(i, service.address()).await.unwrap();
     }

@@ -23,12 +23,6 @@ pub enum WorkerError {
         /// The agreement's digest.
         digest: String,
     },
-    /// The caller may not submit computations here.
-    #[error("{identity} may not submit computations to this worker")]
-    Forbidden {
-        /// The caller.
-        identity: String,
-    },
     /// The agreement does not name this worker, or not once.
     #[error("the agreement names this worker's identity for {count} players; it must be one")]
     NotMine {
@@ -219,7 +213,6 @@ impl WorkerError {
         match self {
             WorkerError::Agreement(e) => e.code(),
             WorkerError::NotRatified { .. } => "worker.not-ratified",
-            WorkerError::Forbidden { .. } => "worker.forbidden",
             WorkerError::NotMine { .. } => "worker.not-mine",
             WorkerError::RosterDiffers { .. } => "worker.roster-differs",
             WorkerError::NoMachinePolicy { .. } => "worker.no-machine-policy",
@@ -270,7 +263,6 @@ impl WorkerError {
             WorkerError::NotRatified { .. } => {
                 "propose it with `privity propose`, and ask its operator to ratify it; for trying things out, a worker can be started with --ratify-all".into()
             }
-            WorkerError::Forbidden { .. } => "ask its operator to add this identity to `submitters`".into(),
             WorkerError::NotMine { .. } | WorkerError::RosterDiffers { .. } => {
                 "compare the rosters of all parties: each identity must be the same everywhere".into()
             }

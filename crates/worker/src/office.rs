@@ -125,7 +125,7 @@ impl Office {
         Ok(findings)
     }
 
-    /// Whether an identity may ask once more just now, and may submit.
+    /// Whether an identity may ask once more just now.
     pub(crate) fn hear(&self, caller: Identity) -> Result<(), WorkerError> {
         let per_minute = self.config.limits.requests_per_minute;
         match self.counts.request(caller, per_minute, Instant::now()) {

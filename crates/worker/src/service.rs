@@ -86,7 +86,7 @@ pub(crate) fn status(error: &WorkerError) -> Status {
     truncate(&mut failure.help, 1024);
     let code = match error {
         WorkerError::TooMany { .. } | WorkerError::Busy { .. } => Code::ResourceExhausted,
-        WorkerError::Forbidden { .. } | WorkerError::NotOperator { .. } => Code::PermissionDenied,
+        WorkerError::NotOperator { .. } => Code::PermissionDenied,
         WorkerError::UnknownSession { .. } | WorkerError::Unproposed { .. } => Code::NotFound,
         WorkerError::Draining => Code::Unavailable,
         _ => Code::FailedPrecondition,

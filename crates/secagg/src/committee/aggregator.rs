@@ -172,10 +172,8 @@ impl AwaitFrozen {
             return Err(Error::Misuse { what: "an aggregator of two of three is in two sets" });
         };
         drop(parts);
-        let context = core.context;
-        let kept = KeptSum::new(core.position, (first, one), other, masked, |body| {
-            digest(domain::KEPT, &[&context, &frozen.digest(), body])
-        })?;
+        let origin = digest(domain::KEPT, &[&core.context, &frozen.digest(), &masked.pack()]);
+        let kept = KeptSum::new(core.position, (first, one), other, masked, origin)?;
         Ok((core.memory, kept))
     }
 

@@ -36,9 +36,8 @@ impl KeptSum {
         (first, one): (usize, Vector),
         other: Vector,
         masked: &Vector,
-        origin: impl Fn(&[u8]) -> Bytes32,
+        origin: Bytes32,
     ) -> Result<Self, Error> {
-        let origin = origin(&masked.pack());
         let (mut one, mut other) = (one, other);
         // The sets in order are {0, 1}, {0, 2}, {1, 2}.
         match role {
