@@ -100,6 +100,13 @@ fn store_policy_and_port_are_tried() {
     assert_eq!(privity(parties.path(), &other).status.code(), Some(0));
     fails(&parties, &[], "store", "key");
 
+    // A store that is gone is not made anew.
+    let parties = Parties::new();
+    parties.write("clinic.audit.jsonl", "");
+    let (report, _) = check(&parties, &[]);
+    let store = look(&report, "store");
+    assert!(store["ok"] == false && store["found"].as_str().unwrap().contains("clinic.store is gone"), "{report}");
+
     let parties = Parties::new();
     let taken = TcpListener::bind(parties.endpoint("clinic")).unwrap();
     fails(&parties, &[], "port", &parties.endpoint("clinic"));

@@ -10,6 +10,7 @@ use net::{Credentials, Identity};
 use store::{KeyFile, KeySource, StoreError};
 
 use crate::config::{Config, ConfigError, Named, Store};
+use crate::office::gone;
 
 /// What was found of one thing that a configuration names.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
@@ -108,6 +109,10 @@ fn dataset(seen: &mut Inspection, check: &str, source: &Source) {
 /// Whether the store opens under its key; reads as it finds them.
 fn store(seen: &mut Inspection, places: &Store) {
     let (folder, exists) = (places.folder.display(), store::Store::exists(&places.folder));
+    if let (false, Err(e)) = (exists, gone(places, None)) {
+        let failure = e.to_failure(None);
+        return seen.bad("store", failure.message, failure.help);
+    }
     let key: Result<Box<dyn KeySource>, StoreError> = match &places.tpm {
         Some(key) => Ok(Box::new(key.clone())),
         None if !exists && !places.key.exists() => {
@@ -125,13 +130,20 @@ fn store(seen: &mut Inspection, places: &Store) {
             let found = store.verify()?;
             match found.problems.into_iter().next() {
                 Some(problem) => Err(problem),
-                None => Ok(format!("{folder} opens under its {}: {} records hold", key.kind(), found.records)),
+                None => {
+                    let found = format!("{folder} opens under its {}: {} records hold", key.kind(), found.records);
+                    Ok((found, gone(places, Some(&store)).err()))
+                }
             }
         }),
-        false => Ok(format!("{folder} will be made, under the {} that is there", key.kind())),
+        false => Ok((format!("{folder} will be made, under the {} that is there", key.kind()), None)),
     });
     match opened {
-        Ok(found) => seen.good("store", found),
+        Ok((_, Some(e))) => {
+            let failure = e.to_failure(None);
+            seen.bad("store", failure.message, failure.help);
+        }
+        Ok((found, None)) => seen.good("store", found),
         Err(e) => seen.bad("store", e.to_string(), e.help()),
     }
 }

@@ -281,18 +281,23 @@ fn open_store(places: &config::Store) -> Result<Store, WorkerError> {
     };
     if Store::exists(&places.folder) {
         let store = Store::open(&places.folder, &*key)?;
-        if !places.audit.exists() && !store.sessions()?.is_empty() {
-            return Err(WorkerError::Gone { what: places.audit.clone(), beside: places.folder.clone() });
-        }
-        return Ok(store);
+        return gone(places, Some(&store)).map(|()| store);
     }
-    // A new one would have forgotten which sessions and uses are spent.
-    if places.audit.exists() {
-        return Err(WorkerError::Gone { what: places.folder.clone(), beside: places.audit.clone() });
-    }
+    gone(places, None)?;
     let store = Store::create(&places.folder, &*key)?;
     tracing::info!(folder = %places.folder.display(), key = key.kind(), "a new store was made");
     Ok(store)
+}
+
+/// Whether store and audit log are both there, or neither is: a new store would have forgotten which sessions and uses are
+/// spent, and a new log what happened.
+pub(crate) fn gone(places: &config::Store, store: Option<&Store>) -> Result<(), WorkerError> {
+    let (folder, audit) = (places.folder.clone(), places.audit.clone());
+    match (store, audit.exists()) {
+        (None, true) => Err(WorkerError::Gone { what: folder, beside: audit }),
+        (Some(store), false) if !store.sessions()?.is_empty() => Err(WorkerError::Gone { what: audit, beside: folder }),
+        _ => Ok(()),
+    }
 }
 
 /// The file with the store's key; it is made together with the store.
