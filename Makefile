@@ -65,7 +65,7 @@ fuzz:
 		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 bench:
-	$(CARGO) bench --package privity-algebra --package privity-bench
+	$(CARGO) bench --package privity-algebra --package privity-bench --package privity-sandbox
 	$(CARGO) bench --package privity-schemes --features testing
 	$(CARGO) bench --package privity-secagg --bench rounds
 

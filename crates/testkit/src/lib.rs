@@ -1,12 +1,14 @@
-//! For us: programs of others that tests run against.
+//! For us: programs of others that tests run against, and modules built for them.
 
 mod debian;
 mod folder;
+mod modules;
 mod postgres;
 mod python;
 mod swtpm;
 
 pub use debian::Debian;
+pub use modules::module;
 pub use postgres::Postgres;
 pub use python::python;
 pub use swtpm::SoftwareTpm;

@@ -26,7 +26,7 @@ pub fn python(package: &str) -> io::Result<Command> {
 }
 
 /// Runs a command to its end; what it says goes into the error if it fails.
-fn succeed(command: &mut Command) -> io::Result<()> {
+pub(crate) fn succeed(command: &mut Command) -> io::Result<()> {
     let output = command.output()?;
     let said = || String::from_utf8_lossy(&output.stderr).trim().to_owned();
     if output.status.success() { Ok(()) } else { Err(io::Error::other(format!("{command:?}: {}", said()))) }

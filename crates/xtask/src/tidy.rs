@@ -8,7 +8,7 @@ const ROWS: &[&[&str]] = &[
     &["algebra", "net", "tables"],
     &["ir", "attest"],
     &["check"],
-    &["agreement", "schemes", "data", "store", "audit", "flight"],
+    &["agreement", "schemes", "data", "store", "audit", "sandbox", "flight"],
     &["session", "policy", "secagg", "meet", "attester"],
     &["privity", "aggregator"],
     &["worker", "bench"],
@@ -21,6 +21,7 @@ const WALLS: &[(&str, &[&str], &str)] = &[
     ("check", &["algebra", "net", "attest"], "the auditor's crate does not know how things run"),
     ("attest", &["net", "algebra", "ir"], "the verifier does no I/O"),
     ("attester", &["net", "session"], "it produces, and knows nothing of networks"),
+    ("sandbox", &["net", "store"], "a module reaches nothing outside, and neither does what runs it"),
     ("secagg", &["net", "session", "schemes"], "aggregation does no I/O"),
 ];
 
