@@ -63,7 +63,7 @@ fn world() -> World {
     let known: Vec<usize> = (0..ROWS).step_by(3).rev().collect();
     let strangers = ROWS..ROWS + 50;
     let right: Vec<usize> = strangers.chain(known).collect();
-    let missing = |i: &usize| (i % 9 != 0).then(|| z.get(*i).copied().unwrap_or(0.0));
+    let missing = |i: &usize| (!i.is_multiple_of(9)).then(|| z.get(*i).copied().unwrap_or(0.0));
     World {
         left: table([
             ("patient", names((0..ROWS).collect())),
