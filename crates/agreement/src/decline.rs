@@ -74,7 +74,7 @@ impl Decline {
 
 fn check_reason(reason: &str) -> Result<(), AgreementError> {
     let length = reason.chars().count();
-    if reason.trim().is_empty() || length > MAX_REASON || reason.chars().any(char::is_control) {
+    if reason.trim().is_empty() || length > MAX_REASON || reason.chars().any(ir::text::is_invisible) {
         return Err(AgreementError::Reason);
     }
     Ok(())

@@ -58,13 +58,6 @@ pub enum Event {
         /// Why, in their words.
         reason: String,
     },
-    /// A proposal was taken back.
-    Withdrawn {
-        /// The agreement's digest.
-        agreement: String,
-        /// By whom.
-        by: String,
-    },
     /// A run began here.
     RunBegun {
         /// The agreement's digest.
@@ -115,10 +108,22 @@ pub enum Event {
         /// The session.
         session: String,
     },
-    /// A stored value was removed.
+    /// A stored value was removed by the operator.
     Removed {
         /// Its name.
         name: String,
+    },
+    /// A copy of a stored value, opened, was written into a file by the operator.
+    Exported {
+        /// Its name.
+        name: String,
+    },
+    /// A player signed two different receipts of one session. The first stays.
+    Contradicted {
+        /// The session.
+        session: String,
+        /// The player.
+        player: String,
     },
     /// A policy was loaded.
     PolicyLoaded {

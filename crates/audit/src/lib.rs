@@ -31,10 +31,12 @@ mod entry;
 mod error;
 mod event;
 mod log;
+mod pending;
 mod verify;
 
 pub use entry::{Entry, Head};
 pub use error::AuditError;
 pub use event::Event;
 pub use log::Log;
+pub use pending::{Pending, missing};
 pub use verify::{Report, entries, signer, verify, verify_with};

@@ -79,7 +79,9 @@ fn is_name(name: &str) -> bool {
 }
 
 fn is_text(text: &str) -> bool {
-    !text.is_empty() && text.len() <= limits::STRING && !text.chars().any(|c| c.is_control() || c == '"' || c == '\\')
+    !text.is_empty()
+        && text.len() <= limits::STRING
+        && !text.chars().any(|c| ir::text::is_invisible(c) || c == '"' || c == '\\')
 }
 
 /// Players, placements, matched dimensions (invariant 1).

@@ -2,7 +2,6 @@
 
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::time::{SystemTime, UNIX_EPOCH};
 
 use clap::{Args, Subcommand};
 use privity::agreement::{
@@ -153,11 +152,6 @@ pub(crate) fn refused(path: &Path, error: AgreementError) -> Failure {
     failure
 }
 
-/// Milliseconds since 1970, by this machine's clock.
-pub(crate) fn now_ms() -> u64 {
-    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
-}
-
 fn new(a: &New) -> Result<(), Failure> {
     let program = static_checks::load(&a.program.file)?;
     let roster = Roster::read(&a.roster).map_err(|e| Failure::from(privity::Error::from(AgreementError::Roster(e))))?;
@@ -212,7 +206,7 @@ fn show(a: &Show) -> Result<(), Failure> {
     }
     say!("{}", agreement.text().trim_end());
     say!("\n# digest: {}", agreement.digest());
-    if let Err(e) = agreement.check_time(now_ms()) {
+    if let Err(e) = agreement.check_time(crate::time::now_ms()) {
         say!("# now: {e}");
     }
     Ok(())

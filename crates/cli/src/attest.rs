@@ -193,13 +193,7 @@ fn policy(path: &Path) -> Result<Policy, Failure> {
 }
 
 fn now() -> Time {
-    Time::from_unix(crate::agreement::now_ms() / 1000)
-}
-
-/// Text of a machine's making, safe to print: what could steer a terminal, or look like a line of ours, is escaped.
-fn printable(text: &str) -> String {
-    let escaped = |c: char| if c.is_control() { c.escape_default().to_string() } else { c.to_string() };
-    text.chars().map(escaped).collect()
+    Time::from_unix(crate::time::now_ms() / 1000)
 }
 
 fn unreadable(path: &Path, e: &std::io::Error) -> Failure {

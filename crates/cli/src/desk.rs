@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use privity::agreement::{Agreement, Digest, SessionId, Terms, Timestamp};
+use privity::ir::text::visible;
 use privity::session::Dims;
 use serde_json::json;
 use worker::{Console, Proposal, Reach};
@@ -138,7 +139,7 @@ fn line(p: &Proposal) -> String {
     if !p.rule.is_empty() {
         line.push_str(&format!("; ratified here by the rule `{}`", p.rule));
     }
-    line
+    visible(&line)
 }
 
 /// Answers an agreement of the inbox at the workers that one operates. It is read here first, so that what is signed is

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::Args;
 use comfy_table::{Table, presets};
+use privity::ir::text::visible;
 use serde_json::json;
 use worker::Finding;
 
@@ -33,7 +34,7 @@ pub(crate) fn doctor(a: &Doctor) -> Result<(), Failure> {
     } else {
         say!("{}", table(&findings));
         for finding in &wrong {
-            say!("\n{} to {}: {}\n  = help: {}", from(finding), finding.to, finding.found, finding.help);
+            say!("\n{} to {}: {}\n  = help: {}", from(finding), finding.to, visible(&finding.found), finding.help);
         }
     }
     match wrong.len() {

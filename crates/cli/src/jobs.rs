@@ -1,6 +1,7 @@
 //! `jobs`, `logs`, `watch` and `cancel`: looking after the sessions of workers.
 
 use privity::agreement::SessionId;
+use privity::ir::text::visible;
 use serde_json::json;
 use worker::{Console, Job, Reach};
 
@@ -26,7 +27,7 @@ pub(crate) fn jobs(a: &args::Jobs) -> Result<(), Failure> {
         say!("{}", json!({ "jobs": jobs }));
         return Ok(());
     }
-    let now = crate::agreement::now_ms();
+    let now = crate::time::now_ms();
     for job in &jobs {
         say!("{}", line(job, now));
     }
@@ -44,7 +45,7 @@ fn line(job: &Job, now_ms: u64) -> String {
     let (worker, session, state, name) = (&job.worker, job.session, &job.state, &job.computation);
     // How far a session of before a restart came is not known.
     let steps = if job.done > 0 { format!("steps: {}, ", job.done) } else { String::new() };
-    format!("{worker:<12} {session}  {state:<9} {name}  {steps}{seconds:.1} s{code}")
+    visible(&format!("{worker:<12} {session}  {state:<9} {name}  {steps}{seconds:.1} s{code}"))
 }
 
 pub(crate) fn logs(a: &args::Logs, follow: bool) -> Result<(), Failure> {
@@ -53,7 +54,7 @@ pub(crate) fn logs(a: &args::Logs, follow: bool) -> Result<(), Failure> {
         if a.json {
             say!("{}", json!({ "worker": worker, "at_ms": at_ms, "text": text }));
         } else {
-            say!("{} {worker:<12} {text}", time(at_ms));
+            say!("{} {worker:<12} {}", time(at_ms), visible(text));
         }
     })?;
     Ok(())

@@ -39,6 +39,7 @@ mod time;
 use std::ffi::OsString;
 
 use clap::FromArgMatches as _;
+use privity::ir::text::visible;
 use privity::{Error, Fault};
 use serde_json::json;
 
@@ -191,19 +192,22 @@ impl Failure {
             return;
         }
         // A rendered program error says its code and help itself, once for every mistake.
-        if self.message.starts_with("error[") {
+        let of_a_peer = self.exit == 3;
+        if !of_a_peer && self.message.starts_with("error[") {
             eprint!("{}", self.message);
             return;
         }
-        eprintln!("error[{}]: {}", self.code, self.message);
+        // Others may have written any of it.
+        let shown = |text: &str| text.lines().map(visible).collect::<Vec<_>>().join("\n");
+        eprintln!("error[{}]: {}", shown(&self.code), shown(&self.message));
         if let Some(player) = &self.player {
-            eprintln!("  = player: {player}");
+            eprintln!("  = player: {}", shown(player));
         }
         if let Some(session) = &self.session {
             eprintln!("  = session: {session}");
         }
         if let Some(help) = &self.help {
-            eprintln!("  = help: {help}");
+            eprintln!("  = help: {}", shown(help));
         }
     }
 }

@@ -92,7 +92,7 @@ fn explain(a: &Explain) -> Result<(), Failure> {
     let (agreement, policy) = (agreement::load(&a.agreement)?, load(&a.policy)?);
     let facts =
         Facts::of(&agreement, &a.player, a.submitter).map_err(|e| Failure::input(e.code(), e.to_string(), e.help()))?;
-    let now = a.at.map_or_else(agreement::now_ms, |t| t.seconds() * 1000);
+    let now = a.at.map_or_else(crate::time::now_ms, |t| t.seconds() * 1000);
     let decision = policy.decide(&facts, now, &Spent::new());
     if a.json {
         say!("{}", json!({ "decision": decision, "facts": facts }));

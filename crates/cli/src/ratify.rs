@@ -35,7 +35,7 @@ pub(crate) struct DeclineArgs {
 
 pub(crate) fn ratify(a: &Ratify) -> Result<(), Failure> {
     let (agreement, key) = (agreement::load(&a.file)?, load_key(&a.key)?);
-    if let Err(e @ AgreementError::Expired { .. }) = agreement.check_time(agreement::now_ms()) {
+    if let Err(e @ AgreementError::Expired { .. }) = agreement.check_time(crate::time::now_ms()) {
         return Err(agreement::refused(&a.file, e));
     }
     let ratification = Ratification::sign(&agreement, &key);

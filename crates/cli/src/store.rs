@@ -8,12 +8,13 @@ use std::io::{BufRead, BufReader};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
+use audit::{Event, Pending};
 use comfy_table::{Table, presets};
 use serde_json::{Value, json};
-use store::{Fault, KeyFile, KeySource, Kind, Meta, Passphrase, Store, StoreError};
+use store::{Batch, Fault, KeyFile, KeySource, Kind, Meta, Passphrase, Store, StoreError};
 
 use crate::Failure;
-use crate::time::utc;
+use crate::time::{now_ms, utc};
 use args::{Command, Open};
 
 pub(crate) fn store(a: &args::Store) -> Result<(), Failure> {
@@ -93,6 +94,11 @@ fn init(a: &Open) -> Result<(), Failure> {
         }
     }
     Ok(())
+}
+
+/// What the worker enters into its audit log when it starts.
+fn tell(batch: &mut Batch<'_>, event: Event) -> Result<(), StoreError> {
+    batch.post(&Pending { time: now_ms(), event }.to_bytes()).map(drop)
 }
 
 fn list(a: &Open) -> Result<(), Failure> {
@@ -186,13 +192,20 @@ fn describe(meta: &Meta, bytes: u64) -> Value {
 }
 
 fn remove(a: &args::Named) -> Result<(), Failure> {
-    open(&a.open)?.remove(&a.name)?;
+    let removed = Event::Removed { name: a.name.clone() };
+    open(&a.open)?.batch(|batch| batch.remove(&a.name).and_then(|()| tell(batch, removed)))?;
     done(&a.open, json!({ "removed": a.name }), &format!("`{}` is removed, and its key destroyed", a.name));
     Ok(())
 }
 
 fn export(a: &args::Export) -> Result<(), Failure> {
-    let store = look(&a.named.open)?;
+    let source = source(a.named.open.key.as_deref(), a.named.open.passphrase.as_deref())?;
+    let (store, tells) = match Store::open(&a.named.open.store, &*source) {
+        Ok(store) => (store, true),
+        // It is only read: what can be saved of it comes before what its log should say.
+        Err(e) if e.fault() == Fault::Damage => (look(&a.named.open)?, false),
+        Err(e) => return Err(e.into()),
+    };
     // Read before the file is made: what does not hold leaves no file.
     let (meta, payload) = store.get(&a.named.name)?;
     let failed = |e: std::io::Error| {
@@ -201,7 +214,14 @@ fn export(a: &args::Export) -> Result<(), Failure> {
     };
     let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&a.to).map_err(failed)?;
     std::io::Write::write_all(&mut file, &payload).and_then(|()| file.sync_all()).map_err(failed)?;
-    let words = format!("{} bytes of {} are in {}, in the clear", payload.len(), shown_type(&meta), a.to.display());
+    if tells {
+        store.batch(|batch| tell(batch, Event::Exported { name: meta.name.clone() }))?;
+    }
+    let form = match meta.kind {
+        Kind::Plain => "in the clear",
+        Kind::Share { .. } => "as this worker's share, which tells nothing without those of the others",
+    };
+    let words = format!("{} bytes of {} are in {}, {form}", payload.len(), shown_type(&meta), a.to.display());
     done(&a.named.open, json!({ "file": a.to, "value": describe(&meta, payload.len() as u64) }), &words);
     Ok(())
 }

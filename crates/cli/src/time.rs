@@ -1,6 +1,13 @@
 //! Times for people.
 
+use std::time::{SystemTime, UNIX_EPOCH};
+
 use time::OffsetDateTime;
+
+/// Milliseconds since 1970, by this machine's clock.
+pub(crate) fn now_ms() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |d| u64::try_from(d.as_millis()).unwrap_or(u64::MAX))
+}
 
 /// Milliseconds since 1970 as a date and time in UTC (RFC 3339), to the second.
 pub(crate) fn utc(ms: u64) -> String {

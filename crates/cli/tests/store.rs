@@ -70,6 +70,13 @@ fn a_value_is_put_shown_exported_and_removed() {
     assert_eq!(home.store("rm", &["bmi"]).1, 0);
     let (gone, code) = home.store("show", &["bmi"]);
     assert_eq!((code, gone["error"]["code"].as_str()), (1, Some("store.no-value")));
+
+    // All of it waits for the worker's audit log.
+    let key = store::KeyFile::load(&home.path().join(STORE[3])).unwrap();
+    let store = store::Store::open(&home.path().join(STORE[1]), &key).unwrap();
+    let told = store.outbox().unwrap().into_iter().map(|(_, entry)| audit::Pending::from_bytes(&entry).unwrap().event);
+    let kinds: Vec<String> = told.map(|event| event.kind()).collect();
+    assert_eq!(kinds, ["stored", "exported", "removed"]);
 }
 
 #[test]

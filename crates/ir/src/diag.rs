@@ -103,7 +103,7 @@ impl Diagnostic {
             let number = self.span.line.to_string();
             let margin = " ".repeat(number.len());
             // The text may come from anybody, and must not command the terminal.
-            let line: String = line.chars().map(|c| if crate::builder::is_invisible(c) { ' ' } else { c }).collect();
+            let line: String = line.chars().map(|c| if crate::text::is_invisible(c) { ' ' } else { c }).collect();
             out += &format!("{margin} |\n{number} | {line}\n");
             if self.span.column > 0 {
                 let before = " ".repeat(self.span.column as usize - 1);

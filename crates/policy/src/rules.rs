@@ -157,7 +157,7 @@ fn rule(policy: &cedar_policy::Policy) -> Result<Rule, String> {
     });
     let until = policy.annotation("until").map(|text| text.parse().map_err(|e| format!("`@until`: {e}")));
     let reason = policy.annotation("reason").map(str::to_owned);
-    if reason.as_ref().is_some_and(|r| r.len() > 500 || r.chars().any(char::is_control)) {
+    if reason.as_ref().is_some_and(|r| r.len() > 500 || r.chars().any(ir::text::is_invisible)) {
         return Err("`@reason` is one line of up to 500 bytes".to_owned());
     }
     Ok(Rule { id: id.to_owned(), permits, uses: uses.transpose()?, until: until.transpose()?, reason })

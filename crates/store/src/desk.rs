@@ -41,10 +41,6 @@ pub enum Standing {
     Complete,
     /// Someone who must ratify it has declined.
     Declined,
-    /// Who proposed it has taken it back.
-    Withdrawn,
-    /// It is no longer valid.
-    Expired,
 }
 
 /// What one party answered to a proposal.
@@ -281,6 +277,11 @@ impl Batch<'_> {
     /// Keeps the opening of a commitment of a session, under a name of the caller's (`input bmi`).
     pub fn keep_opening(&mut self, session: SessionId, name: &str, opening: &[u8]) -> Result<(), StoreError> {
         self.set(&session, name.as_bytes(), &Opening(Zeroizing::new(opening.to_vec())))
+    }
+
+    /// A player's receipt of a session, if it is here.
+    pub fn receipt(&self, session: SessionId, by: Identity) -> Result<Option<Vec<u8>>, StoreError> {
+        Ok(self.find::<KeptReceipt>(&session, by.as_bytes())?.map(|kept| kept.bytes))
     }
 
     /// Drops the receipts and openings of a session.

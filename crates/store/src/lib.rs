@@ -9,7 +9,8 @@
 //!
 //! What is kept: named values with their labels ([`Meta`]), values staged by a session that has not yet committed
 //! ([`Phase`]), checkpoints, the ledger of sessions and counted uses ([`Begin`], [`Charge`]), and the operator's desk
-//! ([`Proposal`], [`Answer`], receipts, openings). Every change is made in a [`Batch`], which is durable when
+//! ([`Proposal`], [`Answer`], receipts, openings), and what a batch has to tell the audit log ([`Batch::post`]). Every
+//! change is made in a [`Batch`], which is durable when
 //! [`Store::batch`] returns and leaves no trace if it fails or the process dies before.
 //!
 //! **What is detected.** Each record is authenticated with its place, and each payload with its name, label and schema.
@@ -52,6 +53,7 @@ mod fail;
 mod header;
 mod key;
 mod ledger;
+mod outbox;
 mod overlay;
 mod payload;
 mod record;
@@ -70,6 +72,7 @@ pub use desk::{Answer, Proposal, Standing, Verdict};
 pub use error::{Fault, StoreError};
 pub use key::{KeyFault, KeyFile, KeySource, Passphrase, RootKey};
 pub use ledger::{Begin, Charge, Counter, Session, State};
+pub use outbox::Posted;
 pub use saves::{Phase, Save};
 pub use store::{Batch, Store};
 pub use value::{Kind, Label, Meta, Origin};

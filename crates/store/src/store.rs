@@ -234,7 +234,7 @@ impl Store {
         let writing = self.lock_writing();
         let txn = self.db.begin_write().map_err(database::error)?;
         let tally = writing.tally;
-        let mut batch = Batch { store: self, writing, txn, tally, written: Vec::new(), freed: Vec::new() };
+        let mut batch = Batch { store: self, writing, txn, tally, written: Vec::new(), freed: Vec::new(), posted: 0 };
         match change(&mut batch) {
             Ok(done) => batch.commit().map(|()| done).map_err(E::from),
             Err(e) => {
@@ -262,9 +262,16 @@ pub struct Batch<'s> {
     /// Slots of keys that were written, and of keys to destroy.
     written: Vec<u32>,
     pub(crate) freed: Vec<u32>,
+    /// Things that it put into the outbox.
+    pub(crate) posted: u32,
 }
 
 impl Batch<'_> {
+    /// Its number among those that the store has seen; no other batch that is committed has it.
+    pub(crate) fn number(&self) -> u64 {
+        self.tally.batches
+    }
+
     /// Writes a record in place of what is there.
     pub(crate) fn set<R: Record>(&mut self, scope: &[u8], key: &[u8], record: &R) -> Result<(), StoreError> {
         let (place, sealed) = record::seal_record(self.keys(), self.store(), scope, key, record)?;

@@ -89,19 +89,19 @@ struct StoreKeeper(Arc<Office>);
 impl Keeper for StoreKeeper {
     fn keep(&self, part: &Kept) -> Result<(), aggregator::Error> {
         let meta = described(part);
-        let stored = self.0.store.batch(|batch| {
+        let stored = self.0.journal.change(|batch, events| {
             match batch.meta(&meta.name)? {
                 // It was kept before a restart.
-                Some(old) if old.origin == vault::described(&meta).origin => Ok(false),
+                Some(old) if old.origin == vault::described(&meta).origin => Ok(()),
                 Some(_) => Err(taken(&meta.name)),
-                None => Ok(batch.put(&vault::described(&meta), &value(part).to_bytes()).map(|()| true)?),
+                None => {
+                    batch.put(&vault::described(&meta), &value(part).to_bytes())?;
+                    events.push(Event::Stored { name: part.name.clone(), session: None });
+                    Ok(())
+                }
             }
         });
-        let noted = stored.and_then(|new| match new {
-            true => self.0.note(Event::Stored { name: part.name.clone(), session: None }).map(drop),
-            false => Ok(()),
-        });
-        noted.map_err(|e| aggregator::Error::System { what: e.to_string() })
+        stored.map_err(|e| aggregator::Error::System { what: e.to_string() })
     }
 }
 

@@ -17,6 +17,8 @@ use crate::proto;
 
 /// Where the texts of agreements that were run are kept, by digest.
 const TEXTS: &str = "agreement";
+/// Whose second, other receipts the audit log tells of, by session and player: once of each.
+const CONTRADICTIONS: &str = "contradiction";
 /// Sessions of the ledger that are shown beside those of the table of jobs.
 const PAST_JOBS: usize = 100;
 /// Refusals of one identity that are recorded in a minute.
@@ -28,6 +30,13 @@ pub(crate) struct Ending {
     pub(crate) code: String,
     /// That of the player that found it.
     pub(crate) cause: String,
+}
+
+/// An attempt at a session that has ended.
+struct Ended {
+    agreement: Digest,
+    session: SessionId,
+    attempt: u32,
 }
 
 /// Whether a failure ends a session for good. It does, unless it is known to come from networks, disks, or somebody who does
@@ -58,18 +67,6 @@ pub(crate) fn is_final(code: &str) -> bool {
 }
 
 impl Office {
-    /// Writes an entry into the audit log, durably.
-    pub(crate) fn note(&self, event: Event) -> Result<LogHead, WorkerError> {
-        self.note_all(&[event])
-    }
-
-    /// Writes entries into the audit log, durably, and returns where it ends.
-    pub(crate) fn note_all(&self, events: &[Event]) -> Result<LogHead, WorkerError> {
-        let head = self.log.append_all(now_ms(), events)?;
-        tracing::debug!(entries = events.len(), last = head.seq, "written into the audit log");
-        Ok(LogHead { sequence: head.seq, digest: Digest(head.hash) })
-    }
-
     /// Begins a session: its id and what it uses are spent, durably and at once. After this, and only after it, messages
     /// may leave.
     pub(crate) fn begin(&self, job: &Job, by: Identity) -> Result<(), WorkerError> {
@@ -86,21 +83,22 @@ impl Office {
             charges: self.charges(job)?,
         };
         let me = self.config.key.identity();
-        let declined = self.store.batch(|batch| {
+        let (session, submitter) = (job.session.to_string(), by.to_string());
+        let declined = self.journal.change(|batch, events| {
             // It may have been declined while the session waited for its turn.
             if let Some(Answer { verdict: Verdict::Declined { reason, .. }, .. }) = batch.answer_of(digest.0, me)? {
                 return Ok(Some(reason));
             }
             batch.begin(&begin)?;
             batch.set_note(TEXTS, &digest.0, agreement.text().as_bytes())?;
-            Ok::<_, store::StoreError>(None)
+            let agreement = digest.to_string();
+            events.push(Event::RunBegun { agreement, session, attempt: job.attempt, by: submitter });
+            Ok(None)
         })?;
-        if let Some(reason) = declined {
-            return Err(WorkerError::Declined { digest: digest.to_string(), reason });
+        match declined {
+            Some(reason) => Err(WorkerError::Declined { digest: digest.to_string(), reason }),
+            None => Ok(()),
         }
-        let (agreement, session) = (digest.to_string(), job.session.to_string());
-        self.note(Event::RunBegun { agreement, session, attempt: job.attempt, by: by.to_string() })?;
-        Ok(())
     }
 
     /// What a session uses up, at its first attempt here. What runs by `--ratify-all` was counted by nobody.
@@ -138,7 +136,8 @@ impl Office {
         let left =
             |(output, to): (String, Identity)| Event::Released { session: session.clone(), output, to: to.to_string() };
         events.extend(released.into_iter().map(left));
-        let receipt = sign(self.note_all(&events)?)?;
+        // First the log, since the receipt states its head: cut off here, it says that a run ended whose receipt nobody has.
+        let receipt = sign(self.journal.enter(&events)?)?;
         let json = json(&receipt)?;
         self.store.batch(|batch| {
             for (kind, all) in [("input", commitments.0), ("output", commitments.1)] {
@@ -155,31 +154,23 @@ impl Office {
 
     /// Records that a session that was begun failed. If it did for good, what it wrote down goes.
     pub(crate) fn end_badly(&self, job: &Job, ending: Ending, player: String) -> Result<(), WorkerError> {
-        let Ending { code, cause } = ending;
-        self.end_attempt((job.session.0, job.attempt), &code, is_final(&cause))?;
-        let player = Some(player).filter(|p| !p.is_empty());
-        let agreement = job.ratified.agreement().digest().to_string();
-        self.note(Event::RunEnded {
-            agreement,
-            session: job.session.to_string(),
-            attempt: job.attempt,
-            code: Some(code),
-            player,
-        })?;
-        Ok(())
+        let attempt =
+            Ended { agreement: job.ratified.agreement().digest(), session: job.session, attempt: job.attempt };
+        self.end_attempt(&attempt, ending.code, Some(player).filter(|p| !p.is_empty()), is_final(&ending.cause))
     }
 
     /// Records that an attempt failed, and drops what was written for later ones if there will be none: all at once.
-    fn end_attempt(
-        &self,
-        (session, attempt): (store::SessionId, u32),
-        code: &str,
-        last: bool,
-    ) -> Result<(), WorkerError> {
-        Ok(self.store.batch(|batch| {
-            batch.end(session, attempt, State::Failed { when: now_ms(), code: code.to_owned() })?;
-            if last || attempt + 1 >= session::ATTEMPTS { batch.drop_checkpoints(session) } else { Ok(()) }
-        })?)
+    fn end_attempt(&self, ended: &Ended, code: String, player: Option<String>, last: bool) -> Result<(), WorkerError> {
+        let Ended { agreement, session, attempt } = *ended;
+        self.journal.change(|batch, events| {
+            batch.end(session.0, attempt, State::Failed { when: now_ms(), code: code.clone() })?;
+            if last || attempt + 1 >= session::ATTEMPTS {
+                batch.drop_checkpoints(session.0)?;
+            }
+            let (agreement, session) = (agreement.to_string(), session.to_string());
+            events.push(Event::RunEnded { agreement, session, attempt, code: Some(code), player });
+            Ok(())
+        })
     }
 
     /// Ends a session for good that failed and might be attempted again: what it wrote down goes. Says whether there was
@@ -197,7 +188,7 @@ impl Office {
         }
         let (what, code, agreement) = (what.to_owned(), code.to_owned(), agreement.map(|a| a.to_string()));
         let event = Event::Refused { what, by: Some(by.to_string()), code, agreement };
-        if let Err(error) = self.log.append_unsynced(now_ms(), event) {
+        if let Err(error) = self.journal.enter_unsynced(event) {
             tracing::error!(%error, "a refusal could not be recorded");
         }
     }
@@ -206,11 +197,9 @@ impl Office {
     pub(crate) fn tidy(&self) -> Result<(), WorkerError> {
         const CODE: &str = "worker.cut-off";
         for old in self.store.sessions()?.into_iter().filter(|s| s.state == State::Running) {
-            let (session, agreement) = (SessionId(old.session).to_string(), Digest(old.agreement).to_string());
-            tracing::warn!(session, "a session was cut off when this worker stopped");
-            self.end_attempt((old.session, old.attempt), CODE, false)?;
-            let (attempt, code) = (old.attempt, Some(CODE.into()));
-            self.note(Event::RunEnded { agreement, session, attempt, code, player: None })?;
+            let (agreement, session) = (Digest(old.agreement), SessionId(old.session));
+            tracing::warn!(%session, "a session was cut off when this worker stopped");
+            self.end_attempt(&Ended { agreement, session, attempt: old.attempt }, CODE.into(), None, false)?;
         }
         self.prune()
     }
@@ -322,26 +311,38 @@ impl Office {
     /// stays: a second, other one is a contradiction that the log records.
     pub(crate) fn take_receipts(&self, session: SessionId, receipts: &[String]) -> Result<(), WorkerError> {
         let agreement = self.agreement_of(session)?;
-        let here = self.receipts_of(session)?;
-        let mut new = Vec::new();
+        let mut brought = Vec::new();
         for text in receipts.iter().take(agreement.signers().len()) {
             let receipt: SignedReceipt =
                 serde_json::from_str(text).map_err(|_| WorkerError::NoReceipt { session: session.to_string() })?;
             let player = receipt.unverified().player.clone();
             receipt.verify_for(&agreement, session, &player)?;
             let Some(member) = agreement.roster().get(&player) else { continue };
-            match here.get(&member.identity) {
-                None => new.push((member.identity, text)),
-                Some(known) if known == text => {}
-                Some(_) => tracing::warn!(%session, player, "a player signed two different receipts of one session"),
+            brought.push((member.identity, player, receipt));
+        }
+        let same = |known: &[u8], brought: &SignedReceipt| {
+            serde_json::from_slice(known).is_ok_and(|k: SignedReceipt| k == *brought)
+        };
+        let here = self.receipts_of(session)?;
+        brought.retain(|(by, _, receipt)| here.get(by).is_none_or(|known| !same(known.as_bytes(), receipt)));
+        if brought.is_empty() {
+            return Ok(());
+        }
+        self.journal.change(|batch, events| {
+            for (by, player, receipt) in brought {
+                let once = [&session.0[..], by.as_bytes()].concat();
+                match batch.receipt(session.0, by)? {
+                    None => batch.keep_receipt(session.0, by, json(&receipt)?.as_bytes())?,
+                    Some(known) if same(&known, &receipt) || batch.note(CONTRADICTIONS, &once)?.is_some() => {}
+                    Some(_) => {
+                        tracing::warn!(%session, player, "a player signed two different receipts of one session");
+                        batch.set_note(CONTRADICTIONS, &once, &[])?;
+                        events.push(Event::Contradicted { session: session.to_string(), player });
+                    }
+                }
             }
-        }
-        if !new.is_empty() {
-            self.store.batch(|batch| {
-                new.iter().try_for_each(|(by, text)| batch.keep_receipt(session.0, *by, text.as_bytes()))
-            })?;
-        }
-        Ok(())
+            Ok(())
+        })
     }
 
     /// Receipts of a session as `caller` may see them, after taking in those that it brings. `None` is an operator.

@@ -4,6 +4,7 @@
 //! workers pass on all that they know, and a submitter may bring ratifications itself.
 
 use agreement::{Agreement, AgreementError, Decline, Ratification, Ratified};
+use audit::Event;
 use net::Identity;
 use std::collections::{BTreeMap, BTreeSet};
 use store::{Answer, Proposal, Standing, Verdict};
@@ -77,8 +78,12 @@ impl Office {
         let text = agreement.text().to_owned();
         let standing = Standing::Open;
         let proposal = Proposal { agreement: digest.0, text, from: identity, when: now, standing, relayed };
-        if self.store.propose(&proposal)? {
-            self.note(audit::Event::Proposed { agreement: digest.to_string(), by: identity.to_string() })?;
+        let new = self.journal.change(|batch, events| {
+            let new = batch.propose(&proposal)?;
+            events.extend(new.then(|| Event::Proposed { agreement: digest.to_string(), by: identity.to_string() }));
+            Ok(new)
+        })?;
+        if new {
             tracing::info!(agreement = %digest, from = %identity, relayed, "an agreement was proposed");
             self.ask_policy((!relayed).then_some(identity), agreement)?;
             self.post.nudge();
@@ -118,16 +123,16 @@ impl Office {
         let rule = rules.map(ByRules::in_words);
         let event = match &statement.verdict {
             Verdict::Ratified(_) => {
-                audit::Event::Ratified { agreement: digest.to_string(), by: by.to_string(), rule: rule.clone() }
+                Event::Ratified { agreement: digest.to_string(), by: by.to_string(), rule: rule.clone() }
             }
             Verdict::Declined { reason, .. } => {
-                audit::Event::Declined { agreement: digest.to_string(), by: by.to_string(), reason: reason.clone() }
+                Event::Declined { agreement: digest.to_string(), by: by.to_string(), reason: reason.clone() }
             }
         };
         let answer = Answer { by, when: now_ms(), verdict: statement.verdict };
         let kept = rules.map(ByRules::to_bytes).transpose()?;
         let (ours, declines) = (by == self.config.key.identity(), |v: &Verdict| matches!(v, Verdict::Declined { .. }));
-        let recorded = self.store.batch(|batch| {
+        let recorded = self.journal.change(|batch, events| {
             let known = batch.answer_of(digest.0, by)?;
             if !stands(known.map(|known| declines(&known.verdict) != declines(&answer.verdict))) {
                 return Ok(false);
@@ -140,12 +145,12 @@ impl Office {
                 None => {}
             }
             batch.answer(digest.0, &answer)?;
-            Ok::<_, store::StoreError>(true)
+            events.push(event);
+            Ok(true)
         })?;
         if !recorded {
             return Ok(false);
         }
-        self.note(event)?;
         let players: Vec<&str> = agreement.roster().players_of(by).collect();
         let ratified = matches!(answer.verdict, Verdict::Ratified(_));
         tracing::info!(agreement = %digest, players = players.join(", "), ratified, rule, "an agreement was answered");
@@ -235,6 +240,9 @@ impl Office {
         if let Some(Answer { verdict: Verdict::Declined { reason, .. }, .. }) = answers.iter().find(|a| a.by == me) {
             return Err(WorkerError::Declined { digest: digest.to_string(), reason: reason.clone() });
         }
+        if brought.len() > 2 * agreement.signers().len() {
+            return Err(WorkerError::Statements { count: brought.len() });
+        }
         let mut all = ratifications(&answers);
         for text in brought {
             all.push(Ratification::from_text(text)?);
@@ -254,6 +262,15 @@ impl Office {
             other => Ok(other?),
         }
     }
+}
+
+/// Answers as they are passed on.
+pub(crate) fn statements(answers: &[Answer]) -> Vec<proto::Statement> {
+    let said = |a: &Answer| match &a.verdict {
+        Verdict::Ratified(text) => Said::Ratification(String::from_utf8_lossy(text).into_owned()),
+        Verdict::Declined { statement, .. } => Said::Decline(String::from_utf8_lossy(statement).into_owned()),
+    };
+    answers.iter().map(|a| proto::Statement { statement: Some(said(a)) }).collect()
 }
 
 /// The first decline among answers, as an error.
@@ -304,11 +321,7 @@ impl Statement {
 impl Item {
     /// What was said of it, as it is passed on.
     pub(crate) fn statements(&self) -> Vec<proto::Statement> {
-        let said = |a: &Answer| match &a.verdict {
-            Verdict::Ratified(text) => Said::Ratification(String::from_utf8_lossy(text).into_owned()),
-            Verdict::Declined { statement, .. } => Said::Decline(String::from_utf8_lossy(statement).into_owned()),
-        };
-        self.answers.iter().map(|a| proto::Statement { statement: Some(said(a)) }).collect()
+        statements(&self.answers)
     }
 
     pub(crate) fn standing(&self) -> &'static str {
@@ -317,8 +330,6 @@ impl Item {
             Standing::Open => "open",
             Standing::Complete => "complete",
             Standing::Declined => "declined",
-            Standing::Withdrawn => "withdrawn",
-            Standing::Expired => "expired",
         }
     }
 

@@ -79,7 +79,7 @@ impl SessionGate {
     fn note_refusal(&self, player: &str, reason: &str) {
         let player = player.to_owned();
         let noted = Event::MachineRefused { session: self.session.to_string(), player, reason: reason.to_owned() };
-        if let Err(error) = self.office.note(noted) {
+        if let Err(error) = self.office.journal.enter(&[noted]) {
             tracing::error!(%error, "a refusal could not be recorded");
         }
     }
@@ -127,7 +127,7 @@ impl SessionGate {
             development: proof.development,
             expires_ms: proof.expires_ms,
         };
-        self.office.note(noted).map(drop).map_err(|e| e.to_string())
+        self.office.journal.enter(&[noted]).map(drop).map_err(|e| e.to_string())
     }
 
     /// No code panics while it holds the lock, so a poisoned one still holds a whole state.

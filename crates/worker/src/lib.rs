@@ -20,11 +20,13 @@ mod http;
 mod inspect;
 mod io;
 mod jobs;
+mod journal;
 mod machines;
 mod metrics;
 mod office;
 mod perform;
 mod postman;
+mod proto;
 mod rate;
 mod rules;
 mod serve;
@@ -32,12 +34,6 @@ mod service;
 mod tensor;
 mod traces;
 mod vault;
-
-/// The control plane's messages, made from `proto/worker.proto`.
-pub(crate) mod proto {
-    #![allow(missing_docs, unreachable_pub, clippy::all, reason = "generated code")]
-    tonic::include_proto!("privity.v1");
-}
 
 /// Messages for collectors of traces, made from `proto/otlp.proto`.
 pub(crate) mod otlp {

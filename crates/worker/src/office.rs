@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Instant;
 
 use agreement::{Agreement, AgreementError, Ratified, SessionId};
-use audit::{Event, Log};
+use audit::Event;
 use data::{DimBinding, Inputs};
 use ir::PlayerId;
 use net::exchange::{Ahead, Pool};
@@ -20,6 +20,7 @@ use crate::config::{self, Config};
 use crate::error::WorkerError;
 use crate::examine::{Finding, examine};
 use crate::jobs::{About, Jobs};
+use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::postman::Postman;
 use crate::proto;
@@ -44,11 +45,13 @@ pub(crate) struct Office {
     pub(crate) refusals: Counts,
     /// Examinations of the ways to others, one at a time: each takes bandwidth.
     examining: tokio::sync::Mutex<()>,
+    /// Datasets that are read only to be described, one at a time: each takes memory.
+    pub(crate) describing: tokio::sync::Mutex<()>,
     pub(crate) post: Postman,
     /// Everything that must not be lost.
-    pub(crate) store: Store,
-    /// What happened here, for good.
-    pub(crate) log: Log,
+    pub(crate) store: Arc<Store>,
+    /// What happened here, for good; and what changes the store so that it has to be told.
+    pub(crate) journal: Journal,
     /// Counts connections that were refused; the port brings it.
     refused: OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>,
 }
@@ -75,8 +78,8 @@ pub(crate) struct Job {
 impl Office {
     /// Opens the store and the audit log; makes them if there are none. Waits for the disk.
     pub(crate) fn open(config: Config, dialer: Dialer) -> Result<Office, WorkerError> {
-        let store = open_store(&config.store)?;
-        let log = Log::open(&config.store.audit, &config.key, now_ms())?;
+        let store = Arc::new(open_store(&config.store)?);
+        let journal = Journal::open(Arc::clone(&store), &config.store, &config.key)?;
         let traces = Traces::new(config.traces.as_ref(), &config.key.identity().to_string());
         let office = Office {
             jobs: Jobs::new(config.jobs),
@@ -89,14 +92,15 @@ impl Office {
             counts: Arc::default(),
             refusals: Counts::default(),
             examining: tokio::sync::Mutex::default(),
+            describing: tokio::sync::Mutex::default(),
             post: Postman::default(),
             store,
-            log,
+            journal,
             refused: OnceLock::new(),
         };
-        office.note(Event::Started { version: env!("CARGO_PKG_VERSION").into() })?;
+        office.journal.enter(&[Event::Started { version: env!("CARGO_PKG_VERSION").into() }])?;
         if let Some(rules) = &office.config.policy {
-            office.note(Event::PolicyLoaded { digest: rules.digest.clone() })?;
+            office.journal.enter(&[Event::PolicyLoaded { digest: rules.digest.clone() }])?;
         }
         office.tidy()?;
         Ok(office)

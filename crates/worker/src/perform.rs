@@ -1,11 +1,13 @@
 //! One session at this worker: from its turn to a signed receipt.
 
 use std::collections::BTreeMap;
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
 use agreement::{Receipt, Seen, SignedReceipt};
 use data::{DimBinding, Inputs};
+use futures::FutureExt as _;
 use ir::PlayerId;
 use net::Options;
 use net::link::resume::ResumeOptions;
@@ -42,13 +44,21 @@ pub(crate) async fn perform(
     recording(office, job, move |office, job| office.begin(job, by)).await?;
     entry.running();
     tracing::info!(session = %job.session, "a session begins");
-    let done = run(office, job, entry, data, observer).await;
+    let done = held(run(office, job, entry, data, observer)).await;
     if let Err(error) = &done {
         let ending = Ending { code: error.code().to_owned(), cause: error.cause().to_owned() };
         let player = error.to_failure(None).player;
         recording(office, job, move |office, job| office.end_badly(job, ending, player)).await?;
     }
     done
+}
+
+/// Turns a panic, which only a defect of ours brings about, into the session's failure: nobody waits for it then, here or
+/// elsewhere.
+async fn held<T>(run: impl Future<Output = Result<T, WorkerError>>) -> Result<T, WorkerError> {
+    let panicked =
+        |_| Err(SessionError::Internal { what: "it panicked; the worker's output says where".into() }.into());
+    AssertUnwindSafe(run).catch_unwind().await.unwrap_or_else(panicked)
 }
 
 /// Does what waits for the disk away from the threads that serve connections.
@@ -120,7 +130,7 @@ async fn meet_and_run(
         links: links.into_iter().map(|(p, link)| (PlayerId(p.0), link)).collect(),
         inputs: data.inputs,
         keys: data.keys,
-        vault: Arc::new(StoreVault(Arc::clone(office))),
+        vault: Arc::new(StoreVault::new(office, Some(job.session))),
         options: Options { ahead: Some(office.ahead()), ..Options::default() },
         observer,
         stop,
@@ -175,5 +185,17 @@ fn receipt(
         outputs: session::published(outputs),
         audit: None,
         machines: BTreeMap::new(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_panic_ends_its_session_and_nothing_else() {
+        let defect = async { if true { panic!("a defect") } else { Ok(()) } };
+        assert_eq!(held(defect).await.unwrap_err().code(), "session.internal");
+        assert_eq!(held(async { Ok(5) }).await.unwrap(), 5);
     }
 }

@@ -17,7 +17,7 @@ use tokio::sync::Notify;
 
 use crate::client::Contact;
 use crate::clock::now_ms;
-use crate::desk::Bringer;
+use crate::desk::{Bringer, statements};
 use crate::error::WorkerError;
 use crate::office::Office;
 use crate::proto;
@@ -43,8 +43,8 @@ pub(crate) struct Postman {
 
 #[derive(Default)]
 struct State {
-    /// What each peer was last told of an agreement: a digest of the statements.
-    told: HashMap<([u8; 32], Identity), blake3::Hash>,
+    /// The other parties of each agreement, and what each was last told of it: a digest of the statements.
+    told: HashMap<[u8; 32], HashMap<Identity, Option<blake3::Hash>>>,
     /// Sessions whose receipts are not all here, and how often they were asked for.
     receipts: BTreeMap<SessionId, u32>,
 }
@@ -134,7 +134,7 @@ async fn round(office: &Arc<Office>) -> Result<bool, WorkerError> {
 /// Settles what sessions wanted to save when they were cut off, by asking the other players that save. Says whether
 /// something stays in doubt.
 async fn settle_doubts(office: &Arc<Office>) -> Result<bool, WorkerError> {
-    let vault = Arc::new(StoreVault(Arc::clone(office)));
+    let vault = Arc::new(StoreVault::new(office, None));
     let asked = Arc::clone(&vault);
     let mut left = false;
     for (attempt, partners) in blocking(office, move |_| Ok(asked.in_doubt()?)).await? {
@@ -184,9 +184,12 @@ fn pack(office: &Office) -> Result<BTreeMap<Identity, Bag>, WorkerError> {
     let proposals = office.store.proposals()?;
     // What is no longer on the desk is not spoken of any more.
     let there: HashSet<[u8; 32]> = proposals.iter().map(|p| p.agreement).collect();
-    office.post.lock().told.retain(|(agreement, _), _| there.contains(agreement));
+    office.post.lock().told.retain(|agreement, _| there.contains(agreement));
     for proposal in proposals {
-        if matches!(proposal.standing, store::Standing::Withdrawn | store::Standing::Expired) {
+        let said = Some(digest(&statements(&office.store.answers(proposal.agreement)?)));
+        // Most were passed on long ago; they are not read and checked again for it.
+        let all = |parties: &HashMap<_, _>| parties.values().all(|told| *told == said);
+        if office.post.lock().told.get(&proposal.agreement).is_some_and(all) {
             continue;
         }
         let Ok(reviewed) = office.review(&proposal.text) else { continue };
@@ -194,12 +197,12 @@ fn pack(office: &Office) -> Result<BTreeMap<Identity, Bag>, WorkerError> {
         if item.standing() == "expired" {
             continue;
         }
-        let statements = item.statements();
-        let said = digest(&statements);
+        let mut state = office.post.lock();
+        let parties = state.told.entry(proposal.agreement).or_default();
         for peer in item.agreement.signers().keys().filter(|p| **p != me) {
-            if office.post.lock().told.get(&(proposal.agreement, *peer)) != Some(&said) {
+            if *parties.entry(*peer).or_default() != said {
                 let bag = bags.entry(*peer).or_default();
-                bag.agreements.push((item.agreement.clone(), statements.clone()));
+                bag.agreements.push((item.agreement.clone(), item.statements()));
             }
         }
     }
@@ -242,7 +245,7 @@ async fn visit(office: &Arc<Office>, peer: Identity, bag: Bag) -> Result<(), Str
                 })
                 .await;
                 taken.map_err(|e| e.to_string())?;
-                office.post.lock().told.insert((agreed.0, peer), said);
+                office.post.lock().told.entry(agreed.0).or_default().insert(peer, Some(said));
             }
             Err(status) => failed = Some(contact.failed(&status).to_string()),
         }

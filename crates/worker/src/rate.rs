@@ -1,17 +1,31 @@
-//! How often an identity may ask, and how many connections it may hold.
+//! How often an identity may ask, how many connections it may hold, and how much it may bring at once.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Instant;
 
 use net::Identity;
+use tokio::sync::{OwnedSemaphorePermit, Semaphore};
 
 /// Counts per identity. Only identities that the worker knows get so far, so there are never many.
 #[derive(Default)]
 pub(crate) struct Counts {
     budgets: Mutex<HashMap<Identity, Budget>>,
     connections: Mutex<HashMap<Identity, usize>>,
+    bringing: Mutex<HashMap<(Identity, Body), Arc<Semaphore>>>,
 }
+
+/// What is brought: each kind waits for its own, so that a submission that never comes delays no other request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(crate) enum Body {
+    /// A request that is answered when it is whole.
+    Request,
+    /// What a conversation begins with.
+    Submission,
+}
+
+/// Bodies of each kind that one identity may be bringing at a time; the next one waits.
+const BODIES: usize = 4;
 
 /// A bucket of requests that fills up steadily.
 struct Budget {
@@ -31,6 +45,15 @@ impl Counts {
         let allowed = budget.left >= 1.0;
         budget.left -= if allowed { 1.0 } else { 0.0 };
         allowed
+    }
+
+    /// Waits until an identity may bring one more request's body, which it does for as long as this is held.
+    pub(crate) async fn bring(&self, identity: Identity, body: Body) -> Option<OwnedSemaphorePermit> {
+        let bodies = {
+            let mut bringing = self.bringing.lock().unwrap_or_else(PoisonError::into_inner);
+            Arc::clone(bringing.entry((identity, body)).or_insert_with(|| Arc::new(Semaphore::new(BODIES))))
+        };
+        bodies.acquire_owned().await.ok()
     }
 
     /// A connection of an identity, if it may have one more.

@@ -16,7 +16,7 @@ use crate::io::Control;
 use crate::office::Office;
 use crate::postman;
 use crate::proto::worker_server::WorkerServer;
-use crate::service::{MAX_ANSWER, Service};
+use crate::service::{Doors, MAX_ANSWER, Service};
 
 /// How often a quiet connection is asked whether it is still there, and how long it may take to answer.
 const KEEPALIVE: Duration = Duration::from_secs(20);
@@ -110,7 +110,7 @@ impl Worker {
         self.office.jobs.drain().await;
         tokio::time::sleep(LAST_WORDS).await;
         let office = Arc::clone(&self.office);
-        let note = move || office.note(Event::Stopped { reason: "told to".into() });
+        let note = move || office.journal.enter(&[Event::Stopped { reason: "told to".into() }]);
         if !matches!(tokio::task::spawn_blocking(note).await, Ok(Ok(_))) {
             tracing::error!("that it stopped could not be recorded");
         }
@@ -205,11 +205,13 @@ async fn take_control(mut control: Connections, office: Arc<Office>) -> Result<(
             }
         }
     });
+    let doors = Doors(Arc::clone(&office));
     let service = WorkerServer::new(Service { office })
         .max_decoding_message_size(limits.request())
         .max_encoding_message_size(MAX_ANSWER);
     tonic::transport::Server::builder()
         .timeout(limits.request_time())
+        .layer(doors)
         .max_concurrent_streams(limits.streams_per_connection)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))

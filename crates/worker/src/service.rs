@@ -1,5 +1,6 @@
 //! The control plane's calls: who may ask for what, and what comes back.
 
+mod door;
 mod run;
 
 use std::future::Future;
@@ -24,6 +25,8 @@ use crate::proto;
 use crate::proto::answer_request::Answer as Said;
 use crate::proto::worker_server::Worker;
 
+pub(crate) use door::Doors;
+
 /// The largest answer: outputs.
 pub(crate) const MAX_ANSWER: usize = 256 << 20;
 
@@ -36,20 +39,8 @@ pub(crate) struct Service {
 }
 
 impl Service {
-    /// Who called, if it may ask just now. Every connection has proved an identity; one without is a defect.
-    fn hear<T>(&self, request: &Request<T>) -> Result<Identity, Status> {
-        let Some(Caller(caller)) = request.extensions().get::<Caller>().copied() else {
-            return Err(Status::unauthenticated("who called is not known"));
-        };
-        self.office.hear(caller).map_err(|e| self.refused(caller, &e))?;
-        Ok(caller)
-    }
-
-    /// A refusal as the caller sees it; logged and counted.
     fn refused(&self, caller: Identity, error: &WorkerError) -> Status {
-        tracing::warn!(%caller, code = error.code(), %error, "a request was refused");
-        self.office.metrics.refusal(error.code());
-        status(error)
+        refused(&self.office, caller, error)
     }
 
     /// Does what takes a while away from the threads that serve connections.
@@ -76,6 +67,19 @@ impl Service {
         };
         find().map_err(|e| self.refused(caller, &e))
     }
+}
+
+/// Who called; the door has let it in.
+fn caller<T>(request: &Request<T>) -> Result<Identity, Status> {
+    let known = request.extensions().get::<Caller>().copied();
+    known.map(|Caller(caller)| caller).ok_or_else(|| Status::unauthenticated("who called is not known"))
+}
+
+/// A refusal as the caller sees it; logged and counted.
+fn refused(office: &Office, caller: Identity, error: &WorkerError) -> Status {
+    tracing::warn!(%caller, code = error.code(), %error, "a request was refused");
+    office.metrics.refusal(error.code());
+    status(error)
 }
 
 /// An error as a status: the failure is its details, so that a client need not read words.
@@ -106,19 +110,17 @@ type Answers<T> = ReceiverStream<Result<T, Status>>;
 
 #[tonic::async_trait]
 impl Worker for Service {
-    async fn hello(&self, request: Request<proto::HelloRequest>) -> Result<Response<proto::HelloReply>, Status> {
-        self.hear(&request)?;
+    async fn hello(&self, _: Request<proto::HelloRequest>) -> Result<Response<proto::HelloReply>, Status> {
         let version = env!("CARGO_PKG_VERSION").to_owned();
         Ok(Response::new(proto::HelloReply { version, protocol: u32::from(net::frame::VERSIONS.1), time_ms: now_ms() }))
     }
 
     async fn echo(&self, request: Request<proto::EchoRequest>) -> Result<Response<proto::EchoReply>, Status> {
-        self.hear(&request)?;
         Ok(Response::new(proto::EchoReply { payload: request.into_inner().payload }))
     }
 
     async fn examine(&self, request: Request<proto::ExamineRequest>) -> Result<Response<proto::ExamineReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let findings = self.office.examine().await.map_err(|e| self.refused(caller, &e))?;
         Ok(Response::new(proto::ExamineReply { findings: findings.into_iter().map(Into::into).collect() }))
     }
@@ -127,8 +129,10 @@ impl Worker for Service {
         &self,
         request: Request<proto::DescribeRequest>,
     ) -> Result<Response<proto::DescribeReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let request = request.into_inner();
+        // Whole datasets are read for it: one at a time, whoever asks.
+        let _alone = self.office.describing.lock().await;
         let dims = self.blocking(caller, move |office| office.describe(&request.computation, &request.player)).await?;
         Ok(Response::new(proto::DescribeReply { dims: dims.into_iter().collect() }))
     }
@@ -136,12 +140,12 @@ impl Worker for Service {
     type RunStream = Answers<proto::RunEvent>;
 
     async fn run(&self, request: Request<Streaming<proto::RunCommand>>) -> Result<Response<Self::RunStream>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         Ok(Response::new(run::converse(&self.office, caller, request.into_inner())))
     }
 
     async fn jobs(&self, request: Request<proto::JobsRequest>) -> Result<Response<proto::JobsReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let sees = self.sees(caller);
         let all = move |office: &Office| {
             let table = office.jobs.list(sees);
@@ -161,7 +165,7 @@ impl Worker for Service {
     type WatchStream = Answers<proto::JobLine>;
 
     async fn watch(&self, request: Request<proto::WatchRequest>) -> Result<Response<Self::WatchStream>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let request = request.into_inner();
         let entry = self.find(caller, &request.session)?;
         let (lines, stream) = mpsc::channel(WAITING_LINES);
@@ -170,13 +174,13 @@ impl Worker for Service {
     }
 
     async fn recall(&self, request: Request<proto::RecallRequest>) -> Result<Response<proto::RecallReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let (sees, session) = (self.sees(caller), request.into_inner().session);
         Ok(Response::new(self.blocking(caller, move |office| office.recall(sees, &session)).await?))
     }
 
     async fn cancel(&self, request: Request<proto::CancelRequest>) -> Result<Response<proto::CancelReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let session = request.into_inner().session;
         let found = self.find(caller, &session);
         match &found {
@@ -199,7 +203,7 @@ impl Worker for Service {
     }
 
     async fn post(&self, request: Request<proto::PostRequest>) -> Result<Response<proto::PostReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let request = request.into_inner();
         let post = move |office: &Office| {
             let from = Bringer { identity: caller, relayed: request.relayed };
@@ -210,7 +214,7 @@ impl Worker for Service {
     }
 
     async fn inbox(&self, request: Request<proto::InboxRequest>) -> Result<Response<proto::InboxReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let sees = self.sees(caller);
         let digest = request.into_inner().digest;
         let inbox = move |office: &Office| {
@@ -225,7 +229,7 @@ impl Worker for Service {
     }
 
     async fn answer(&self, request: Request<proto::AnswerRequest>) -> Result<Response<proto::PostReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         if !self.office.config.may_operate(&caller) {
             return Err(self.refused(caller, &WorkerError::NotOperator { identity: caller.to_string() }));
         }
@@ -242,7 +246,7 @@ impl Worker for Service {
         &self,
         request: Request<proto::ReceiptsRequest>,
     ) -> Result<Response<proto::ReceiptsReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let sees = self.sees(caller);
         let request = request.into_inner();
         let exchange = move |office: &Office| office.exchange(sees, &request.session, &request.receipts);
@@ -250,7 +254,7 @@ impl Worker for Service {
     }
 
     async fn settle(&self, request: Request<proto::SettleRequest>) -> Result<Response<proto::SettleReply>, Status> {
-        let caller = self.hear(&request)?;
+        let caller = caller(&request)?;
         let request = request.into_inner();
         let office = Arc::clone(&self.office);
         let stands = move |_: &Office| {

@@ -2,6 +2,7 @@
 
 mod attempts;
 mod hostile;
+mod journal;
 mod machines;
 mod traced;
 

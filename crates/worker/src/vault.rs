@@ -23,7 +23,11 @@ const INPUTS: &str = "inputs";
 const LOOP: &str = "loop ";
 
 /// See the module.
-pub(crate) struct StoreVault(pub(crate) Arc<Office>);
+pub(crate) struct StoreVault {
+    office: Arc<Office>,
+    /// Whose loads the audit log tells of.
+    session: Option<SessionId>,
+}
 
 /// What is recorded of an attempt that saves.
 #[derive(Serialize, Deserialize)]
@@ -45,6 +49,12 @@ impl From<StoreError> for Refused {
     }
 }
 
+impl From<Refused> for WorkerError {
+    fn from(Refused(error): Refused) -> WorkerError {
+        error.into()
+    }
+}
+
 impl From<VaultError> for Refused {
     fn from(error: VaultError) -> Refused {
         Refused(error)
@@ -52,9 +62,13 @@ impl From<VaultError> for Refused {
 }
 
 impl StoreVault {
+    pub(crate) fn new(office: &Arc<Office>, session: Option<SessionId>) -> StoreVault {
+        StoreVault { office: Arc::clone(office), session }
+    }
+
     /// Reads and writes at once, so that no other call comes between: all or nothing.
     fn batch<T>(&self, change: impl FnOnce(&mut Batch<'_>) -> Result<T, Refused>) -> Result<T, VaultError> {
-        self.0.store.batch(change).map_err(|Refused(error)| error)
+        self.office.store.batch(change).map_err(|Refused(error)| error)
     }
 }
 
@@ -73,6 +87,15 @@ fn admit(
     let Some(old) = batch.meta(name).map_err(failed)? else { return Ok(()) };
     let old = read(old, me).ok_or_else(|| undescribed(name))?;
     value.may_replace(&old).map_err(|difference| VaultError::Taken { name: name.clone(), difference })
+}
+
+/// What a session is told of it.
+fn of_vault(error: WorkerError) -> VaultError {
+    match error {
+        WorkerError::Vault(error) => error,
+        WorkerError::Store(error) => failed(error),
+        other => VaultError::Failed { what: other.to_string() },
+    }
 }
 
 fn undescribed(name: &str) -> VaultError {
@@ -130,7 +153,7 @@ fn read(meta: Meta, me: Identity) -> Option<StoredMeta> {
 
 impl Vault for StoreVault {
     fn fetch(&self, name: &str) -> Result<Option<StoredValue>, VaultError> {
-        let (meta, payload) = match self.0.store.get(name) {
+        let (meta, payload) = match self.office.store.get(name) {
             Ok(found) => found,
             Err(StoreError::NoValue { .. }) => return Ok(None),
             Err(e @ StoreError::Corrupt { .. }) => {
@@ -138,7 +161,11 @@ impl Vault for StoreVault {
             }
             Err(e) => return Err(failed(e)),
         };
-        let meta = read(meta, self.0.config.key.identity()).ok_or_else(|| undescribed(name))?;
+        let meta = read(meta, self.office.config.key.identity()).ok_or_else(|| undescribed(name))?;
+        if let Some(session) = self.session {
+            let loaded = Event::Loaded { name: name.to_owned(), session: session.to_string() };
+            self.office.journal.enter(&[loaded]).map_err(of_vault)?;
+        }
         Ok(Some(StoredValue { meta, bytes: Secret::from(payload.to_vec()) }))
     }
 
@@ -149,7 +176,7 @@ impl Vault for StoreVault {
             partners: partners.iter().map(Identity::to_string).collect(),
             names: values.iter().map(|v| v.meta.name.clone()).collect(),
         };
-        let me = self.0.config.key.identity();
+        let me = self.office.config.key.identity();
         let values: Vec<(&StoredMeta, Meta, &[u8])> =
             values.iter().map(|v| (&v.meta, described(&v.meta), &*v.bytes)).collect();
         let (session, number) = (attempt.session.0, attempt.number);
@@ -183,10 +210,10 @@ impl Vault for StoreVault {
 
     fn settle(&self, attempt: &Attempt, decision: Decision) -> Result<(), VaultError> {
         let (session, number) = (attempt.session.0, attempt.number);
-        let saved = self.batch(|batch| {
+        let settled = self.office.journal.change(|batch, events| {
             let mut record = match (recorded(batch, attempt)?, decision) {
                 (Some(record), _) if record.standing == Standing::Prepared => record,
-                (Some(record), decision) if record.standing == Standing::from(decision) => return Ok(Vec::new()),
+                (Some(record), decision) if record.standing == Standing::from(decision) => return Ok(()),
                 _ => {
                     let what = "an attempt was settled that is not in doubt".into();
                     return Err(VaultError::Failed { what }.into());
@@ -198,24 +225,23 @@ impl Vault for StoreVault {
                 Decision::Abort => batch.abort_save(session, number)?,
             }
             keep(batch, &record)?;
-            Ok(if decision == Decision::Commit { record.names } else { Vec::new() })
-        })?;
+            if decision == Decision::Commit {
+                let session = Some(attempt.session.to_string());
+                events.extend(record.names.into_iter().map(|name| Event::Stored { name, session: session.clone() }));
+            }
+            Ok(())
+        });
+        settled.map_err(of_vault)?;
         tracing::debug!(session = %attempt.session, committed = decision == Decision::Commit, "what it saves is settled");
-        let session = Some(attempt.session.to_string());
-        let events: Vec<Event> =
-            saved.into_iter().map(|name| Event::Stored { name, session: session.clone() }).collect();
-        if !events.is_empty() {
-            self.0.note_all(&events).map_err(|e| VaultError::Failed { what: e.to_string() })?;
-        }
         Ok(())
     }
 
     fn in_doubt(&self) -> Result<Vec<(Attempt, Vec<Identity>)>, VaultError> {
         let mut found = Vec::new();
-        for (session, number) in self.0.store.in_doubt().map_err(failed)? {
-            let Some(known) = self.0.store.session(session).map_err(failed)? else { continue };
+        for (session, number) in self.office.store.in_doubt().map_err(failed)? {
+            let Some(known) = self.office.store.session(session).map_err(failed)? else { continue };
             let attempt = Attempt { agreement: Digest(known.agreement), session: SessionId(session), number };
-            let kept = self.0.store.note(ATTEMPTS, &key(&attempt)).map_err(failed)?;
+            let kept = self.office.store.note(ATTEMPTS, &key(&attempt)).map_err(failed)?;
             let Some(record) = kept.map(|bytes| parse(&bytes)).transpose()? else { continue };
             let partners = record.partners.iter().map(|p| p.parse()).collect::<Result<_, _>>().map_err(unreadable)?;
             found.push((attempt, partners));
@@ -225,19 +251,19 @@ impl Vault for StoreVault {
 
     fn write(&self, note: &Note, beside: Option<&Note>, bytes: &[u8]) -> Result<(), VaultError> {
         let (at, beside) = (checkpoint(note), beside.map(checkpoint));
-        self.0.store.checkpoint(note.attempt.session.0, &at, beside.as_ref(), bytes).map_err(failed)?;
+        self.office.store.checkpoint(note.attempt.session.0, &at, beside.as_ref(), bytes).map_err(failed)?;
         tracing::debug!(session = %note.attempt.session, of = at.of, iteration = at.iteration, "a checkpoint is written");
         Ok(())
     }
 
     fn read(&self, note: &Note) -> Result<Option<Secret>, VaultError> {
-        let found = self.0.store.restore_checkpoint(note.attempt.session.0, &checkpoint(note)).map_err(failed)?;
+        let found = self.office.store.restore_checkpoint(note.attempt.session.0, &checkpoint(note)).map_err(failed)?;
         Ok(found.map(|bytes| Secret::from(bytes.to_vec())))
     }
 
     /// A session has one agreement: the ledger sees to that.
     fn notes(&self, agreement: Digest, session: SessionId) -> Result<Vec<Note>, VaultError> {
-        let kept = self.0.store.checkpoints(session.0).map_err(failed)?;
+        let kept = self.office.store.checkpoints(session.0).map_err(failed)?;
         let attempt = |number| Attempt { agreement, session, number };
         let read = |at: Checkpoint| {
             let subject = subject(&at).ok_or_else(|| unreadable(&at.of))?;
@@ -249,7 +275,7 @@ impl Vault for StoreVault {
     }
 
     fn forget(&self, _: Digest, session: SessionId) -> Result<(), VaultError> {
-        self.0.store.drop_checkpoints(session.0).map_err(failed)
+        self.office.store.drop_checkpoints(session.0).map_err(failed)
     }
 }
 
@@ -263,7 +289,7 @@ impl Office {
         if stranger || attempt.number >= session::ATTEMPTS {
             return Err(unknown());
         }
-        Ok(StoreVault(Arc::clone(self)).answer(attempt)?)
+        Ok(StoreVault::new(self, None).answer(attempt)?)
     }
 
     /// Forgets attempts at sessions that the ledger no longer has: nobody can ask for these.

@@ -2,8 +2,9 @@
 
 use attest::Inspection;
 use clap::Args;
+use privity::ir::text::visible;
 
-use super::{Source, printable, read};
+use super::{Source, read};
 use crate::Failure;
 
 #[derive(Args)]
@@ -32,7 +33,7 @@ pub(super) fn inspect(a: &Inspect) -> Result<(), Failure> {
 fn show(found: &Inspection) {
     say!("{}; nothing of this is verified", found.kind);
     for (name, value) in &found.facts {
-        say!("  {name:<24} {}", printable(value));
+        say!("  {name:<24} {}", visible(value));
     }
     if !found.measurements.is_empty() {
         say!("measurements");
@@ -45,7 +46,7 @@ fn show(found: &Inspection) {
     }
     for certificate in &found.certificates {
         let (from, until) = (certificate.valid.from, certificate.valid.until);
-        let (subject, issuer) = (printable(&certificate.subject), printable(&certificate.issuer));
+        let (subject, issuer) = (visible(&certificate.subject), visible(&certificate.issuer));
         say!("  {subject}, by {issuer}, {from} to {until}");
     }
     if !found.boot.is_empty() {
@@ -53,6 +54,6 @@ fn show(found: &Inspection) {
     }
     for event in &found.boot {
         let digest = event.digest.to_string();
-        say!("  {:>2} {:<21} {}", event.register, event.kind, printable(event.text.as_deref().unwrap_or(&digest)));
+        say!("  {:>2} {:<21} {}", event.register, event.kind, visible(event.text.as_deref().unwrap_or(&digest)));
     }
 }

@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use attest::{Appraisal, Expected, Outcome, Policy, Protects, Root};
 use clap::Args;
+use privity::ir::text::visible;
 
-use super::{Bytes, Source, With, policy, printable};
+use super::{Bytes, Source, With, policy};
 use crate::Failure;
 
 #[derive(Args)]
@@ -78,7 +79,7 @@ pub(super) fn pin(a: &Pin) -> Result<(), Failure> {
 fn show(appraisal: &Appraisal) {
     let claims = &appraisal.claims;
     let product = claims.hardware.product.as_ref().map(|product| format!(" {product}")).unwrap_or_default();
-    let vendor = printable(&format!("{}{product}", claims.hardware.vendor));
+    let vendor = visible(&format!("{}{product}", claims.hardware.vendor));
     say!("{} by {vendor}, verified at {}", claims.technology.name(), claims.validated);
     for check in &appraisal.checks {
         let outcome = match check.outcome {
@@ -87,7 +88,7 @@ fn show(appraisal: &Appraisal) {
             Outcome::Tolerated => "tolerated",
             Outcome::Refused => "REFUSED",
         };
-        say!("  {outcome:<10} {:<15} {}", check.check, printable(&check.finding));
+        say!("  {outcome:<10} {:<15} {}", check.check, visible(&check.finding));
     }
     for limit in &claims.limits {
         say!("  {:<10} {:<15} {limit}", "limit", "");

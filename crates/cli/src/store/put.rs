@@ -1,8 +1,8 @@
 //! `store put`: a value of the operator's own, read like an input.
 
 use std::collections::BTreeMap;
-use std::time::{SystemTime, UNIX_EPOCH};
 
+use audit::Event;
 use privity::Plain;
 use privity::data::{Columns, Inputs, Source};
 use privity::ir::{DType, Dim, Type};
@@ -11,8 +11,9 @@ use privity::session::PlayerData;
 use serde_json::json;
 use store::{Kind, Meta};
 
-use super::{args, done, open};
+use super::{args, done, open, tell};
 use crate::Failure;
+use crate::time::now_ms;
 
 pub(super) fn put(a: &args::Put) -> Result<(), Failure> {
     let ty = parse_type(&a.ty)?;
@@ -20,7 +21,6 @@ pub(super) fn put(a: &args::Put) -> Result<(), Failure> {
     let range = range(&value);
     let shape = value.shape().iter().map(|n| *n as u64).collect();
     let readers = a.reader.iter().copied().chain([a.owner]).collect();
-    let when = SystemTime::now().duration_since(UNIX_EPOCH).map_or(0, |t| t.as_millis() as u64);
     let meta = Meta {
         name: a.name.clone(),
         kind: Kind::Plain,
@@ -29,10 +29,11 @@ pub(super) fn put(a: &args::Put) -> Result<(), Failure> {
         range,
         label: [(a.owner, readers)].into(),
         origin: None,
-        when,
+        when: now_ms(),
     };
     let bytes = zeroize::Zeroizing::new(Value::Plain(value).to_bytes());
-    open(&a.open)?.put(&meta, &bytes)?;
+    let stored = Event::Stored { name: a.name.clone(), session: None };
+    open(&a.open)?.batch(|batch| batch.put(&meta, &bytes).and_then(|()| tell(batch, stored)))?;
     done(&a.open, json!({ "stored": a.name, "bytes": bytes.len() }), &format!("`{}` is stored", a.name));
     Ok(())
 }

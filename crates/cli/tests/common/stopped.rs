@@ -90,9 +90,45 @@ impl Stopped<'_> {
                 assert!(attempts.insert((session, attempt)), "{player} began an attempt twice");
             }
         }
+        self.check_told(&store);
         for place in ["store", "audit.jsonl"] {
             let found = planted.found_in(&self.path(place));
             assert!(found.is_none(), "{player}: in the clear: {found:?}");
+        }
+    }
+
+    /// What is in the store is in the log, too, or will be when the worker starts.
+    fn check_told(&self, store: &Store) {
+        let due =
+            store.outbox().unwrap().into_iter().map(|(_, entry)| audit::Pending::from_bytes(&entry).unwrap().event);
+        let (mut begun, mut answered, mut stored) = (BTreeSet::new(), BTreeSet::new(), BTreeSet::new());
+        for event in self.events().into_iter().chain(due) {
+            match event {
+                Event::RunBegun { session, attempt, .. } => {
+                    begun.insert((session, attempt));
+                }
+                Event::Ratified { agreement, by, .. } | Event::Declined { agreement, by, .. } => {
+                    answered.insert((agreement, by));
+                }
+                Event::Stored { name, .. } => {
+                    stored.insert(name);
+                }
+                _ => {}
+            }
+        }
+        let player = self.player;
+        for session in store.sessions().unwrap() {
+            let id = (hex::encode(session.session), session.attempt);
+            assert!(begun.contains(&id), "{player}: the log does not tell of session {id:?}");
+        }
+        for proposal in store.proposals().unwrap() {
+            for answer in store.answers(proposal.agreement).unwrap() {
+                let id = (privity::agreement::Digest(proposal.agreement).to_string(), answer.by.to_string());
+                assert!(answered.contains(&id), "{player}: the log does not tell of the answer {id:?}");
+            }
+        }
+        for (value, _) in store.list().unwrap() {
+            assert!(stored.contains(&value.name), "{player}: the log does not tell of the value {}", value.name);
         }
     }
 

@@ -317,8 +317,9 @@ impl Builder {
 
 /// Refuses what cannot be a name in quotes.
 pub(super) fn text_name(what: &str, name: &str, span: &Span) -> Built<()> {
-    let fits =
-        !name.is_empty() && name.len() <= 256 && !name.chars().any(|c| super::is_invisible(c) || c == '"' || c == '\\');
+    let fits = !name.is_empty()
+        && name.len() <= 256
+        && !name.chars().any(|c| crate::text::is_invisible(c) || c == '"' || c == '\\');
     if fits {
         return Ok(());
     }

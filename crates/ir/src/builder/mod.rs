@@ -374,12 +374,6 @@ impl Builder {
     }
 }
 
-/// Control characters, and those that reorder or hide what people read before they sign it.
-pub(crate) fn is_invisible(c: char) -> bool {
-    c.is_control()
-        || matches!(c, '\u{ad}' | '\u{61c}' | '\u{200b}'..='\u{200f}' | '\u{2028}'..='\u{202e}' | '\u{2060}'..='\u{206f}' | '\u{feff}')
-}
-
 /// The graph of a frame whose blocks are all closed but the outermost.
 fn close(mut frame: Frame) -> Graph {
     let mut graph = frame.graph;

@@ -2,7 +2,7 @@
 
 use std::collections::HashSet;
 
-use crate::builder::is_invisible;
+use super::visible::is_invisible;
 use crate::diag::{Diagnostic, Span};
 
 /// The longest name or number that is read.

@@ -65,6 +65,7 @@ mod parser;
 mod print;
 mod show;
 mod steps;
+mod visible;
 
 use std::collections::HashSet;
 use std::fmt;
@@ -74,6 +75,7 @@ use crate::graph::{Computation, Graph, ValueId};
 use crate::place::Placement;
 
 pub use digest::{Digest, ParseDigestError};
+pub use visible::{is_invisible, visible};
 
 /// The longest source that is read, in bytes.
 pub const MAX_SOURCE: usize = 4 << 20;

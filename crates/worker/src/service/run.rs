@@ -17,6 +17,7 @@ use crate::office::{Job, Office};
 use crate::perform::{Performed, perform};
 use crate::proto::run_command::Command;
 use crate::proto::run_event;
+use crate::rate::Body;
 use crate::traces::{Attempt, End};
 use crate::{proto, tensor};
 
@@ -74,6 +75,7 @@ impl Conversation {
 
     /// The first command: what is to run. It is read and checked, and put in the queue.
     async fn submitted(&self, commands: &mut Commands) -> Result<(Arc<Job>, Ticket), WorkerError> {
+        let bringing = self.office.counts.bring(self.caller, Body::Submission).await;
         let command = timeout(self.office.config.limits.request_time(), commands.message()).await;
         let Ok(Ok(Some(proto::RunCommand { command: Some(Command::Submit(request)) }))) = command else {
             return Err(WorkerError::NoSubmission);
@@ -82,6 +84,7 @@ impl Conversation {
         let admit = move || office.admit(&request);
         let job =
             tokio::task::spawn_blocking(admit).await.map_err(|e| WorkerError::System { what: e.to_string() })??;
+        drop(bringing);
         let ticket = self.office.jobs.enter(job.about(self.caller))?;
         Ok((Arc::new(job), ticket))
     }
