@@ -236,3 +236,62 @@ fn what_rests_on_a_length_is_told_once_it_is_known() {
     assert_eq!(refusal(input, steps, 5), None);
     assert_eq!(refusal(input, steps, 1), Some("range.domain"));
 }
+
+/// The ranges that values which owners share on a verified placement are held to, by their names there.
+fn shared(steps: &str) -> Result<BTreeMap<String, (f64, f64)>, &'static str> {
+    let source = format!(
+        "computation c\n  player a, b, c\n  placement trio = replicated(a, b, c; malicious)\n  input x : f64[4] at a range 0..10\n{steps}  \
+         release r to c as \"r\"\n"
+    );
+    let parsed = ir::text::parse(&source).unwrap_or_else(|e| panic!("{}\n{source}", e[0]));
+    let checked = check(parsed).map_err(|e| e[0].code)?;
+    let budget = checked.budget(&rows(4)).map_err(|e| e[0].code)?;
+    let c = checked.computation();
+    let graphs =
+        std::iter::once((None, &c.graph)).chain(c.functions.iter().enumerate().map(|(i, f)| (Some(i), &f.graph)));
+    let mut found = BTreeMap::new();
+    for (function, graph) in graphs {
+        graph.visit(&mut |instr| {
+            let range = instr.results.first().and_then(|v| budget.shared(function, *v));
+            if let Some(range) = range.filter(|_| instr.op == ir::Op::Move) {
+                let from = graph.value(instr.args[0]).name.clone().unwrap_or_default();
+                assert!(found.insert(from, range).is_none());
+            }
+        });
+    }
+    Ok(found)
+}
+
+#[test]
+fn what_owners_share_is_held_to_one_range_for_each_line() {
+    let on = "  on trio as fixed<64, 16>\n";
+    let plain = shared(&format!("{on}    r = x * x\n")).unwrap();
+    assert_eq!(plain, BTreeMap::from([("x".to_owned(), (0.0, 10.0))]));
+    // A function that is called with numbers up to 10 and up to 30.
+    let function = |factor: &str| {
+        format!(
+            "  function twice(v : f64[4] at a)\n{on}      y = v * v\n    return y\n  on a\n    w = x * {factor}\n  p = call twice(x)\n  q = call twice(w)\n{on}    r = p + q\n"
+        )
+        .replace("  on trio as fixed<64, 16>\n      y", "    on trio as fixed<64, 16>\n      y")
+    };
+    let both = shared(&function("3.0")).unwrap();
+    assert!(both["v"].0 <= 0.0 && both["v"].1 >= 30.0 && both["v"].1 < 30.1, "{both:?}");
+    // An owner may share the greater numbers in either call, so there must be room for them in both.
+    assert_eq!(shared(&function("10000.0")), Err("range.overflow"));
+    // A loop that is followed step by step.
+    let doubling = format!("  u = repeat 3 with v = x\n    on a\n      t = v * 2.0\n    next t\n{on}    r = u * u\n");
+    let after = shared(&doubling).unwrap();
+    assert!(after["u"].1 >= 80.0 && after["u"].1 < 80.1, "{after:?}");
+}
+
+#[test]
+fn in_a_loop_that_is_followed_every_step_has_room_for_the_last_ones_numbers() {
+    let on = "    on trio as fixed<64, 16>\n";
+    let program = |factor: &str| {
+        format!(
+            "  on trio as fixed<64, 16>\n    none = x * 0.0\n  u, s = repeat 3 with v = x, w = none\n{on}      y = v * v + w * 0.0\n    on a\n      t = v * {factor}\n    next t, y\n  on trio as fixed<64, 16>\n    r = s\n"
+        )
+    };
+    let all = shared(&program("2.0")).unwrap();
+    assert!(all["v"].1 >= 40.0 && all["v"].1 < 40.1, "{all:?}");
+}

@@ -33,6 +33,16 @@ pub enum Error {
         /// What was wrong.
         what: String,
     },
+    /// What a player shared is not within the range that the program has room for.
+    #[error("{player} shared numbers as {value} that are outside of its range, {range}")]
+    OutOfRange {
+        /// Who shared it.
+        player: Player,
+        /// What it is called in the program.
+        value: String,
+        /// The range, in words.
+        range: String,
+    },
     /// Operands whose shapes do not go together.
     #[error(transparent)]
     Shape(#[from] ShapeError),
@@ -109,6 +119,7 @@ impl Error {
             Self::Net(error) => error.code(),
             Self::Misbehaved { .. } => "scheme.peer-misbehaved",
             Self::Deviation { .. } => "scheme.deviation",
+            Self::OutOfRange { .. } => "scheme.out-of-range",
             Self::Shape(error) => error.code(),
             Self::Fixed(error) => error.code(),
             Self::Range { .. } => "value.range",
@@ -124,7 +135,7 @@ impl Error {
     pub fn player(&self) -> Option<&Player> {
         match self {
             Self::Net(error) => error.player(),
-            Self::Misbehaved { player, .. } => Some(player),
+            Self::Misbehaved { player, .. } | Self::OutOfRange { player, .. } => Some(player),
             _ => None,
         }
     }
@@ -141,6 +152,11 @@ impl Error {
                 format!(
                     "nothing wrong was revealed; do not run with {} again before this is explained",
                     names(suspects)
+                )
+            }
+            Self::OutOfRange { player, .. } => {
+                format!(
+                    "its own worker refuses such numbers, so {player} deviates: nothing was revealed; ask its operator"
                 )
             }
             Self::Shape(error) => error.help().to_owned(),

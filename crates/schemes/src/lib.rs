@@ -34,7 +34,7 @@ pub mod value;
 pub mod wire;
 
 pub use channel::Channel;
-pub use dispatch::{Route, apply, settled, transfer};
+pub use dispatch::{Route, Within, apply, settled, transfer};
 pub use error::{Error, Result};
 pub use keys::{PairSecret, SessionKeys};
 pub use party::{Context, Party, limit_threads};

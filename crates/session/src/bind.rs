@@ -88,8 +88,13 @@ pub(crate) fn check_input(
 
 /// Holds an input to its range, at its owner: what the program computes of it has room for no other numbers.
 pub(crate) fn check_range(input: &str, player: &str, data: &Plain, range: InputRange) -> Result<(), SessionError> {
-    // Numbers are compared as doubles: the rounding of a large integer is far below its range.
-    let outside = data.as_f64().data().iter().position(|x| !(range.low <= *x && *x <= range.high));
+    let whole = |x: i128| (range.low.ceil() as i128) <= x && x <= (range.high.floor() as i128);
+    let outside = match data {
+        // Exactly: a double may be too coarse for a large integer.
+        Plain::I64(t) => t.data().iter().position(|x| !whole(i128::from(*x))),
+        Plain::U64(t) => t.data().iter().position(|x| !whole(i128::from(*x))),
+        data => data.as_f64().data().iter().position(|x| !(range.low <= *x && *x <= range.high)),
+    };
     let Some(element) = outside else { return Ok(()) };
     let rows = data.shape().first().copied().unwrap_or(1).max(1);
     let row = element / (data.shape().iter().product::<usize>() / rows).max(1);

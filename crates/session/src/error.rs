@@ -112,6 +112,16 @@ pub enum SessionError {
         /// The range.
         range: InputRange,
     },
+    /// An owner shared a number outside of its range: its own worker should have refused it.
+    #[error("what {player} shared as {value} is not within its range, {range}")]
+    SharedRange {
+        /// Who shared it.
+        player: String,
+        /// What it is called in the program.
+        value: String,
+        /// The range, in words.
+        range: String,
+    },
     /// Two owners' rows do not match.
     #[error("the rows of {first} and {second} along `{dim}` do not match: their columns `{key}` differ")]
     RowsDiffer {
@@ -236,6 +246,7 @@ impl SessionError {
             SessionError::StoredDiffers { .. } => "store.differs",
             SessionError::Vault { error, .. } => error.code(),
             SessionError::InputRange { .. } => "session.input-range",
+            SessionError::SharedRange { .. } => "session.shared-range",
             SessionError::RowsDiffer { .. } => "session.rows-differ",
             SessionError::Kernel(e) => e.code,
             SessionError::Net(e) => e.code(),
@@ -252,6 +263,7 @@ impl SessionError {
             SessionError::InputMissing { player, .. }
             | SessionError::InputMisfit { player, .. }
             | SessionError::InputRange { player, .. }
+            | SessionError::SharedRange { player, .. }
             | SessionError::InputsChanged { player, .. }
             | SessionError::StoredMissing { player, .. }
             | SessionError::StoredMisfit { player, .. }
@@ -301,6 +313,11 @@ impl SessionError {
                 "the program declares no range for `{input}`, and this is what it has room for: scale the data, or \
                  declare a range, as `range 0..100`, and `privity check` says what makes room for it"
             ),
+            SessionError::SharedRange { player, .. } => {
+                format!(
+                    "nothing was revealed; {player} deviates, or has a store that lies: do not run again before it is explained"
+                )
+            }
             SessionError::RowsDiffer { key, .. } => {
                 format!("sort both files by `{key}`, and keep only rows that both have; then run again")
             }

@@ -44,6 +44,8 @@ pub(crate) struct Run<'a> {
 #[derive(Clone)]
 struct Frame<'a> {
     graph: &'a Graph,
+    /// The function that it is in, by its index.
+    function: Option<usize>,
     block: &'a Block,
     part: &'a Part,
     scope: Scope,
@@ -64,7 +66,8 @@ impl<'a> Run<'a> {
     pub(crate) async fn main(&'a self) -> Result<()> {
         let graph = &self.plan.computation().graph;
         let scope = self.stage.scope().child("main");
-        let frame = Frame { graph, block: &graph.body, part: &self.plan.main, scope, place: Arc::default() };
+        let (block, part, place) = (&graph.body, &self.plan.main, Arc::default());
+        let frame = Frame { graph, function: None, block, part, scope, place };
         self.block(frame, Vec::new()).await.map(drop)
     }
 
@@ -121,14 +124,12 @@ impl<'a> Run<'a> {
                 Vec::new()
             }
             Act::Compute => vec![self.compute(frame.graph, instr, scope, taken).await?],
-            Act::Transfer { from } => {
-                self.transfer(frame.graph, instr, *from, scope, taken).await?.into_iter().collect()
-            }
+            Act::Transfer { from } => self.transfer(&frame, instr, *from, scope, taken).await?.into_iter().collect(),
             Act::Deliver => {
                 self.deliver(frame.graph, instr, scope, taken).await?;
                 Vec::new()
             }
-            Act::Loop(part) => self.repeat(frame.graph, (instr, step.index), part, (scope, place), taken).await?,
+            Act::Loop(part) => self.repeat(&frame, (instr, step.index), part, (scope, place), taken).await?,
             Act::Call { function } => self.call(frame.graph, instr, *function, (scope, place), taken).await?,
         };
         let pasts: Vec<_> = given.iter().filter_map(|(_, held)| held.value.past().cloned()).collect();
@@ -189,23 +190,25 @@ impl<'a> Run<'a> {
 
     async fn transfer(
         &self,
-        graph: &Graph,
+        frame: &Frame<'_>,
         instr: &Instr,
         from: PlacementId,
         scope: Scope,
         taken: Values,
     ) -> Result<Option<(ValueId, Arc<Held>)>> {
         let id = instr.results[0];
-        let source = &graph.value(instr.args[0]).ty;
-        let ty = &graph.value(id).ty;
+        let (source, ty) = (frame.graph.value(instr.args[0]), &frame.graph.value(id).ty);
+        let value = source.name.as_ref().map_or_else(|| "a value".to_owned(), |name| format!("`{name}`"));
+        let range = self.plan.budget().shared(frame.function, id);
         let shape = bind::concrete(ty, &self.plan.dims)?;
         let c = self.plan.computation();
         let (from, to) = (c.placement(from), c.placement(instr.placement));
         let route = schemes::Route {
             from: (from.scheme, &self.players_of(&from.players)),
             to: (to.scheme, &self.players_of(&to.players)),
-            dtype: (source.dtype, ty.dtype),
+            dtype: (source.ty.dtype, ty.dtype),
             shape: &shape,
+            within: range.map(|(low, high)| schemes::Within { value: &value, low, high }),
         };
         let party = self.party(&route.players(), scope, &taken);
         let mut operands = Operands::new(taken.into_iter().map(|(_, held)| held));
@@ -233,6 +236,7 @@ impl<'a> Run<'a> {
                 to: (ir::Scheme::Host, &self.players_of(&[*reader])),
                 dtype: (source.ty.dtype, dtype),
                 shape: &shape,
+                within: None,
             };
             let party = self.party(&route.players(), scope.child(u64::from(reader.0)), &taken);
             let got =
@@ -246,12 +250,13 @@ impl<'a> Run<'a> {
 
     async fn repeat(
         &'a self,
-        graph: &'a Graph,
+        outer: &Frame<'a>,
         (instr, index): (&'a Instr, usize),
         part: &'a Part,
         (scope, place): (Scope, Place),
         taken: Values,
     ) -> Result<Values> {
+        let (graph, function) = (outer.graph, outer.function);
         let Some(block) = &instr.region else { return Err(internal("a loop without a region")) };
         let carried = block.results.len();
         let batches = instr.args.len() - carried;
@@ -297,7 +302,7 @@ impl<'a> Run<'a> {
             given.append(&mut state);
             let mut place = place.clone();
             place.push(i as u64);
-            let frame = Frame { graph, block, part, scope: scope.child(i as u64), place: Arc::new(place) };
+            let frame = Frame { graph, function, block, part, scope: scope.child(i as u64), place: Arc::new(place) };
             let results = self.block(frame, given).await?;
             let next = block.params[batches..].iter().zip(&block.results);
             let next = next.filter(|(param, _)| self.holds(graph, **param));
@@ -331,9 +336,8 @@ impl<'a> Run<'a> {
         let callee = &self.plan.computation().functions[function].graph;
         let params = callee.body.params.iter().filter(|v| self.holds(callee, **v));
         let given = params.copied().zip(taken.into_iter().map(|(_, v)| v)).collect();
-        let results = self
-            .block(Frame { graph: callee, block: &callee.body, part, scope, place: Arc::new(place) }, given)
-            .await?;
+        let (function, block, place) = (Some(function), &callee.body, Arc::new(place));
+        let results = self.block(Frame { graph: callee, function, block, part, scope, place }, given).await?;
         let held = instr.results.iter().filter(|v| self.holds(graph, **v));
         Ok(held.copied().zip(results.into_iter().map(|(_, v)| v)).collect())
     }
@@ -368,6 +372,9 @@ impl<'a> Run<'a> {
             SchemeError::Net(net) => SessionError::Net(*net),
             SchemeError::Misbehaved { player, kernel, what } => {
                 SessionError::Net(NetError::PeerMisbehaved { player, what: format!("in `{kernel}`, {what}") })
+            }
+            SchemeError::OutOfRange { player, value, range } => {
+                SessionError::SharedRange { player: player.name.to_string(), value, range }
             }
             error => {
                 let player = &self.plan.computation().player(self.plan.player).name;

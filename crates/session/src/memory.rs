@@ -5,13 +5,15 @@
 //! at once, although they seldom run together. Loops are counted once, since iterations follow each other.
 
 use crate::plan::{Act, Part, Plan, Step};
-use ir::{Block, DType, Family, Graph, Instr, RingBits, ValueId};
+use ir::{Block, DType, Family, Graph, Instr, RingBits, Scheme, ValueId};
 
 /// A session's own needs: connections, keys, tasks, texts.
 const FIXED: u64 = 8 << 20;
 /// What a protected placement holds of an element, in elements of its ring: two shares, and as much again for schemes
 /// that hold more.
 const SHARES: u64 = 4;
+/// What testing the range of shared numbers takes for each bit of one: planes of two numbers and claims about them.
+const TEST: u64 = 10;
 
 /// Bytes that a plan's values and working space take at most at its player.
 #[must_use]
@@ -56,7 +58,26 @@ impl Bound<'_> {
             // Bits and their carries, or powers and their products.
             _ => 12,
         };
-        given.saturating_add(inner).saturating_add(touched.saturating_mul(working))
+        let tested = match step.act {
+            Act::Transfer { .. } => instr.results.iter().map(|v| self.tested(*v)).fold(0, u64::saturating_add),
+            _ => 0,
+        };
+        given.saturating_add(inner).saturating_add(tested).saturating_add(touched.saturating_mul(working))
+    }
+
+    /// What a test of the range of a value takes, if there is one.
+    fn tested(&self, id: ValueId) -> u64 {
+        let value = self.graph.value(id);
+        if self.plan.computation().placement(value.placement).scheme != Scheme::Malicious {
+            return 0;
+        }
+        let elements = self.elements(id).min(schemes::malicious::PIECE as u64);
+        elements.saturating_mul(8 * width(value.ty.dtype) * TEST)
+    }
+
+    fn elements(&self, id: ValueId) -> u64 {
+        let lengths = self.graph.value(id).ty.shape.iter().map(|d| d.eval(&self.plan.dims).unwrap_or(u64::MAX));
+        lengths.fold(1, u64::saturating_mul)
     }
 
     fn all(&self, values: &[ValueId]) -> u64 {
@@ -65,8 +86,7 @@ impl Bound<'_> {
 
     fn value(&self, id: ValueId) -> u64 {
         let value = self.graph.value(id);
-        let lengths = value.ty.shape.iter().map(|d| d.eval(&self.plan.dims).unwrap_or(u64::MAX));
-        let elements = lengths.fold(1, u64::saturating_mul);
+        let elements = self.elements(id);
         let protected = self.plan.computation().placement(value.placement).is_protected();
         let copies = if protected { SHARES } else { 1 };
         elements.saturating_mul(width(value.ty.dtype)).saturating_mul(copies)

@@ -54,7 +54,8 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
     let origin = Attempt { agreement: ratified.agreement().digest(), session, number: 0 };
     for (instr, value) in c.loads() {
         let ty = &c.graph.value(value).ty;
-        let plain = made_up(ty.dtype, &concrete(ty, dims)?, None)?;
+        let range = instr.attrs.range().map(|(low, high)| InputRange { low, high, declared: true });
+        let plain = made_up(ty.dtype, &concrete(ty, dims)?, range)?;
         for player in &c.placement(instr.placement).players {
             let name = instr.attrs.str("name").unwrap_or_default();
             let meta = describe(ratified.agreement(), *player, dims, (name, value), origin)?;

@@ -18,6 +18,7 @@ mod interval;
 mod lengths;
 mod needs;
 mod report;
+mod shared;
 mod transfer;
 mod walk;
 
@@ -35,6 +36,7 @@ use walk::{Fact, Walk};
 pub struct Budget {
     inputs: BTreeMap<String, InputRange>,
     values: Vec<(f64, f64)>,
+    shared: BTreeMap<(usize, ValueId), (f64, f64)>,
 }
 
 /// The range that an input is held to.
@@ -63,6 +65,12 @@ impl Budget {
     pub fn range(&self, value: ValueId) -> (f64, f64) {
         self.values.get(value.index()).copied().unwrap_or((f64::NEG_INFINITY, f64::INFINITY))
     }
+
+    /// The range that what an owner shares is held to on the shares, by the value that the move makes, in the main program or in
+    /// a function (by its index); `None` where the placement does not hold it to any.
+    pub fn shared(&self, function: Option<usize>, value: ValueId) -> Option<(f64, f64)> {
+        self.shared.get(&(function.map_or(0, |f| f + 1), value)).copied()
+    }
 }
 
 /// The exponents of the bounds that are tried for inputs without a declared range, from which on upwards.
@@ -79,7 +87,8 @@ pub(crate) fn of(c: &Computation, dims: &BTreeMap<String, u64>) -> Result<Budget
     let ranges = Ranges { c, lengths: Lengths::new(dims) };
     let open: Vec<ValueId> = c.inputs().filter(|(i, v)| ranges.is_open(i, *v)).map(|(_, v)| v).collect();
     let found = ranges.bounds(&open)?;
-    let facts = Walk::new(c, &ranges.lengths, &found, true).main();
+    let mut walk = Walk::new(c, &ranges.lengths, &found, true);
+    let facts = walk.main();
     let declared = |(instr, id): (&Instr, ValueId)| {
         let name = c.graph.value(id).name.clone()?;
         let range = match (instr.attrs.range(), found.get(&id)) {
@@ -90,7 +99,8 @@ pub(crate) fn of(c: &Computation, dims: &BTreeMap<String, u64>) -> Result<Budget
         Some((name, range))
     };
     let values = facts.iter().map(|f: &Fact| (f.range.lo, f.range.hi)).collect();
-    Ok(Budget { inputs: c.inputs().filter_map(declared).collect(), values })
+    let shared = walk.shared.into_found().into_iter().map(|(at, range)| (at, (range.lo, range.hi))).collect();
+    Ok(Budget { inputs: c.inputs().filter_map(declared).collect(), values, shared })
 }
 
 /// Whether a computation can be within its budget at all: with the shortest lengths, and small inputs where no range

@@ -12,6 +12,7 @@ use super::interval::Interval;
 use super::lengths::Lengths;
 use super::needs::{self, Lack};
 use super::report::{Cause, Problem};
+use super::shared::Shared;
 use super::transfer::{Site, capacity};
 
 /// What is known of the numbers of a value.
@@ -79,6 +80,8 @@ pub(super) struct Walk<'a> {
     quiet: u32,
     steps: usize,
     calls: Vec<Vec<Summary>>,
+    /// What owners share.
+    pub(super) shared: Shared,
 }
 
 /// A function, looked at for certain ranges of its parameters.
@@ -122,14 +125,21 @@ impl<'a> Walk<'a> {
         probe: bool,
     ) -> Walk<'a> {
         let calls = c.functions.iter().map(|_| Vec::new()).collect();
-        Walk { c, lengths, inputs, probe, problems: Vec::new(), quiet: 0, steps: 0, calls }
+        let shared = Shared::default();
+        Walk { c, lengths, inputs, probe, problems: Vec::new(), quiet: 0, steps: 0, calls, shared }
     }
 
     /// Walks the main program, and gives the facts of its values.
     pub(super) fn main(&mut self) -> Vec<Fact> {
-        let mut frame = Frame::new(&self.c.graph);
-        self.block(&mut frame, &self.c.graph.body);
-        frame.facts
+        loop {
+            let mut frame = Frame::new(&self.c.graph);
+            self.block(&mut frame, &self.c.graph.body);
+            if self.is_done() || !self.shared.again(self.c) {
+                return frame.facts;
+            }
+            let (shared, steps) = (std::mem::take(&mut self.shared), self.steps);
+            *self = Walk { shared, steps, ..Walk::new(self.c, self.lengths, self.inputs, self.probe) };
+        }
     }
 
     /// Whether more would tell nothing new.
@@ -203,6 +213,7 @@ impl<'a> Walk<'a> {
         let limited = matches!(instr.op, Op::Clip | Op::Assume | Op::Sigmoid | Op::Tanh | Op::Sign);
         let open = facts.iter().any(|f| f.open) && !limited && ty.dtype != ir::DType::Bool;
         let range = site.result();
+        let range = self.shared.range(self.c, frame.graph, instr, range, self.quiet == 0);
         let told = lack.is_some() || facts.iter().any(|f| f.told);
         let later = unknown || facts.iter().any(|f| f.later);
         if let Some(lack) = lack {
@@ -275,7 +286,7 @@ impl<'a> Walk<'a> {
         // Calls with what a sweep only tried out would widen those that are made.
         self.forget_calls(&looked_at);
         let follow = times <= MOST_FOLLOWED as f64;
-        let before = self.problems.len();
+        let (before, shared) = (self.problems.len(), self.shared.clone());
         if let Some(state) = &settled {
             let next = self.iteration(frame, region, state);
             if self.quiet > 0 || self.problems.len() == before || !follow || self.steps >= MOST_STEPS {
@@ -286,6 +297,7 @@ impl<'a> Walk<'a> {
             // What was told is forgotten, and with it that it was.
             self.problems.truncate(before);
             self.forget_calls(&looked_at);
+            self.shared = shared;
         }
         if !follow {
             self.unsettled(frame, instr, region, init);

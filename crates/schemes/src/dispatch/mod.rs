@@ -23,7 +23,7 @@ use crate::plain::{self, Plain};
 use crate::value::{Env, Value};
 
 pub use public::settled;
-pub use transfer::{Route, transfer};
+pub use transfer::{Route, Within, transfer};
 
 /// Runs our side of an operator at a placement of a scheme. All operands are there; of those that are given away, products
 /// let go before they are done.

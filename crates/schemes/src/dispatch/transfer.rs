@@ -24,6 +24,19 @@ pub struct Route<'a> {
     pub dtype: (DType, DType),
     /// The length of each axis.
     pub shape: &'a [usize],
+    /// What its numbers are held to where it goes, if it goes where that is tested.
+    pub within: Option<Within<'a>>,
+}
+
+/// The range of what an owner shares.
+#[derive(Clone, Copy, Debug)]
+pub struct Within<'a> {
+    /// What it is called in the program.
+    pub value: &'a str,
+    /// The least number.
+    pub low: f64,
+    /// The greatest number.
+    pub high: f64,
 }
 
 impl Route<'_> {

@@ -6,11 +6,11 @@ use ir::{Attrs, DType, Family, Op, RingBits, Rule, Scheme as Kind};
 use super::form::Element;
 use super::order::order_of;
 use super::replicated::Call;
-use super::transfer::{Route, clear, words};
+use super::transfer::{Route, Within, clear, words};
 use super::{public, real, reduce, rows, unsupported};
 use crate::error::{Error, Result};
 use crate::functions;
-use crate::malicious::{self, BitShare, Malicious, Past, Share};
+use crate::malicious::{self, BitShare, Limits, Malicious, Past, Promise, Share};
 use crate::party::Party;
 use crate::plain::{Plain, as_images, cast, is_structural, moving, structural};
 use crate::primitives::{Linear, Logic, Scheme};
@@ -301,7 +301,7 @@ async fn scaled<R: Ring>(call: &Call<'_>, x: &Share<R>, from: u32, to: u32) -> R
     t.plus_public(party, R::ONE)?.minus(&signs.row(0)?)?.minus(&signs.row(1)?)
 }
 
-/// Shares what a host has.
+/// Shares what a host has, and tests that it is in the range that it is held to.
 pub(super) async fn share(party: &Party, route: &Route<'_>, value: Option<&Value>) -> Result<Option<Value>> {
     let dealer = route.from.1[0];
     let value = value.map(|v| cast(clear(v)?, route.dtype.1)).transpose()?;
@@ -313,13 +313,37 @@ pub(super) async fn share(party: &Party, route: &Route<'_>, value: Option<&Value
         }
         (DType::Fixed { ring: RingBits::B128, .. }, value) => {
             let elements = if let Some(Plain::Fixed128(t, _)) = value { Some(t) } else { None };
-            malicious::share(party, dealer, elements, shape).await?.map(Value::Ver128)
+            let shared = malicious::share(party, dealer, elements, shape).await?;
+            shared.map(|x| Value::Ver128(within(party, route, x)))
         }
         (_, value) => {
             let elements = value.as_ref().map(words).transpose()?;
-            malicious::share(party, dealer, elements.as_ref(), shape).await?.map(Value::Ver64)
+            let shared = malicious::share(party, dealer, elements.as_ref(), shape).await?;
+            shared.map(|x| Value::Ver64(within(party, route, x)))
         }
     })
+}
+
+/// What an owner shared, held to the range of the move.
+fn within<R: Ring>(party: &Party, route: &Route<'_>, x: Share<R>) -> Share<R> {
+    let Some(within) = route.within else { return x };
+    let Some(limits) = limits(route.dtype.1, within) else { return x };
+    let range = ir::show_range(within.low, within.high);
+    malicious::within(party, x, limits, Promise { owner: route.from.1[0], value: within.value.to_owned(), range })
+}
+
+/// A range in elements of a type's ring; `None` if every element is within.
+fn limits<R: Ring>(dtype: DType, within: Within<'_>) -> Option<Limits<R>> {
+    let (least, greatest, frac) = match dtype {
+        DType::U64 => (0, i128::from(u64::MAX), 0),
+        DType::Fixed { frac, .. } => (-(1 << (R::BITS - 2)), (1 << (R::BITS - 2)) - 1, frac),
+        _ => (i128::from(i64::MIN), i128::from(i64::MAX), 0),
+    };
+    // Exact: a double times a power of two.
+    let unit = f64::from(frac).exp2();
+    let low = ((within.low * unit).ceil() as i128).clamp(least, greatest);
+    let high = ((within.high * unit).floor() as i128).clamp(low, greatest);
+    Limits::new(low, high)
 }
 
 /// Reveals a value to hosts, once it is verified.

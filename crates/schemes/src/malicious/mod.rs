@@ -28,6 +28,7 @@ mod compare;
 mod convert;
 mod deal;
 mod extension;
+mod limits;
 mod log;
 mod multiply;
 mod order;
@@ -40,12 +41,15 @@ mod shares;
 mod truncate;
 
 #[cfg(test)]
+mod limits_tests;
+#[cfg(test)]
 mod tamper_tests;
 #[cfg(test)]
 mod tests;
 
 pub use compare::{and_bits, bits, equal, exponent, less, msb};
 pub use convert::{mul_bit, select, to_ring};
+pub use limits::{Limits, PIECE, Promise, within};
 pub use multiply::{matmul, matmul_fixed, mul, mul_fixed};
 pub use past::Past;
 pub use scheme::Malicious;

@@ -16,6 +16,8 @@ use futures::future::{BoxFuture, Shared};
 
 use super::bit_claims::{self, BitClaim};
 use super::claims::{self, Claim};
+use super::limits::{self, Limits, Promise};
+use super::shares::Share;
 use crate::error::Result;
 use crate::party::Party;
 
@@ -50,6 +52,15 @@ impl Past {
         let party = party.enter("bit-claims");
         Self::of(async move {
             bit_claims::check(&party, claims).await?;
+            Ok(party.depth())
+        })
+    }
+
+    /// That what a player shared is within its limits.
+    pub(super) fn limits<R: Ring>(party: &Party, x: Share<R>, limits: Limits<R>, promise: Promise) -> Self {
+        let party = party.enter("limits");
+        Self::of(async move {
+            limits::hold(&party, &x, limits, &promise).await?;
             Ok(party.depth())
         })
     }

@@ -42,6 +42,7 @@ const KERNELS: &[&str] = &[
     "mul-bit",
     "select",
     "widen",
+    "within",
     "share",
     "divide",
     "scale",
@@ -98,6 +99,16 @@ async fn kernel(party: &Party, name: &str) -> Result<Opened> {
         "mul-bit" => open(party, &mul_bit(party, &msb_free(party, &x)?, &sy).await?).await,
         "select" => open(party, &select(party, &bit().await?, &sx, &sy).await?).await,
         "widen" => open(party, &widen(party, &sy).await?).await,
+        "within" => {
+            // One sign for each number, two, and two that both must not be clear.
+            let promise = || Promise { owner: outsider, value: "x".into(), range: "its range".into() };
+            let mut all = Vec::new();
+            for high in [(1 << 62) - 1, 1 << 61, (1 << 63) - 2] {
+                let limits = Limits::new(-(1 << 62), high).expect("not every element");
+                all.extend(open(party, &within(party, sy.clone(), limits, promise())).await?);
+            }
+            Ok(all)
+        }
         "share" => {
             let first = share::<u64>(party, outsider, None, &[3]).await?.expect("one of the three");
             let second = share_bits(party, outsider, None, &[3]).await?.expect("one of the three");

@@ -154,6 +154,14 @@ fn checks_cost_what_is_said_of_them() {
     let matrices = measured(&[64, 64], async |p, x| matmul(p, x, x).await);
     let signs = measured(&[1 << 12], async |p, x| msb(p, x).await);
     let truncated = measured(&[1 << 12], async |p, x| mul_fixed(p, x, x, 16).await);
+    let limits = |low, high| Limits::new(low, high).expect("not every element");
+    let held = |x: &Share<u64>, p: &Party, limits| {
+        within(p, x.clone(), limits, Promise { owner: PlayerId(0), value: "x".into(), range: "its range".into() })
+    };
+    let one_sign = measured(&[1 << 12], async |p, x| Ok(held(x, p, limits(-(1 << 62), (1 << 62) - 1))));
+    let two_signs = measured(&[1 << 12], async |p, x| Ok(held(x, p, limits(0, 1 << 40))));
+    assert!(one_sign.0 <= 27 && one_sign.1 <= 130_100, "{one_sign:?}");
+    assert!(two_signs.0 <= 28 && two_signs.1 <= 260_100, "{two_signs:?}");
     assert!(elementwise.0 <= 15 && elementwise.1 <= 190_000, "{elementwise:?}");
     assert!(matrices.0 <= 9 && matrices.1 <= 55_000, "{matrices:?}");
     assert!(signs.0 <= 26 && signs.1 <= 130_000, "{signs:?}");
