@@ -72,6 +72,9 @@ pub trait Logic: Clone + Send + Sync + Sized + 'static {
     /// `¬x`.
     fn not(&self, party: &Party) -> Result<Self>;
 
+    /// What lies along the first axis, one by one.
+    fn parts(&self) -> Result<Vec<Self>>;
+
     /// Applies a function that moves bits of all operands together.
     fn join(parts: &[&Self], f: impl Fn(&[&Tensor<bool>]) -> Result<Tensor<bool>, ShapeError>) -> Result<Self>;
 }

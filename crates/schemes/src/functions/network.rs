@@ -129,7 +129,7 @@ async fn is_after<S: Scheme, K: Ring>(
     let (left, right) = (S::Num::<K>::stack(&[&high, &low])?, S::Num::<K>::stack(&[&low, &high])?);
     let (first, last) =
         (Layer::pick::<_, u64>(position, &layer.higher)?, Layer::pick::<_, u64>(position, &layer.lower)?);
-    let parts = (party.narrow("keys"), party.narrow("positions"));
+    let parts = (party.narrow("key-order"), party.narrow("position-order"));
     let (keys, turned) =
         try_join(S::less::<K>(&parts.0, &left, &right, order), S::less::<u64>(&parts.1, &first, &last, Order::Signed))
             .await?;

@@ -119,16 +119,13 @@ async fn monomials<S: Rearrange>(party: &Party, bits: &[S::Bit]) -> Result<Vec<S
         let highs: Vec<&S::Bit> = pairs().flat_map(|(lows, high)| lows.iter().map(move |_| high)).collect();
         let stack = |parts: &[&S::Bit]| <S::Bit as Logic>::join(parts, |t| Tensor::stack(t, 0));
         let products = S::and(party, &stack(&lows)?, &stack(&highs)?).await?;
-        let mut at = 0;
+        let mut products = products.parts()?.into_iter();
         let mut joined = Vec::new();
         for group in groups.chunks(2) {
             let mut sets = group[0].clone();
             for high in group.get(1).into_iter().flatten() {
                 sets.push(high.clone());
-                for _ in 0..group[0].len() {
-                    sets.push(<S::Bit as Logic>::join(&[&products], |t| t[0].index(0, at))?);
-                    at += 1;
-                }
+                sets.extend(products.by_ref().take(group[0].len()));
             }
             joined.push(sets);
         }

@@ -38,6 +38,11 @@ impl Logic for Tensor<bool> {
         Ok(self.map(|b| !b))
     }
 
+    fn parts(&self) -> Result<Vec<Self>> {
+        let count = Tensor::shape(self).first().copied().unwrap_or(0);
+        Ok((0..count).map(|i| self.index(0, i)).collect::<Result<_, _>>()?)
+    }
+
     fn join(parts: &[&Self], f: impl Fn(&[&Tensor<bool>]) -> Result<Tensor<bool>, ShapeError>) -> Result<Self> {
         Ok(f(parts)?)
     }

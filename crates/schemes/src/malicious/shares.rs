@@ -123,6 +123,10 @@ impl Logic for BitShare {
         Ok(Self { value: self.value.not(Seat::of(party)?.role), past: self.past.clone() })
     }
 
+    fn parts(&self) -> Result<Vec<Self>> {
+        Ok(self.value.parts().into_iter().map(|value| Self { value, past: self.past.clone() }).collect())
+    }
+
     fn join(parts: &[&Self], f: impl Fn(&[&Tensor<bool>]) -> Result<Tensor<bool>, ShapeError>) -> Result<Self> {
         let values: Vec<&replicated::BitShare> = parts.iter().map(|p| &p.value).collect();
         let past = parts.iter().fold(Past::default(), |past, p| past.and(&p.past));

@@ -37,6 +37,10 @@ impl Logic for BitShare {
         Ok(BitShare::not(self, Seat::of(party)?.role))
     }
 
+    fn parts(&self) -> Result<Vec<Self>> {
+        Ok(BitShare::parts(self))
+    }
+
     fn join(parts: &[&Self], f: impl Fn(&[&Tensor<bool>]) -> Result<Tensor<bool>, ShapeError>) -> Result<Self> {
         Ok(BitShare::join(parts, f)?)
     }

@@ -245,6 +245,18 @@ impl BitShare {
         self
     }
 
+    /// What lies along the first axis, one by one. Free.
+    #[must_use]
+    pub fn parts(&self) -> Vec<Self> {
+        let Some((count, shape)) = self.shape.split_first() else { return Vec::new() };
+        let size: usize = shape.iter().product();
+        let part = |i: usize| {
+            let piece = |bits: &Bits| bits.slice(i * size, (i + 1) * size);
+            Self::new(shape, piece(self.own()), piece(self.next()))
+        };
+        (0..*count).map(part).collect()
+    }
+
     /// `x ⊕ y`, broadcast. Free.
     pub fn xor(&self, other: &Self) -> Result<Self> {
         let shape = algebra::broadcast_shapes(&self.shape, &other.shape)?;
