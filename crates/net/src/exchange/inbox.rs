@@ -18,7 +18,7 @@ const OVERHEAD: usize = 64;
 
 /// How many addresses of taken messages are remembered. A second message to an older address is
 /// never taken by anyone; it only counts as buffered.
-const REMEMBERED: usize = 1 << 14;
+const REMEMBERED: usize = 1 << 10;
 
 /// Reserved at once for an awaited message that arrives in pieces; for others memory grows as they come, since the
 /// announced total is only the peer's word.
