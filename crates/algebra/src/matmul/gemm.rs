@@ -85,6 +85,8 @@ impl Gemm for u64 {
             Level::Avx512(kernel, _) => blocked::gemm(kernel, pairs, c),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2(kernel) => blocked::gemm(kernel, pairs, c),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon(kernel) => blocked::gemm(kernel, pairs, c),
             Level::Portable => blocked::gemm(Portable, pairs, c),
         }
     }
@@ -102,6 +104,8 @@ impl Gemm for u128 {
             Level::Avx512(kernel, None) => blocked::gemm(kernel, pairs, c),
             #[cfg(target_arch = "x86_64")]
             Level::Avx2(_) => blocked::gemm(Portable, pairs, c),
+            #[cfg(target_arch = "aarch64")]
+            Level::Neon(_) => blocked::gemm(Portable, pairs, c),
             Level::Portable => blocked::gemm(Portable, pairs, c),
         }
     }

@@ -1,8 +1,8 @@
 //! Vector kernels, chosen at run time: the only `unsafe` code of the crate.
 //!
 //! Why it is sound:
-//! - A function compiled for an instruction set is called only with a token ([`Avx512`], [`Ifma`], [`Avx2`]) in hand,
-//!   and tokens are made by detection alone.
+//! - A function compiled for an instruction set is called only with a token ([`Avx512`], [`Ifma`], [`Avx2`], [`Neon`])
+//!   in hand, and tokens are made by detection alone.
 //! - Pointers are derived from slices whose lengths are asserted in the same function.
 //! - The one assembly block is empty.
 //!
@@ -19,6 +19,8 @@ pub(crate) mod cast;
 pub(crate) mod float;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
+#[cfg(target_arch = "aarch64")]
+mod neon;
 pub(crate) mod wipe;
 
 use std::sync::OnceLock;
@@ -42,6 +44,11 @@ pub(crate) struct Ifma(());
 #[derive(Clone, Copy)]
 pub(crate) struct Avx2(());
 
+/// Proof that NEON is there, and that words lie in memory with their low halves first.
+#[cfg(target_arch = "aarch64")]
+#[derive(Clone, Copy)]
+pub(crate) struct Neon(());
+
 /// Instruction sets, as far as kernels tell them apart.
 #[derive(Clone, Copy)]
 pub(crate) enum Level {
@@ -51,7 +58,10 @@ pub(crate) enum Level {
     /// AVX2.
     #[cfg(target_arch = "x86_64")]
     Avx2(Avx2),
-    /// Whatever the target is sure to have (NEON on AArch64, SSE2 on x86-64), used by the compiler alone.
+    /// NEON.
+    #[cfg(target_arch = "aarch64")]
+    Neon(Neon),
+    /// Whatever the target is sure to have (SSE2 on x86-64), used by the compiler alone.
     Portable,
 }
 
@@ -84,6 +94,14 @@ impl Avx2 {
     }
 }
 
+#[cfg(target_arch = "aarch64")]
+impl Neon {
+    pub(crate) fn detect() -> Option<Self> {
+        let little = cfg!(target_endian = "little");
+        (!cfg!(miri) && little && std::arch::is_aarch64_feature_detected!("neon")).then_some(Self(()))
+    }
+}
+
 /// The best instruction set of this machine, detected once.
 #[inline]
 pub(crate) fn level() -> Level {
@@ -103,6 +121,8 @@ fn available() -> Vec<Level> {
         levels.extend(Avx512::detect().map(|token| Level::Avx512(token, Ifma::detect())));
         levels.extend(Avx2::detect().map(Level::Avx2));
     }
+    #[cfg(target_arch = "aarch64")]
+    levels.extend(Neon::detect().map(Level::Neon));
     levels.push(Level::Portable);
     levels
 }
@@ -130,6 +150,9 @@ macro_rules! multiversion {
                 #[cfg(target_arch = "x86_64")]
                 // SAFETY: the token proves that the instructions exist.
                 Level::Avx2(_) => unsafe { with_avx2($($arg),*) },
+                // What the compiler uses anyway.
+                #[cfg(target_arch = "aarch64")]
+                Level::Neon(_) => $portable($($arg),*),
                 Level::Portable => $portable($($arg),*),
             }
         }
@@ -168,6 +191,8 @@ pub(crate) fn to_planes(words: &Words, planes: &mut Planes) {
         Level::Avx512(token, _) => token.split_planes(words, planes),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(_) => transpose::to_planes(words, planes),
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon(_) => transpose::to_planes(words, planes),
         Level::Portable => transpose::to_planes(words, planes),
     }
 }
@@ -179,6 +204,8 @@ pub(crate) fn from_planes(planes: &Planes, words: &mut Words) {
         Level::Avx512(token, _) => token.join_planes(planes, words),
         #[cfg(target_arch = "x86_64")]
         Level::Avx2(_) => transpose::from_planes(planes, words),
+        #[cfg(target_arch = "aarch64")]
+        Level::Neon(_) => transpose::from_planes(planes, words),
         Level::Portable => transpose::from_planes(planes, words),
     }
 }
