@@ -4,7 +4,7 @@ PYTHON ?= python3
 VENV   ?= target/venv
 CARGO  ?= cargo
 
-.PHONY: help demo demo-enclave test test-rust test-python test-flower lint docs fuzz bench clean
+.PHONY: help demo demo-enclave test test-rust test-python test-flower lint docs fuzz bench instructions clean
 
 help:
 	@echo "make demo     the main job on real data: three owners, one analyst, on this machine"
@@ -15,6 +15,7 @@ help:
 	@echo "make docs     the book (target/book) and the crates' documents (target/doc)"
 	@echo "make fuzz     the fuzz targets for a while each (needs a nightly toolchain)"
 	@echo "make bench    the benchmarks"
+	@echo "make instructions   how many instructions the hot kernels execute (needs Valgrind)"
 
 demo:
 	$(CARGO) build --release --quiet --package privity-cli
@@ -68,6 +69,10 @@ bench:
 	$(CARGO) bench --package privity-algebra --package privity-bench --package privity-sandbox
 	$(CARGO) bench --package privity-schemes --features testing
 	$(CARGO) bench --package privity-secagg --bench rounds
+
+# Says so if Valgrind is not there; VALGRIND=path names another than that of the system.
+instructions:
+	$(CARGO) bench --quiet --package privity-algebra --bench instructions
 
 clean:
 	$(CARGO) clean
