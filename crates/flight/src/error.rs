@@ -18,6 +18,12 @@ pub enum Refusal {
     /// It was uploaded already.
     #[error("`{0}` was uploaded already")]
     Again(String),
+    /// Uploads are not taken yet.
+    #[error("`{0}` is not taken yet")]
+    NotYet(String),
+    /// The table is not what was agreed on; what is wrong with it, in words.
+    #[error("the table is not what was agreed on: {0}")]
+    Unfit(String),
     /// Nothing was uploaded yet.
     #[error("`{0}` was not uploaded yet")]
     Missing(String),
@@ -49,6 +55,8 @@ impl Refusal {
             Refusal::Unknown(_) => "flight.unknown",
             Refusal::NotOwner(_) => "flight.not-owner",
             Refusal::Again(_) => "flight.again",
+            Refusal::NotYet(_) => "flight.not-yet",
+            Refusal::Unfit(_) => "flight.unfit",
             Refusal::Missing(_) => "flight.missing",
             Refusal::NotApproved(_) => "flight.not-approved",
             Refusal::Table(error) => error.code(),
@@ -68,6 +76,8 @@ impl Refusal {
             }
             Refusal::NotOwner(_) => "let its owner upload it, with the owner's own key",
             Refusal::Again(_) => "what was uploaded stays; for another table make another agreement",
+            Refusal::NotYet(_) => "wait until the worker's operator has ratified the agreement",
+            Refusal::Unfit(_) => "compare the table with the type, the lengths and the key column in the agreement",
             Refusal::Missing(_) => "upload it first, or wait for its owner",
             Refusal::NotApproved(_) => "wait until all parties have ratified the agreement",
             Refusal::Table(error) => error.help(),
@@ -91,9 +101,9 @@ impl From<Refusal> for Status {
             Refusal::Unknown(_) | Refusal::NotOwner(_) => Code::PermissionDenied,
             Refusal::Again(_) => Code::AlreadyExists,
             Refusal::Missing(_) => Code::NotFound,
-            Refusal::NotApproved(_) => Code::FailedPrecondition,
+            Refusal::NotApproved(_) | Refusal::NotYet(_) => Code::FailedPrecondition,
             Refusal::Table(TableError::TooLarge { .. }) | Refusal::Busy => Code::ResourceExhausted,
-            Refusal::Table(_) | Refusal::Call(_) => Code::InvalidArgument,
+            Refusal::Table(_) | Refusal::Unfit(_) | Refusal::Call(_) => Code::InvalidArgument,
             Refusal::Silent => Code::DeadlineExceeded,
             Refusal::Worker(_) => Code::Internal,
         };

@@ -13,14 +13,14 @@ use arrow_flight::{
 use futures::future::BoxFuture;
 use futures::stream::BoxStream;
 use futures::{FutureExt, Stream, StreamExt};
-use hyper_util::rt::TokioIo;
-use net::{Alpn, Dialer, Identity, Player, PlayerId};
 use subtle::ConstantTimeEq;
 use tokio::net::TcpListener;
 use tokio::sync::oneshot;
 use tonic::service::interceptor::InterceptedService;
-use tonic::transport::{Channel, Endpoint};
+use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
+
+use crate::way::Way;
 
 /// Bytes of one message at most, either way.
 const LARGEST_MESSAGE: usize = 64 << 20;
@@ -63,34 +63,21 @@ impl fmt::Debug for Token {
     }
 }
 
-/// A channel to a worker, which must prove this identity; it is dialled when it is used, and again when it was lost.
-#[must_use]
-pub fn connect(dialer: Dialer, player: String, endpoint: String, worker: Identity) -> Channel {
-    let connector = tower::service_fn(move |_| {
-        let (dialer, endpoint) = (dialer.clone(), endpoint.clone());
-        let named = Player { id: PlayerId(0), name: player.as_str().into() };
-        async move {
-            let secured = dialer.dial(&named, &endpoint, worker, Alpn::Control).await;
-            secured.map(|secured| TokioIo::new(secured.stream)).map_err(std::io::Error::other)
-        }
-    });
-    Endpoint::from_static("http://worker").connect_with_connector_lazy(connector)
-}
-
 /// Passes Flight's calls on to one worker. What a client sends beside a call (headers, credentials) stays here.
 #[derive(Clone)]
 pub struct Proxy {
+    way: Way,
     worker: FlightServiceClient<Channel>,
 }
 
 impl Proxy {
-    /// A proxy to the worker at the other end of a channel.
+    /// A proxy to the worker at the end of a way.
     #[must_use]
-    pub fn new(worker: Channel) -> Proxy {
-        let worker = FlightServiceClient::new(worker)
+    pub fn new(way: Way) -> Proxy {
+        let worker = FlightServiceClient::new(way.channel())
             .max_decoding_message_size(LARGEST_MESSAGE)
             .max_encoding_message_size(LARGEST_MESSAGE);
-        Proxy { worker }
+        Proxy { way, worker }
     }
 
     /// Serves local clients that show the token, until the port is lost. A port that others than this machine reach is refused.
@@ -171,36 +158,36 @@ impl FlightService for Proxy {
         let (sent, broken) = guarded(request);
         let mut worker = self.worker.clone();
         tokio::select! {
-            answer = worker.handshake(sent) => answer.map(pass),
+            answer = worker.handshake(sent) => answer.map(pass).map_err(|e| self.way.explain(e)),
             status = broken => Err(status),
         }
     }
 
     async fn list_flights(&self, request: Request<Criteria>) -> Result<Response<Self::ListFlightsStream>, Status> {
-        self.worker.clone().list_flights(request.into_inner()).await.map(pass)
+        self.worker.clone().list_flights(request.into_inner()).await.map(pass).map_err(|e| self.way.explain(e))
     }
 
     async fn get_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<FlightInfo>, Status> {
-        self.worker.clone().get_flight_info(request.into_inner()).await
+        self.worker.clone().get_flight_info(request.into_inner()).await.map_err(|e| self.way.explain(e))
     }
 
     async fn poll_flight_info(&self, request: Request<FlightDescriptor>) -> Result<Response<PollInfo>, Status> {
-        self.worker.clone().poll_flight_info(request.into_inner()).await
+        self.worker.clone().poll_flight_info(request.into_inner()).await.map_err(|e| self.way.explain(e))
     }
 
     async fn get_schema(&self, request: Request<FlightDescriptor>) -> Result<Response<SchemaResult>, Status> {
-        self.worker.clone().get_schema(request.into_inner()).await
+        self.worker.clone().get_schema(request.into_inner()).await.map_err(|e| self.way.explain(e))
     }
 
     async fn do_get(&self, request: Request<Ticket>) -> Result<Response<Self::DoGetStream>, Status> {
-        self.worker.clone().do_get(request.into_inner()).await.map(pass)
+        self.worker.clone().do_get(request.into_inner()).await.map(pass).map_err(|e| self.way.explain(e))
     }
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
         let (sent, broken) = guarded(request);
         let mut worker = self.worker.clone();
         tokio::select! {
-            answer = worker.do_put(sent) => answer.map(pass),
+            answer = worker.do_put(sent) => answer.map(pass).map_err(|e| self.way.explain(e)),
             status = broken => Err(status),
         }
     }
@@ -212,16 +199,16 @@ impl FlightService for Proxy {
         let (sent, broken) = guarded(request);
         let mut worker = self.worker.clone();
         tokio::select! {
-            answer = worker.do_exchange(sent) => answer.map(pass),
+            answer = worker.do_exchange(sent) => answer.map(pass).map_err(|e| self.way.explain(e)),
             status = broken => Err(status),
         }
     }
 
     async fn do_action(&self, request: Request<Action>) -> Result<Response<Self::DoActionStream>, Status> {
-        self.worker.clone().do_action(request.into_inner()).await.map(pass)
+        self.worker.clone().do_action(request.into_inner()).await.map(pass).map_err(|e| self.way.explain(e))
     }
 
     async fn list_actions(&self, request: Request<Empty>) -> Result<Response<Self::ListActionsStream>, Status> {
-        self.worker.clone().list_actions(request.into_inner()).await.map(pass)
+        self.worker.clone().list_actions(request.into_inner()).await.map(pass).map_err(|e| self.way.explain(e))
     }
 }

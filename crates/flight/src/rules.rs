@@ -4,6 +4,8 @@ use std::collections::BTreeSet;
 
 use net::Identity;
 
+use tables::Table;
+
 use crate::error::Refusal;
 
 /// A dataset that was agreed on.
@@ -15,6 +17,8 @@ pub struct Dataset {
     pub owner: Identity,
     /// Who may download it, beside its owner.
     pub readers: BTreeSet<Identity>,
+    /// Whether its owner may upload it yet.
+    pub taken: bool,
     /// Whether all that must have agreed to readers' downloads have.
     pub approved: bool,
 }
@@ -26,6 +30,15 @@ pub trait Rules: Send + Sync + 'static {
 
     /// All datasets.
     fn datasets(&self) -> Vec<Dataset>;
+
+    /// Whether a table is what was agreed on.
+    ///
+    /// # Errors
+    /// [`Refusal::Unfit`], which must not say what a cell holds.
+    fn check(&self, name: &str, table: &Table) -> Result<(), Refusal>;
+
+    /// Whether a caller may ask once more just now.
+    fn hears(&self, caller: &Identity) -> bool;
 }
 
 impl Dataset {
@@ -38,9 +51,11 @@ impl Dataset {
     /// Whether a caller may upload it.
     ///
     /// # Errors
-    /// [`Refusal::NotOwner`] for a reader, [`Refusal::Unknown`] for anybody else.
+    /// [`Refusal::NotYet`] for its owner before uploads are taken, [`Refusal::NotOwner`] for a reader, [`Refusal::Unknown`] for
+    /// anybody else.
     pub fn upload(&self, caller: &Identity) -> Result<(), Refusal> {
         match (self.owner == *caller, self.concerns(caller)) {
+            (true, _) if !self.taken => Err(Refusal::NotYet(self.name.clone())),
             (true, _) => Ok(()),
             (false, true) => Err(Refusal::NotOwner(self.name.clone())),
             (false, false) => Err(Refusal::Unknown(self.name.clone())),

@@ -51,7 +51,7 @@ impl AsyncWrite for Connection {
     }
 }
 
-/// Serves Flight alone on a port's control connections, until the port is lost.
+/// Serves Flight on a port's connections for tables, until the port is lost.
 ///
 /// # Errors
 /// What the transport said.

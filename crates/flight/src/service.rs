@@ -80,7 +80,9 @@ impl Service {
     }
 
     fn caller<T>(&self, request: &Request<T>) -> Result<Identity, Status> {
-        (self.who)(request.extensions()).ok_or_else(|| Status::unauthenticated("nobody was authenticated"))
+        let caller =
+            (self.who)(request.extensions()).ok_or_else(|| Status::unauthenticated("nobody was authenticated"))?;
+        if self.rules.hears(&caller) { Ok(caller) } else { Err(Refusal::Busy.into()) }
     }
 
     /// Does something that may wait for a disk, away from the connections' threads.
@@ -105,7 +107,7 @@ impl Service {
     /// Whether this caller may upload this dataset now.
     fn may_upload(&self, caller: Identity, name: &str) -> Result<(), Refusal> {
         self.dataset(name)?.upload(&caller)?;
-        if self.store.get(name)?.is_some() { Err(Refusal::Again(name.to_owned())) } else { Ok(()) }
+        if self.store.has(name)? { Err(Refusal::Again(name.to_owned())) } else { Ok(()) }
     }
 
     /// The table, for a caller that may have it.
@@ -131,6 +133,7 @@ impl Service {
         let table = upload.read(self.bounds.table).await?;
         self.apart(move |service| {
             service.may_upload(caller, &name)?;
+            service.rules.check(&name, &table)?;
             service.note(caller, &name, Deed::Uploaded { rows: table.rows() })?;
             if service.store.keep(&name, table)? { Ok(()) } else { Err(Refusal::Again(name)) }
         })
@@ -138,18 +141,15 @@ impl Service {
     }
 
     /// What is told about a dataset to those whom it concerns.
-    fn about(&self, caller: Identity, name: &str) -> Result<(Dataset, Option<Table>), Refusal> {
+    fn about(&self, caller: Identity, name: &str) -> Result<Dataset, Refusal> {
         let dataset = self.dataset(name)?;
-        if !dataset.concerns(&caller) {
-            return Err(Refusal::Unknown(name.to_owned()));
-        }
-        let table = self.store.get(name)?;
-        Ok((dataset, table))
+        if dataset.concerns(&caller) { Ok(dataset) } else { Err(Refusal::Unknown(name.to_owned())) }
     }
 
     /// A dataset's flight: its columns and rows only to those who may download it now.
-    fn flight(&self, caller: Identity, dataset: &Dataset, table: Option<&Table>) -> Result<FlightInfo, Refusal> {
-        convert::info(dataset, table.filter(|_| dataset.download(&caller).is_ok()))
+    fn flight(&self, caller: Identity, dataset: &Dataset) -> Result<FlightInfo, Refusal> {
+        let table = dataset.download(&caller).map(|()| self.store.get(&dataset.name));
+        convert::info(dataset, table.ok().transpose()?.flatten().as_ref())
     }
 }
 
@@ -196,9 +196,7 @@ impl FlightService for Service {
         let caller = self.caller(&request)?;
         let flights = self.apart(move |service| {
             let concerned = service.rules.datasets().into_iter().filter(|dataset| dataset.concerns(&caller));
-            let flight =
-                |dataset: Dataset| service.flight(caller, &dataset, service.store.get(&dataset.name)?.as_ref());
-            concerned.map(flight).collect::<Result<Vec<_>, _>>()
+            concerned.map(|dataset| service.flight(caller, &dataset)).collect::<Result<Vec<_>, _>>()
         });
         Ok(answers(flights.await?))
     }
@@ -207,8 +205,8 @@ impl FlightService for Service {
         let caller = self.caller(&request)?;
         let name = convert::named(request.get_ref())?.to_owned();
         let told = self.apart(move |service| {
-            let (dataset, table) = service.refusing(caller, &name, service.about(caller, &name))?;
-            service.flight(caller, &dataset, table.as_ref())
+            let dataset = service.refusing(caller, &name, service.about(caller, &name))?;
+            service.flight(caller, &dataset)
         });
         Ok(Response::new(told.await?))
     }
@@ -228,9 +226,12 @@ impl FlightService for Service {
             Ok(name) if action.r#type == STATUS => name,
             _ => return Err(Refusal::Call("the one action is `status`, of a dataset's name").into()),
         };
-        let told = self.apart(move |service| service.refusing(caller, &name, service.about(caller, &name)));
-        let (dataset, table) = told.await?;
-        let uploaded = table.is_some();
+        let told = self.apart(move |service| {
+            let dataset = service.refusing(caller, &name, service.about(caller, &name))?;
+            let uploaded = service.store.has(&name)?;
+            Ok((dataset, uploaded))
+        });
+        let (dataset, uploaded) = told.await?;
         let status = format!("{{\"uploaded\":{uploaded},\"approved\":{}}}", dataset.approved);
         Ok(answers(vec![arrow_flight::Result::new(status)]))
     }

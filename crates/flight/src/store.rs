@@ -1,7 +1,7 @@
 //! Where uploaded tables are kept.
 
 use std::collections::BTreeMap;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use tables::Table;
 
@@ -18,6 +18,12 @@ pub trait Store: Send + Sync + 'static {
     /// [`StoreFault`]; then nothing was kept.
     fn keep(&self, name: &str, table: Table) -> Result<bool, StoreFault>;
 
+    /// Whether there is a table of this name.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    fn has(&self, name: &str) -> Result<bool, StoreFault>;
+
     /// The table of this name.
     ///
     /// # Errors
@@ -29,9 +35,21 @@ pub trait Store: Send + Sync + 'static {
 #[derive(Debug, Default)]
 pub struct Memory(Mutex<BTreeMap<String, Table>>);
 
+impl Memory {
+    /// Lets go of all tables whose names are not kept.
+    pub fn retain(&self, kept: impl Fn(&str) -> bool) {
+        self.lock().retain(|name, _| kept(name));
+    }
+
+    /// No code panics while it holds the lock, so a poisoned one still holds a whole state.
+    fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Table>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
 impl Store for Memory {
     fn keep(&self, name: &str, table: Table) -> Result<bool, StoreFault> {
-        let mut tables = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut tables = self.lock();
         if tables.contains_key(name) {
             return Ok(false);
         }
@@ -39,7 +57,11 @@ impl Store for Memory {
         Ok(true)
     }
 
+    fn has(&self, name: &str) -> Result<bool, StoreFault> {
+        Ok(self.lock().contains_key(name))
+    }
+
     fn get(&self, name: &str) -> Result<Option<Table>, StoreFault> {
-        Ok(self.0.lock().unwrap_or_else(PoisonError::into_inner).get(name).cloned())
+        Ok(self.lock().get(name).cloned())
     }
 }

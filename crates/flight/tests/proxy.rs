@@ -14,7 +14,7 @@ async fn behind_proxy(world: &World, who: u8) -> (FlightServiceClient<Channel>, 
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let endpoint = format!("http://{}", listener.local_addr().unwrap());
     let token = Token::generate().unwrap();
-    tokio::spawn(Proxy::new(world.channel(who)).serve(listener, token.clone()));
+    tokio::spawn(Proxy::new(world.way(who)).serve(listener, token.clone()));
     let channel = Endpoint::from_shared(endpoint).unwrap().connect().await.unwrap();
     (FlightServiceClient::new(channel), token)
 }
@@ -75,6 +75,6 @@ async fn a_client_that_breaks_off_leaves_no_part_of_a_table() {
 async fn it_speaks_on_the_loopback_only() {
     let world = World::start(Bounds::default()).await;
     let listener = TcpListener::bind("0.0.0.0:0").await.unwrap();
-    let refused = Proxy::new(world.channel(ALICE)).serve(listener, Token::generate().unwrap()).await;
+    let refused = Proxy::new(world.way(ALICE)).serve(listener, Token::generate().unwrap()).await;
     assert!(refused.unwrap_err().to_string().contains("loopback"));
 }

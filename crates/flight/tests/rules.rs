@@ -2,9 +2,11 @@
 
 mod world;
 
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 use std::time::Duration;
 
+use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_flight::{Action, Criteria, FlightData, FlightDescriptor};
 use flight::{Bounds, Deed, Refusal};
 use futures::{StreamExt, TryStreamExt};
@@ -125,4 +127,28 @@ async fn what_cannot_be_logged_is_not_done() {
     put(&mut world.client(ALICE), "doses", &table(3)).await.unwrap();
     world.notes.broken.store(true, Ordering::SeqCst);
     assert_eq!(get(&mut world.client(ALICE), "doses").await.unwrap_err().code(), Code::Internal);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn uploads_wait_until_they_are_taken_and_have_to_be_what_was_agreed_on() {
+    let world = World::start(Bounds::default()).await;
+    world.agreed.early.store(true, Ordering::SeqCst);
+    let early = put(&mut world.client(ALICE), "doses", &table(3)).await.unwrap_err();
+    assert_eq!(early.code(), Code::FailedPrecondition);
+    assert_eq!(world.last().1, Deed::UploadRefused(Refusal::NotYet("doses".into())));
+    world.agreed.early.store(false, Ordering::SeqCst);
+    let columns = ["a", "b", "c", "d"].map(|name| (name, Arc::new(Int64Array::from(vec![1])) as ArrayRef));
+    let wide = tables::Table::try_from(RecordBatch::try_from_iter(columns).unwrap()).unwrap();
+    let unfit = put(&mut world.client(ALICE), "doses", &wide).await.unwrap_err();
+    assert_eq!(unfit.code(), Code::InvalidArgument);
+    assert!(unfit.message().starts_with("flight.unfit: ") && unfit.message().contains("4 columns"), "{unfit}");
+    put(&mut world.client(ALICE), "doses", &table(3)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_asks_too_often_waits() {
+    let world = World::start(Bounds::default()).await;
+    *world.agreed.deaf_to.lock().unwrap() = Some(key(ALICE).identity());
+    assert_eq!(get(&mut world.client(ALICE), "doses").await.unwrap_err().code(), Code::ResourceExhausted);
+    assert_eq!(get(&mut world.client(EVE), "doses").await.unwrap_err().code(), Code::PermissionDenied);
 }

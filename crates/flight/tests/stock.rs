@@ -51,7 +51,7 @@ async fn pyarrow_uploads_and_downloads() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let location = format!("grpc://{}", listener.local_addr().unwrap());
     let token = Token::generate().unwrap();
-    tokio::spawn(Proxy::new(world.channel(ALICE)).serve(listener, token.clone()));
+    tokio::spawn(Proxy::new(world.way(ALICE)).serve(listener, token.clone()));
     let shown = token.reveal().to_owned();
     let run = move || testkit::python("pyarrow").unwrap().args(["-c", UPLOADS, &location, &shown]).output().unwrap();
     let output = tokio::task::spawn_blocking(run).await.unwrap();

@@ -54,6 +54,8 @@ pub enum Alpn {
     Data,
     /// `privity-attested/1`: the same, after machines were proved.
     Attested,
+    /// `privity-tables/1`: Arrow Flight, after machines were proved where they have to.
+    Tables,
     /// `privity-meeting/1`: parties that do not know each other's keys yet.
     Meeting,
 }
@@ -65,12 +67,14 @@ impl Alpn {
             Alpn::Control => b"h2",
             Alpn::Data => b"privity/1",
             Alpn::Attested => b"privity-attested/1",
+            Alpn::Tables => b"privity-tables/1",
             Alpn::Meeting => b"privity-meeting/1",
         }
     }
 
     fn from_wire(wire: Option<&[u8]>) -> Option<Alpn> {
-        [Alpn::Control, Alpn::Data, Alpn::Attested, Alpn::Meeting].into_iter().find(|alpn| Some(alpn.wire()) == wire)
+        let all = [Alpn::Control, Alpn::Data, Alpn::Attested, Alpn::Tables, Alpn::Meeting];
+        all.into_iter().find(|alpn| Some(alpn.wire()) == wire)
     }
 }
 

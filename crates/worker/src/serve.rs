@@ -54,7 +54,7 @@ impl Worker {
             handshakes_per_address: limits.handshakes_per_address,
             ..net::tls::Limits::default()
         };
-        let net::tls::Incoming { control, data } = net::tls::listen(listener, acceptor, door);
+        let net::tls::Incoming { control, data, .. } = net::tls::listen(listener, acceptor, door);
         office.count_refused_by(data.refusals());
         let http = match office.config.http {
             Some(address) => Some(crate::http::serve(address, Arc::clone(&office)).await?),

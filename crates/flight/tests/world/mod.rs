@@ -10,7 +10,7 @@ use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::flight_service_client::FlightServiceClient;
 use arrow_flight::{FlightData, FlightDescriptor, Ticket};
-use flight::{Bounds, Dataset, Deed, Event, Log, Memory, Rules, Service};
+use flight::{Bounds, Dataset, Deed, Event, Log, Memory, Refusal, Rules, Service, Way};
 use futures::{StreamExt, TryStreamExt};
 use net::{Acceptor, Credentials, Dialer, Identity, KeyPair};
 use tables::{Reader, Table};
@@ -31,6 +31,10 @@ pub(crate) fn key(who: u8) -> KeyPair {
 #[derive(Default)]
 pub(crate) struct Agreed {
     pub(crate) approved: AtomicBool,
+    /// Whether it is too early to upload.
+    pub(crate) early: AtomicBool,
+    /// Who has asked too often.
+    pub(crate) deaf_to: Mutex<Option<Identity>>,
 }
 
 impl Rules for Agreed {
@@ -41,7 +45,17 @@ impl Rules for Agreed {
     fn datasets(&self) -> Vec<Dataset> {
         let approved = self.approved.load(Ordering::SeqCst);
         let readers = BTreeSet::from([key(BOB).identity()]);
-        vec![Dataset { name: "doses".into(), owner: key(ALICE).identity(), readers, approved }]
+        let taken = !self.early.load(Ordering::SeqCst);
+        vec![Dataset { name: "doses".into(), owner: key(ALICE).identity(), readers, taken, approved }]
+    }
+
+    fn check(&self, _: &str, table: &Table) -> Result<(), Refusal> {
+        let columns = table.schema().fields().len();
+        if columns <= 3 { Ok(()) } else { Err(Refusal::Unfit(format!("it has {columns} columns, and not at most 3"))) }
+    }
+
+    fn hears(&self, caller: &Identity) -> bool {
+        self.deaf_to.lock().unwrap().as_ref() != Some(caller)
     }
 }
 
@@ -71,19 +85,21 @@ impl World {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let known: Vec<Identity> = [ALICE, BOB, EVE].map(|who| key(who).identity()).to_vec();
-        let acceptor = Acceptor::new(Credentials::new(key(WORKER)).unwrap(), move |who| known.contains(who)).unwrap();
+        let acceptor = Acceptor::new(Credentials::new(key(WORKER)).unwrap(), move |who| known.contains(who))
+            .unwrap()
+            .with_tables();
         let incoming = net::tls::listen(listener, acceptor, net::tls::Limits::default());
-        tokio::spawn(flight::serve(incoming.control, service));
+        tokio::spawn(flight::serve(incoming.tables, service));
         World { address, agreed, notes }
     }
 
-    pub(crate) fn channel(&self, who: u8) -> Channel {
+    pub(crate) fn way(&self, who: u8) -> Way {
         let dialer = Dialer::new(Credentials::new(key(who)).unwrap());
-        flight::connect(dialer, "worker".into(), self.address.to_string(), key(WORKER).identity())
+        Way::new(dialer, "worker", self.address.to_string(), key(WORKER).identity(), Arc::new(net::mesh::Open))
     }
 
     pub(crate) fn client(&self, who: u8) -> FlightServiceClient<Channel> {
-        FlightServiceClient::new(self.channel(who))
+        FlightServiceClient::new(self.way(who).channel())
     }
 
     /// What was noted last.

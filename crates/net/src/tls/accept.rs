@@ -46,6 +46,15 @@ impl Acceptor {
         Acceptor::speaking(credentials, Arc::new(allowed), alpns, proofs)
     }
 
+    /// The same, which also takes connections for tables.
+    #[must_use]
+    pub fn with_tables(mut self) -> Acceptor {
+        let mut config = ServerConfig::clone(self.tls.config());
+        config.alpn_protocols.push(Alpn::Tables.wire().to_vec());
+        self.tls = TlsAcceptor::from(Arc::new(config));
+        self
+    }
+
     /// Answers anybody, for [`Alpn::Meeting`] only: who meets for the first time cannot know the other's key.
     pub fn for_meetings(credentials: Credentials) -> Result<Acceptor, NetError> {
         Acceptor::speaking(credentials, Arc::new(|_| true), &[Alpn::Meeting], Proofs::default())

@@ -39,12 +39,14 @@ impl Default for Limits {
     }
 }
 
-/// What came in at a port, by kind. The port closes when both kinds are dropped.
+/// What came in at a port, by kind. The port closes when all kinds are dropped.
 pub struct Incoming {
     /// For the control plane.
     pub control: Connections,
     /// For the data plane.
     pub data: Connections,
+    /// For tables, if the acceptor takes them.
+    pub tables: Connections,
 }
 
 /// Connections of one kind that came in at a port.
@@ -91,19 +93,22 @@ impl Connections {
 pub fn listen(listener: TcpListener, acceptor: Acceptor, limits: Limits) -> Incoming {
     let (control_in, control) = mpsc::channel(limits.waiting);
     let (data_in, data) = mpsc::channel(limits.waiting);
+    let (tables_in, tables) = mpsc::channel(limits.waiting);
     let refused = Arc::new(AtomicU64::new(0));
     let door = Door {
         acceptor,
         limits,
         control: control_in,
         data: data_in,
+        tables: tables_in,
         refused: Arc::clone(&refused),
         places: Arc::default(),
     };
     let port = Arc::new(Port { task: tokio::spawn(door.serve(listener)), refused });
     Incoming {
         control: Connections { queue: control, port: Arc::clone(&port) },
-        data: Connections { queue: data, port },
+        data: Connections { queue: data, port: Arc::clone(&port) },
+        tables: Connections { queue: tables, port },
     }
 }
 
@@ -113,6 +118,7 @@ struct Door {
     limits: Limits,
     control: Sender<Secured>,
     data: Sender<Secured>,
+    tables: Sender<Secured>,
     refused: Arc<AtomicU64>,
     places: Arc<Mutex<Places>>,
 }
@@ -155,6 +161,7 @@ impl Door {
         let queue = match secured.alpn {
             Alpn::Control => &self.control,
             Alpn::Data | Alpn::Attested => &self.data,
+            Alpn::Tables => &self.tables,
             Alpn::Meeting => return self.refuse(from, "nobody is invited here"),
         };
         if queue.try_send(secured).is_err() {

@@ -9,7 +9,7 @@
 //!
 //! What evidence looks like and who accepts it is for those who are given as [`Attester`] and [`Appraiser`]: here it is
 //! bytes. A connection of which an end must prove itself has a protocol name of its own, so that an end that does not
-//! know of it fails in the handshake.
+//! know of it fails in the handshake. Connections for tables always begin so, also where neither end has to prove anything.
 //!
 //! | message, each way, in this order | form |
 //! |---|---|
@@ -105,7 +105,7 @@ impl Proofs {
         if secured.alpn == Alpn::Data && self.concern(&secured.identity) {
             return Err(unproved("an end has to prove its machine, and the connection has no room for it".into()));
         }
-        if secured.alpn == Alpn::Attested {
+        if matches!(secured.alpn, Alpn::Attested | Alpn::Tables) {
             let proving = self.prove(&mut secured, me);
             let appraised = timeout(PROVING_TIME, proving).await;
             let appraised = appraised.map_err(|_| unproved(format!("it took longer than {PROVING_TIME:?}")))?;
