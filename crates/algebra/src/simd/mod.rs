@@ -5,6 +5,7 @@
 //!   in hand, and tokens are made by detection alone.
 //! - Pointers are derived from slices whose lengths are asserted in the same function.
 //! - The one assembly block is empty.
+//! - The one call of the C library sets a parameter of its allocator ([`heap`]).
 //!
 //! Every kernel equals its portable counterpart; tests compare them on random sizes.
 #![allow(unsafe_code, reason = "vector kernels; see above")]
@@ -17,6 +18,7 @@ mod avx512;
 mod bits512;
 pub(crate) mod cast;
 pub(crate) mod float;
+pub(crate) mod heap;
 #[cfg(target_arch = "x86_64")]
 mod ifma;
 #[cfg(target_arch = "aarch64")]
