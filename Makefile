@@ -21,9 +21,9 @@ demo:
 	$(CARGO) build --release --quiet --package privity-cli
 	$${CARGO_TARGET_DIR:-target}/release/privity run examples/diabetes/diabetes.pv --local --data examples/diabetes/DATA.toml --compare --disclose
 
-# The test of the same flow, telling what it does. Debian's swtpm is unpacked below target if it is not there.
+# The tests of the same flow, telling what they do. Debian's swtpm is unpacked below target if it is not there.
 demo-enclave:
-	$(CARGO) test --quiet --package privity-cli --test enclave -- --nocapture
+	$(CARGO) test --quiet --package privity-cli --test enclave --test modules -- --nocapture
 
 test: test-rust test-python
 

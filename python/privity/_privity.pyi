@@ -1,5 +1,6 @@
 """The native module."""
 
+from os import PathLike
 from typing import Any, Callable, Mapping, Self, Sequence, TypedDict, final, type_check_only
 
 import numpy as np
@@ -103,6 +104,7 @@ def run_local(
     dims: Mapping[str, int],
     compare: bool,
     vaults: Vaults,
+    modules: str | PathLike[str] | None,
     callback: _Callback | None,
 ) -> Report: ...
 def run_workers(

@@ -720,6 +720,23 @@ def segment_last(key: Operand) -> Tensor:
     return result
 
 
+def module(columns: Sequence[Operand], *, name: str, digest: str, takes: str, gives: str, arguments: str | None = None, type: DType, shape: Sequence[int | str], fuel: int, memory: int) -> Tensor:
+    """What a WebAssembly module, named by its digest, gives for tables of these columns. It stands in the main program, outside of loops. That it was stopped is no secret.
+
+    ``name``: what the module is called: letters, digits, `_`, `-` and `.`.
+    ``digest``: BLAKE3 of its bytes in hexadecimal, as `b3sum` prints it: no other bytes run.
+    ``takes``: its tables and their columns, which are the operands in order: `left(patient, bmi) right(patient, dose)`; the columns of a matrix `x` are `x.0`, `x.1`, ….
+    ``gives``: the table that it writes and the columns of it that are the result: `statistics(sum, mean)`.
+    ``arguments``: public texts that it is told, in the order of their names: `key=patient minimum=20`.
+    ``type``: the element type of the result.
+    ``shape``: the shape of the result: rows, and columns if there are several.
+    ``fuel``: the most that it may compute, in millions of instructions or so.
+    ``memory``: the most memory that it may take, and the most that it may write, in MiB.
+    """
+    result: Tensor = _trace.apply("module", list(columns), {"name": name, "digest": digest, "takes": takes, "gives": gives, "arguments": arguments, "type": type, "shape": shape, "fuel": fuel, "memory": memory})
+    return result
+
+
 __all__ = [
     "fill",
     "eye",
@@ -809,4 +826,5 @@ __all__ = [
     "group_mean",
     "segment_sum",
     "segment_last",
+    "module",
 ]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import difflib
 import html
+import os
 import signal
 import sys
 from collections.abc import Mapping
@@ -104,8 +105,9 @@ class Local:
     What a computation saves, later ones in the same cluster can load. It dies with the cluster.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, modules: str | os.PathLike[str] | None = None) -> None:
         self._vaults = _privity.Vaults()
+        self._modules = modules
 
     def __enter__(self) -> Local:
         return self
@@ -148,7 +150,7 @@ class Local:
         with Progress.of(progress, computation.name) as watch:
             lengths = dict(dims or {})
             report = _privity.run_local(
-                computation._native, ready, texts, lengths, compare, self._vaults, watch.callback
+                computation._native, ready, texts, lengths, compare, self._vaults, self._modules, watch.callback
             )
         return Result(report)
 
@@ -165,9 +167,12 @@ def _known(computation: Computation, given: dict[str, Any], what: str) -> dict[s
     return given
 
 
-def local() -> Local:
-    """Runs computations in this process: ``with privity.local() as cluster: cluster.run(...)``."""
-    return Local()
+def local(*, modules: str | os.PathLike[str] | None = None) -> Local:
+    """Runs computations in this process: ``with privity.local() as cluster: cluster.run(...)``.
+
+    ``modules`` is the folder with the WebAssembly modules that they name, each as ``NAME.wasm``.
+    """
+    return Local(modules)
 
 
 def main() -> None:

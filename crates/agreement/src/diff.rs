@@ -19,6 +19,8 @@ pub enum Part {
     Readers,
     /// The operators between data and what is learned, and the rows that they combine.
     Operators,
+    /// Programs that are not of the language.
+    Modules,
     /// Where data goes, in which form, under which assumption.
     Placement,
     /// What is kept for later computations.
@@ -44,6 +46,7 @@ impl Part {
             Part::Disclosure => "disclosure",
             Part::Readers => "readers",
             Part::Operators => "operators",
+            Part::Modules => "modules",
             Part::Placement => "placement",
             Part::Stored => "stored",
             Part::Matching => "matching",
@@ -186,6 +189,12 @@ fn disclosed(d: &Disclosure, all: &mut Statements) {
     for stored in &d.stored {
         let text = format!("{} of {}, on {}", stored.amount, names(&stored.from), stored.form.placement);
         add(all, Part::Stored, format!("\"{}\"", stored.name), text);
+    }
+    for module in &d.modules {
+        let told: Vec<String> = module.arguments.iter().map(|(name, text)| format!(", {name}={text}")).collect();
+        let (on, limits) = (names(&module.from), format!("fuel {} and {} bytes of memory", module.fuel, module.memory));
+        let text = format!("{} on {on}{}, within {limits}", module.digest, told.concat());
+        add(all, Part::Modules, format!("{} inside {}", module.name, module.placement), text);
     }
     for matched in &d.matched {
         let text = format!("by {}, between {}", matched.key, names(&matched.players));

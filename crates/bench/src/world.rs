@@ -11,7 +11,7 @@ use net::link::{Link, memory, stream};
 use net::tls::{Acceptor, Alpn, Credentials, Dialer};
 use net::{KeyPair, NetError, Options, Player};
 use schemes::Plain;
-use session::{Entropy, MemoryVault, Outcome, Start};
+use session::{Entropy, MemoryVault, Modules, Outcome, Start};
 use tokio::net::TcpListener;
 use tokio::task::JoinSet;
 
@@ -102,6 +102,7 @@ pub(crate) async fn run(
             inputs: inputs.remove(&player).unwrap_or_default(),
             keys: BTreeMap::new(),
             vault: Arc::new(MemoryVault::default()),
+            modules: Modules::default(),
             options: Options::in_process(),
             observer: session::unobserved(),
             stop: session::unstopped(),

@@ -5,7 +5,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ir::{Computation, Dim, Op, PlacementId, PlayerId, Scheme, Type, ValueId, show_range};
+use ir::{Computation, Dim, ModuleUse, Op, PlacementId, PlayerId, Scheme, Type, ValueId, show_range};
 use serde::{Deserialize, Serialize};
 
 use crate::flow::{Facts, computes_in_clear, reader};
@@ -24,6 +24,9 @@ pub struct Disclosure {
     /// What is kept when the computation has ended, in its order.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub stored: Vec<Stored>,
+    /// The modules that are run, in its order.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub modules: Vec<Module>,
     /// Comparisons of key columns.
     pub matched: Vec<Matched>,
     /// The named lengths; everyone learns them.
@@ -160,6 +163,29 @@ pub struct Stored {
     pub line: Option<u32>,
 }
 
+/// A WebAssembly module that is run on inputs. Everyone learns whether it comes to its end.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Module {
+    /// What it is called.
+    pub name: String,
+    /// BLAKE3 of its bytes, in hexadecimal.
+    pub digest: String,
+    /// The placement.
+    pub placement: String,
+    /// The players of it.
+    pub players: Vec<String>,
+    /// The inputs that its operands are computed from.
+    pub from: Vec<String>,
+    /// What it is told, by name.
+    pub arguments: BTreeMap<String, String>,
+    /// The most that it may compute, in units of fuel.
+    pub fuel: u64,
+    /// The most memory that it may take, in bytes.
+    pub memory: u64,
+    /// The line of the program, if known.
+    pub line: Option<u32>,
+}
+
 /// A comparison of key columns.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Matched {
@@ -180,6 +206,7 @@ pub(crate) fn of(c: &Computation, facts: &[Facts]) -> Disclosure {
         owners: tracer.owners(),
         events: tracer.events.iter().map(|(_, e)| e.clone()).collect(),
         stored: tracer.stored,
+        modules: tracer.modules,
         matched: matched(c),
         dims: c.dims().into_keys().collect(),
         assumptions: tracer.assumptions,
@@ -232,6 +259,7 @@ struct Tracer<'a> {
     /// Events, each with the release that it delivers, if any.
     events: Vec<(Option<ValueId>, Event)>,
     stored: Vec<Stored>,
+    modules: Vec<Module>,
     assumptions: Vec<Assumption>,
 }
 
@@ -241,7 +269,8 @@ impl<'a> Tracer<'a> {
         // A value that is loaded as shares is there as shares, whether or not it goes anywhere.
         let kept = |i: &Input<'_>| Some(i.at).filter(|at| c.placement(*at).is_protected());
         let forms = inputs.iter().map(|i| kept(i).into_iter().collect()).collect();
-        Tracer { c, inputs, forms, events: Vec::new(), stored: Vec::new(), assumptions: Vec::new() }
+        let (events, stored, modules, assumptions) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+        Tracer { c, inputs, forms, events, stored, modules, assumptions }
     }
 
     fn site(&mut self, site: &Site<'_>) {
@@ -257,6 +286,7 @@ impl<'a> Tracer<'a> {
             Op::Output => self.delivery(site, site.instr.attrs.players("to").unwrap_or(&[])),
             Op::Release => self.release(site),
             Op::Save => self.save(site),
+            Op::Module => self.module(site),
             Op::Assume => self.assumption(site),
             Op::Move => {
                 let from = site.graph.value(site.instr.args[0]).placement;
@@ -296,6 +326,22 @@ impl<'a> Tracer<'a> {
             computes_in_clear(self.c.placement(site.instr.placement)).map(|p| self.c.player(p).name.clone());
         let line = Some(site.instr.span.line).filter(|l| *l > 0);
         self.assumptions.push(Assumption { value, range: show_range(low, high), checked_by, line });
+    }
+
+    fn module(&mut self, site: &Site<'_>) {
+        let (Ok(module), [result]) = (ModuleUse::of(&site.instr.attrs), &site.instr.results[..]) else { return };
+        let place = self.c.placement(site.instr.placement);
+        self.modules.push(Module {
+            name: module.name,
+            digest: module.digest,
+            placement: place.name.clone(),
+            players: names(self.c, &place.players),
+            from: site.fact(*result).inputs.iter().map(|i| self.inputs[i].name.to_owned()).collect(),
+            arguments: module.arguments.into_iter().collect(),
+            fuel: module.fuel,
+            memory: module.memory,
+            line: Some(site.instr.span.line).filter(|l| *l > 0),
+        });
     }
 
     /// A release is told on its own until a delivery tells it.

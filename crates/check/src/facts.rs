@@ -2,7 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
-use ir::{Block, Computation, Instr, Op, PlayerId, Span, ValueId};
+use ir::{Block, Computation, Instr, ModuleUse, Op, PlayerId, Span, ValueId};
 
 use crate::Checked;
 use crate::disclosure::inputs;
@@ -34,6 +34,8 @@ pub struct Learned {
 pub struct Ways {
     /// The operators, and how many of each. Those of functions that are called on the way are all counted.
     pub operators: BTreeMap<Op, usize>,
+    /// The digests of the modules. What these compute is in no table: who relies on operators looks at them, too.
+    pub modules: BTreeSet<String>,
     /// How many rows of the input (positions along its first axis) are combined, at least, on every way from one of them.
     /// This does not say how much is told of one of them: that depends on the operators too.
     pub rows: u64,
@@ -137,6 +139,7 @@ impl<'a> Finder<'a> {
                 Some(to) => self.deliver(instr, instr.args[0], &[to], times),
                 None => Ok(()),
             },
+            Op::Module => self.end(instr, times),
             Op::Assume if computes_in_clear(c.placement(instr.placement)).is_some() => self.test(instr, times),
             Op::Call => {
                 self.call(instr, times)?;
@@ -156,6 +159,18 @@ impl<'a> Finder<'a> {
             for (_, learned) in &mut self.found[known..] {
                 learned.name = format!("whether {} is as assumed", learned.name);
             }
+        }
+        Ok(())
+    }
+
+    /// A module can end the run by whatever it computes: all others learn whether it did.
+    fn end(&mut self, instr: &Instr, times: u64) -> Result<(), TooLarge> {
+        let known = self.found.len();
+        self.test(instr, times)?;
+        let module = instr.attrs.str("name").unwrap_or_default();
+        for (_, learned) in &mut self.found[known..] {
+            learned.name = format!("whether the module {module} comes to its end");
+            learned.elements = times;
         }
         Ok(())
     }
@@ -221,8 +236,12 @@ impl<'a> Finder<'a> {
             let mut operators = Counts::new();
             let reached = |instr: &&&Instr| instr.results.iter().any(|r| checked.fact(*r).inputs.contains(i));
             let between = before.iter().filter(|i| !matches!(i.op, Op::Input | Op::Load)).filter(reached);
-            between.for_each(|i| add(&self.functions, i, &mut operators));
-            ways.insert(self.names[i].to_owned(), Ways { operators, rows: 1 });
+            let mut modules = BTreeSet::new();
+            for instr in between {
+                add(&self.functions, instr, &mut operators);
+                modules.extend(ModuleUse::of(&instr.attrs).ok().filter(|_| instr.op == Op::Module).map(|m| m.digest));
+            }
+            ways.insert(self.names[i].to_owned(), Ways { operators, modules, rows: 1 });
         }
         let shape = &c.graph.value(value).ty.shape;
         let size = shape.iter().map(|d| d.eval(self.dims).unwrap_or(u64::MAX)).fold(1, u64::saturating_mul);

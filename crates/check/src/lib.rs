@@ -68,7 +68,7 @@ mod unmatched;
 mod words;
 
 pub use coalition::{Coalition, Exposed, if_corrupt};
-pub use disclosure::{Assumption, Disclosure, Event, Form, Given, Matched, Owner, Reason, Stored};
+pub use disclosure::{Assumption, Disclosure, Event, Form, Given, Matched, Module, Owner, Reason, Stored};
 pub use facts::{Learned, TooLarge, Ways, learned};
 pub use flow::{Fact, Sources};
 pub use label::{Label, MAX_PLAYERS, PlayerSet};

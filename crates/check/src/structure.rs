@@ -296,6 +296,11 @@ impl<'a> Scope<'a> {
                     );
                 }
             }
+            Op::Module if !outermost => {
+                let text = "a module runs in the main program, outside of loops, where those who sign see how often";
+                let help = "give it all rows at once, or run it on what the loop leaves";
+                self.out.push(Diagnostic::new("module.nested", instr.span.clone(), text).help(help));
+            }
             Op::Release if self.function.is_some() => {
                 let text = "a release stands in the main program, where those who ratify it see it";
                 let help = "return the value from the function and release what the call gives";

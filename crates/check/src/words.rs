@@ -3,7 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt;
 
-use crate::disclosure::{Disclosure, Event, Given, Matched, Owner, Reason, Stored};
+use ir::ModuleUse;
+
+use crate::disclosure::{Disclosure, Event, Given, Matched, Module, Owner, Reason, Stored};
 use crate::readers::list;
 
 impl fmt::Display for Disclosure {
@@ -37,6 +39,12 @@ impl fmt::Display for Disclosure {
                 writeln!(f)?;
             }
             writeln!(f, "{}, which no input has a part in", keeps(stored))?;
+        }
+        for (i, module) in self.modules.iter().enumerate() {
+            if i == 0 && !self.owners.is_empty() {
+                writeln!(f)?;
+            }
+            writeln!(f, "{}", runs(module))?;
         }
         for (i, assumption) in self.assumptions.iter().enumerate() {
             if i == 0 {
@@ -180,6 +188,23 @@ fn keeps(s: &Stored) -> String {
         (false, false) => format!("owned by {} and readable by {}", list(&owners), list(&s.readers)),
     };
     format!("{who} {keep} \"{}\" ({}{from}) {how}, {whose}", s.name, s.amount)
+}
+
+/// What a module is, in the words by which its bytes can be found, and what running it tells.
+fn runs(m: &Module) -> String {
+    let on = if m.from.is_empty() { "nothing secret".to_owned() } else { list(&m.from) };
+    let told: Vec<String> = m.arguments.iter().map(|(name, text)| format!("{name}={text}")).collect();
+    let told = if told.is_empty() { String::new() } else { format!(", told {}", told.join(" ")) };
+    format!(
+        "inside {}, {} runs the module {} (BLAKE3 {}) on {on}{told}, within {} million steps and {} MiB; whether it comes to its \
+         end, all learn, and how long it takes may be seen",
+        m.placement,
+        list(&m.players),
+        m.name,
+        m.digest,
+        m.fuel / ModuleUse::FUEL_UNIT,
+        m.memory / ModuleUse::MEMORY_UNIT,
+    )
 }
 
 fn compared(m: &Matched) -> String {

@@ -193,6 +193,9 @@ pub(crate) struct Run {
     /// Load from this folder what earlier local runs saved, and save into it: in the clear, for trying out.
     #[arg(long, value_name = "FOLDER", requires = "local")]
     pub(crate) store: Option<PathBuf>,
+    /// The folder with the WebAssembly modules that the program names, each as NAME.wasm.
+    #[arg(long, value_name = "FOLDER", requires = "local")]
+    pub(crate) modules: Option<PathBuf>,
     /// On the workers that this roster names.
     #[arg(long, value_name = "ROSTER.toml")]
     pub(crate) roster: Option<PathBuf>,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use privity::agreement::{Digest, Ratification};
 use privity::session::Dims;
-use privity::{Error, LocalData, LocalOptions, LocalVaults, Program, Report};
+use privity::{Error, LocalData, LocalOptions, LocalVaults, ModuleFolder, Program, Report};
 use worker::{Console, Reach};
 
 use crate::{Failure, args, desk, present, progress, static_checks};
@@ -114,7 +114,8 @@ fn local(a: &args::Run, program: &Program, data: &Path, dims: &Dims) -> Result<R
         static_checks::warn(program, Some(&data.datasets));
     }
     let vaults = a.store.as_deref().map(LocalVaults::read).transpose()?.unwrap_or_default();
-    let options = LocalOptions { compare: a.compare, observer: observer(a.json), vaults };
+    let modules = a.modules.as_ref().map(ModuleFolder::at).unwrap_or_default();
+    let options = LocalOptions { compare: a.compare, observer: observer(a.json), vaults, modules };
     let report = privity::run_local(program, data, &options)?;
     a.store.as_deref().map(|folder| options.vaults.write(folder)).transpose()?;
     Ok(report)

@@ -11,20 +11,13 @@ use std::time::Instant;
 
 use attest::development::{DevelopmentPki, Guest, Product, measurement};
 use attest::{Evidence, Hash};
+use common::attested::{machine, parties, told};
 use common::{Parties, json, privity, repository};
 use serde_json::Value;
 use testkit::SoftwareTpm;
 
 const PLAYERS: [&str; 4] = ["clinic", "registry", "cloud", "analyst"];
 const PROGRAM: &str = "examples/diabetes/enclave.pv";
-
-/// Runs a command that has to succeed, and returns what it printed.
-fn told(folder: &Path, line: &str) -> String {
-    let output = privity(folder, &line.split_whitespace().collect::<Vec<_>>());
-    let (printed, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
-    assert!(output.status.success(), "privity {line}\n{printed}{errors}");
-    printed.trim().to_owned()
-}
 
 /// Runs a command that has to be refused by a check, and returns the line that says why.
 fn refused(folder: &Path, line: &str, check: &str) -> String {
@@ -33,34 +26,6 @@ fn refused(folder: &Path, line: &str, check: &str) -> String {
     let said = String::from_utf8([output.stdout, output.stderr].concat()).unwrap();
     let line = said.lines().find(|l| l.contains(&format!("REFUSED    {check}")));
     line.unwrap_or_else(|| panic!("{check} did not refuse: {said}")).trim().to_owned()
-}
-
-/// A machine of the cloud, with a software TPM in which its binary was measured.
-fn machine(folder: &Path, name: &str) -> SoftwareTpm {
-    let tpm = SoftwareTpm::start(&folder.join(name)).unwrap();
-    told(folder, &format!("attest measure binary --tpm {name}/socket"));
-    tpm
-}
-
-/// A cloud whose machine the clinic, the registry and the analyst know, each by a policy of their own, and by the claims that
-/// all agree on. None of the workers runs yet.
-fn parties() -> (Parties, SoftwareTpm) {
-    let parties = Parties::of(&PLAYERS);
-    let path = parties.path();
-    // It stands for the worker's binary.
-    parties.write("binary", "approved");
-    let tpm = machine(path, "tpm");
-    told(path, "attest produce --tpm tpm/socket --nonce 00 -o evidence.json");
-    parties.write("cloud-machine.toml", &told(path, "attest pin evidence.json --name trainer"));
-    let claims = told(path, "attest pin evidence.json --name trainer --claims-of cloud");
-    parties.write("roster.toml", &format!("{}\n{claims}\n", parties.read("roster.toml")));
-    std::fs::copy(repository().join(PROGRAM), path.join("enclave.pv")).unwrap();
-    parties.write("cloud.toml", &(parties.read("cloud.toml") + "\n[prove]\ntpm = \"tpm/socket\"\n"));
-    for player in ["clinic", "registry", "analyst"] {
-        let file = format!("{player}.toml");
-        parties.write(&file, &(parties.read(&file) + "\n[machines.cloud]\npolicy = \"cloud-machine.toml\"\n"));
-    }
-    (parties, tpm)
 }
 
 fn run(parties: &Parties, what: &str) -> (Value, i32) {
@@ -81,8 +46,9 @@ fn unproved(parties: &Parties, says: &str) {
 
 #[test]
 fn two_owners_train_on_an_attested_machine_of_a_third_and_only_the_requester_learns_the_model() {
-    let (mut parties, tpm) = parties();
+    let (mut parties, tpm) = parties(&PLAYERS);
     let path = parties.path().to_owned();
+    std::fs::copy(repository().join(PROGRAM), path.join("enclave.pv")).unwrap();
     println!(
         "A software TPM proves what was measured into it, and NOT that memory is secret: this is for development."
     );

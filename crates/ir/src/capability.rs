@@ -30,6 +30,8 @@ pub enum Family {
     Rearrange,
     /// A random order that not even those who compute know.
     Shuffle,
+    /// Programs that are not of the language.
+    Module,
 }
 
 impl Op {
@@ -62,6 +64,7 @@ impl Op {
             Op::Sort | Op::ArgSort | Op::SortBy => Family::Rearrange,
             Op::TopK | Op::Quantile | Op::Median => Family::Rearrange,
             Op::Shuffle => Family::Shuffle,
+            Op::Module => Family::Module,
         }
     }
 }
@@ -82,12 +85,14 @@ impl Scheme {
     pub fn brings(self, family: Family) -> bool {
         use Family::{Keep, Linear, Local, Multiply};
         match self {
-            // A player knows the order that it makes.
-            Scheme::Host | Scheme::Each => family != Family::Shuffle,
+            // A player knows the order that it makes. Modules are for values that their player may not read.
+            Scheme::Host | Scheme::Each => !matches!(family, Family::Shuffle | Family::Module),
             // An enclave has no data of its own, and nothing that it holds gets into its operator's store. What computes
             // there knows the order that it makes.
             Scheme::Enclave => !matches!(family, Family::Source | Family::Keep | Family::Shuffle),
-            Scheme::Replicated | Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => family != Family::Source,
+            Scheme::Replicated | Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => {
+                !matches!(family, Family::Source | Family::Module)
+            }
             Scheme::Pond => matches!(family, Local | Keep | Linear | Multiply),
             Scheme::Paillier => matches!(family, Local | Keep | Linear),
         }
@@ -228,9 +233,10 @@ mod tests {
     use super::*;
 
     #[test]
-    fn replicated_runs_everything_but_floats_and_bytes() {
+    fn replicated_runs_everything_but_modules_floats_and_bytes() {
         let fixed = DType::fixed(RingBits::B64, 16).unwrap();
-        for spec in crate::ops::OPS.iter().filter(|s| s.op != Op::Input) {
+        assert!(!Scheme::Replicated.can(Op::Module, fixed) && Scheme::Enclave.can(Op::Module, DType::F64));
+        for spec in crate::ops::OPS.iter().filter(|s| !matches!(s.op, Op::Input | Op::Module)) {
             assert!(Scheme::Replicated.can(spec.op, fixed), "{}", spec.name);
             assert!(!Scheme::Replicated.can(spec.op, DType::F64), "{}", spec.name);
             assert!(!Scheme::Replicated.can(spec.op, DType::Bytes), "{}", spec.name);

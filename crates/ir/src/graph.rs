@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use crate::attrs::Attrs;
 use crate::diag::Span;
+use crate::module::ModuleUse;
 use crate::ops::Op;
 use crate::place::{Placement, PlacementId, Player, PlayerId};
 use crate::types::Type;
@@ -198,6 +199,12 @@ impl Computation {
     /// Inputs and loaded values, in order: all that comes from outside.
     pub fn sources(&self) -> impl Iterator<Item = (&Instr, ValueId)> {
         self.graph.body.instrs.iter().filter(|i| matches!(i.op, Op::Input | Op::Load)).map(|i| (i, i.results[0]))
+    }
+
+    /// The modules that it runs, each with what is said of it; what is said wrongly is left out.
+    pub fn modules(&self) -> impl Iterator<Item = (&Instr, ModuleUse)> {
+        let modules = self.graph.body.instrs.iter().filter(|i| i.op == Op::Module);
+        modules.filter_map(|i| Some((i, ModuleUse::of(&i.attrs).ok()?)))
     }
 
     /// What it saves: instructions whose attribute `name` says under which name.

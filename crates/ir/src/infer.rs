@@ -23,7 +23,7 @@ pub(crate) fn problem(code: &'static str, message: String) -> Problem {
 }
 
 impl Problem {
-    fn help(mut self, help: impl Into<String>) -> Problem {
+    pub(crate) fn help(mut self, help: impl Into<String>) -> Problem {
         self.help = Some(help.into());
         self
     }
@@ -194,6 +194,7 @@ pub fn infer(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> {
             Ok(Type::new(args[0].dtype, crate::window::pool(op, args[0], attrs)?))
         }
         Rule::Structural => crate::shape::structural(op, args, attrs),
+        Rule::Module => crate::module::infer(args, attrs),
         Rule::Control => Err(problem("misuse", format!("`{}` is typed by its region", op.name()))),
     }
 }

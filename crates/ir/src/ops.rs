@@ -103,6 +103,8 @@ pub enum Rule {
     PoolReal,
     /// A change of shape only; each has its own rule.
     Structural,
+    /// Columns of tables that a module takes, and those that it gives.
+    Module,
     /// Control flow; the builder types its regions.
     Control,
 }
@@ -362,6 +364,19 @@ operators! {
     SegmentSum "segment_sum" (x key) [] Rows Join
         "For every row of x the sum of its run up to it, where a run is of neighbours with equal keys. After `sort_by`, a run's last row has the group's total.";
     SegmentLast "segment_last" (key) [] Rows Join "Whether a row is the last of a run of neighbours with equal keys.";
+
+    // Programs of the parties' own.
+    Module "module" (columns; 1) [
+        attr("name", AttrKind::Str, true, "what the module is called: letters, digits, `_`, `-` and `.`"),
+        attr("digest", AttrKind::Str, true, "BLAKE3 of its bytes in hexadecimal, as `b3sum` prints it: no other bytes run"),
+        attr("takes", AttrKind::Str, true, "its tables and their columns, which are the operands in order: `left(patient, bmi) right(patient, dose)`; the columns of a matrix `x` are `x.0`, `x.1`, …"),
+        attr("gives", AttrKind::Str, true, "the table that it writes and the columns of it that are the result: `statistics(sum, mean)`"),
+        attr("arguments", AttrKind::Str, false, "public texts that it is told, in the order of their names: `key=patient minimum=20`"),
+        attr("type", AttrKind::DType, true, "the element type of the result"),
+        attr("shape", AttrKind::Shape, true, "the shape of the result: rows, and columns if there are several"),
+        attr("fuel", AttrKind::Int, true, "the most that it may compute, in millions of instructions or so"),
+        attr("memory", AttrKind::Int, true, "the most memory that it may take, and the most that it may write, in MiB")] Module Join
+        "What a WebAssembly module, named by its digest, gives for tables of these columns. It stands in the main program, outside of loops. That it was stopped is no secret.";
 }
 
 impl Op {

@@ -63,6 +63,8 @@ pub struct Disclosed {
     pub inputs: BTreeSet<String>,
     /// The operators on the ways from there, but those that compute nothing.
     pub operators: BTreeSet<String>,
+    /// The digests of the modules on the ways from there.
+    pub modules: BTreeSet<String>,
     /// How many rows of each of these inputs are combined, at least, on every way to an element.
     pub rows: u64,
     /// How many elements are learned.
@@ -124,6 +126,7 @@ fn disclosed(c: &ir::Computation, learned: Learned) -> Disclosed {
     Disclosed {
         readers: c.names(&learned.to).into_iter().map(str::to_owned).collect(),
         operators: operators.map(|op| op.name().to_owned()).collect(),
+        modules: learned.ways.values().flat_map(|w| w.modules.iter().cloned()).collect(),
         rows: learned.ways.values().map(|w| w.rows).min().unwrap_or(0),
         inputs: learned.ways.into_keys().collect(),
         name: learned.name,

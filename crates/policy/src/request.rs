@@ -76,6 +76,7 @@ fn attributes(facts: &Facts, disclosed: Option<&Disclosed>) -> Result<HashMap<St
             ("identities", identities(d.readers.iter().filter_map(|r| facts.parties.get(r)))?),
             ("inputs", strings(&d.inputs)),
             ("operators", strings(&d.operators)),
+            ("modules", strings(&d.modules)),
             ("rows", number(d.rows)),
             ("elements", number(d.elements)),
         ]

@@ -287,29 +287,53 @@ fn long_expressions_are_answered() {
 
 #[test]
 fn an_enclave_that_is_for_development_is_another_scheme() {
-    let source = "
+    assert_eq!(inside("s = sum(x)", false).schemes, ["enclave".to_owned()].into());
+    assert_eq!(inside("s = sum(x)", true).schemes, ["enclave-development".to_owned()].into());
+}
+
+/// The facts for the clinic of a program that computes `s` inside the press's machine.
+fn inside(line: &str, development: bool) -> Facts {
+    let source = format!(
+        "
 computation inside
   player clinic, laboratory, registry, analyst, press
   placement vault = enclave(press)
   input x : f64[n] at clinic
   on vault
-    s = sum(x)
+    {line}
   release s to analyst as \"s\"
-";
-    let schemes = |development: bool| {
-        let member = |(i, name): (u8, &str)| {
-            let endpoint = Some(format!("127.0.0.1:{}", 7700 + u16::from(i)).parse().unwrap());
-            let text = format!("name = 'm'\ntechnologies = ['tdx']\ndevelopment = {development}\n");
-            let claims = (name == "press").then(|| Box::new(attest::Policy::parse(&text).unwrap()));
-            (name.to_owned(), Member { identity: identity(i), endpoint, claims })
-        };
-        let roster = Roster::new((0u8..).zip(PLAYERS).map(member)).unwrap();
-        let checked = check::check(ir::text::parse(source).unwrap()).unwrap();
-        let agreement = Agreement::bind(checked, &roster, [("n".to_owned(), 300)].into(), Terms::default()).unwrap();
-        Facts::of(&agreement, "clinic", Some(identity(3))).unwrap().schemes
+"
+    );
+    let member = |(i, name): (u8, &str)| {
+        let endpoint = Some(format!("127.0.0.1:{}", 7700 + u16::from(i)).parse().unwrap());
+        let text = format!("name = 'm'\ntechnologies = ['tdx']\ndevelopment = {development}\n");
+        let claims = (name == "press").then(|| Box::new(attest::Policy::parse(&text).unwrap()));
+        (name.to_owned(), Member { identity: identity(i), endpoint, claims })
     };
-    assert_eq!(schemes(false), ["enclave".to_owned()].into());
-    assert_eq!(schemes(true), ["enclave-development".to_owned()].into());
+    let roster = Roster::new((0u8..).zip(PLAYERS).map(member)).unwrap();
+    let checked = check::check(ir::text::parse(&source).unwrap_or_else(|e| panic!("{}", e[0]))).unwrap();
+    let agreement = Agreement::bind(checked, &roster, [("n".to_owned(), 300)].into(), Terms::default()).unwrap();
+    Facts::of(&agreement, "clinic", Some(identity(3))).unwrap()
+}
+
+#[test]
+fn a_rule_may_name_the_modules_that_it_allows() {
+    let (known, other) = ("c5".repeat(32), "5c".repeat(32));
+    let running = |digest: &str| {
+        let more = r#"takes="t(x)", gives="t(s)", type=f64, shape=[], fuel=10, memory=1"#;
+        inside(&format!("s = module(x, name=total, digest=\"{digest}\", {more})"), false)
+    };
+    let told = running(&known).disclosures;
+    // That it may be stopped tells something, too: to all others.
+    let expected = [("whether the module total comes to its end", 4, 1), ("s", 1, 1)];
+    let told: Vec<_> = told.iter().map(|d| (&*d.name, d.readers.len(), d.rows)).collect();
+    assert_eq!(told, expected);
+    let rule = format!(
+        r#"@id("modules") permit (principal, action, resource) when {{ ["{known}"].containsAll(resource.modules) }};"#
+    );
+    assert!(decide(&rule, &running(&known)).allowed);
+    assert!(decide(&rule, &inside("s = sum(x)", false)).allowed, "no module asks about nothing");
+    assert!(!decide(&rule, &running(&other)).allowed);
 }
 
 #[test]

@@ -36,11 +36,13 @@
 mod error;
 mod folder;
 mod local;
+mod modules;
 mod program;
 mod report;
 
 pub use error::{Error, Fault};
 pub use local::{LocalData, LocalOptions, LocalVaults, run_local};
+pub use modules::ModuleFolder;
 pub use program::{Problems, Program};
 pub use report::{Comparison, Cost, Report, tensor};
 pub use schemes::Plain;

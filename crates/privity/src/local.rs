@@ -10,8 +10,9 @@ use data::{Datasets, DimBinding, Inputs};
 use ir::{Computation, PlayerId, Scheme};
 use net::KeyPair;
 use schemes::Plain;
-use session::{Dims, Entropy, MemoryVault, Observer, Outcomes, PlayerData, StoredMeta};
+use session::{Dims, Entropy, MemoryVault, Observer, Outcomes, PlayerData, SessionError, StoredMeta};
 
+use crate::modules::ModuleFolder;
 use crate::report::{Comparison, Cost, Report};
 use crate::{Error, Program};
 
@@ -35,6 +36,8 @@ pub struct LocalOptions {
     pub observer: Observer,
     /// What the players have stored. Runs that share it can load what others saved.
     pub vaults: LocalVaults,
+    /// Where the modules of enclaves are.
+    pub modules: ModuleFolder,
 }
 
 /// The vaults of the players in this process, by name; in memory, and made when they are needed. Clones share them.
@@ -79,7 +82,8 @@ fn in_words(meta: &StoredMeta) -> String {
 
 impl Default for LocalOptions {
     fn default() -> Self {
-        LocalOptions { compare: false, observer: session::unobserved(), vaults: LocalVaults::default() }
+        let (vaults, modules) = (LocalVaults::default(), ModuleFolder::default());
+        LocalOptions { compare: false, observer: session::unobserved(), vaults, modules }
     }
 }
 
@@ -144,11 +148,15 @@ impl LocalData {
 /// The first thing that went wrong, at whichever player.
 pub fn run_local(program: &Program, mut data: LocalData, options: &LocalOptions) -> Result<Report, Error> {
     options.vaults.lengths(program, &mut data.dims);
+    // Whoever runs it has all data at hand: a module's errors tell no secret here.
+    let modules = options.modules.modules(program.computation(), None).map_err(SessionError::from)?.candid();
     for (i, player) in program.computation().players.iter().enumerate() {
-        data.players.entry(PlayerId(i as u16)).or_default().vault = options.vaults.of(&player.name);
+        let data = data.players.entry(PlayerId(i as u16)).or_default();
+        data.vault = options.vaults.of(&player.name);
+        data.modules = modules.clone();
     }
     let reference = match options.compare {
-        true => Some(session::evaluate(program.computation(), &data.dims, &data.clear())?),
+        true => Some(session::evaluate(program.computation(), &data.dims, &data.clear(), &modules)?),
         false => None,
     };
     let agreement = Agreement::in_process(program.checked().clone(), data.dims.clone())?;
@@ -163,7 +171,7 @@ pub fn run_local(program: &Program, mut data: LocalData, options: &LocalOptions)
     let inputs = committed(&data)?;
     let take = move || entropy.pop().expect("one for every player");
     let run = session::run_local(&ratified, session, data.players, take, &options.observer);
-    let located = |e: session::SessionError| e.located(|player, input, at| data.datasets.locate(player, input, at));
+    let located = |e: SessionError| e.located(|player, input, at| data.datasets.locate(player, input, at));
     let outcomes = runtime.block_on(run).map_err(located)?;
     let seconds = begun.elapsed().as_secs_f64();
 

@@ -10,7 +10,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use privity::session::{Dims, Event, Observer};
-use privity::{LocalData, LocalOptions, LocalVaults, Report};
+use privity::{LocalData, LocalOptions, LocalVaults, ModuleFolder, Report};
 use pyo3::exceptions::PyRuntimeError;
 use pyo3::prelude::*;
 use pyo3::types::PyDict;
@@ -109,7 +109,7 @@ impl Vaults {
 
 /// Runs a computation with all players in this process.
 #[pyfunction]
-#[pyo3(signature = (computation, arrays, keys, dims, compare, vaults, callback))]
+#[pyo3(signature = (computation, arrays, keys, dims, compare, vaults, modules, callback))]
 #[allow(clippy::too_many_arguments, reason = "one argument for each part of a run")]
 pub(crate) fn run_local<'py>(
     py: Python<'py>,
@@ -119,6 +119,7 @@ pub(crate) fn run_local<'py>(
     dims: Dims,
     compare: bool,
     vaults: &Bound<'py, Vaults>,
+    modules: Option<PathBuf>,
     callback: Option<Bound<'py, PyAny>>,
 ) -> PyResult<Bound<'py, PyDict>> {
     let program = computation.get().program().clone();
@@ -126,7 +127,8 @@ pub(crate) fn run_local<'py>(
     let data = LocalData::of(&program, inputs, &keys, &dims).map_err(|e| error::of_facade(py, &e))?;
     let vaults = vaults.get().0.clone();
     let run = wait_for(py, callback.as_ref(), move |observer| {
-        privity::run_local(&program, data, &LocalOptions { compare, observer, vaults })
+        let modules = modules.map(ModuleFolder::at).unwrap_or_default();
+        privity::run_local(&program, data, &LocalOptions { compare, observer, vaults, modules })
     })?;
     result(py, &run.map_err(|e| error::of_facade(py, &e))?)
 }

@@ -4,6 +4,7 @@ use check::InputRange;
 use ir::{Instr, Span, show_range};
 use net::NetError;
 
+use crate::module::ModuleError;
 use crate::vault::VaultError;
 
 /// Why a session did not come to its end.
@@ -137,6 +138,9 @@ pub enum SessionError {
     /// A kernel failed on this player's values.
     #[error(transparent)]
     Kernel(Box<KernelError>),
+    /// A module is not there, or gave nothing.
+    #[error(transparent)]
+    Module(Box<ModuleError>),
     /// A peer or the network failed.
     #[error(transparent)]
     Net(#[from] NetError),
@@ -200,6 +204,12 @@ impl KernelError {
     }
 }
 
+impl From<ModuleError> for SessionError {
+    fn from(error: ModuleError) -> SessionError {
+        SessionError::Module(Box::new(error))
+    }
+}
+
 fn waited(waiting: Option<&str>) -> String {
     waiting.map(|player| format!("; it was waiting for {player}")).unwrap_or_default()
 }
@@ -249,6 +259,7 @@ impl SessionError {
             SessionError::SharedRange { .. } => "session.shared-range",
             SessionError::RowsDiffer { .. } => "session.rows-differ",
             SessionError::Kernel(e) => e.code,
+            SessionError::Module(e) => e.code,
             SessionError::Net(e) => e.code(),
             SessionError::Cancelled { .. } => "session.cancelled",
             SessionError::GivenUp { .. } => "session.given-up",
@@ -270,6 +281,7 @@ impl SessionError {
             | SessionError::Vault { player, .. } => Some(player.clone()),
             SessionError::StoredDiffers { second, .. } => Some(second.clone()),
             SessionError::Kernel(e) => Some(e.player.clone()),
+            SessionError::Module(e) => Some(e.player.clone()),
             SessionError::RowsDiffer { second, .. } => Some(second.clone()),
             SessionError::Net(e) => e.player().map(|p| p.name.to_string()),
             SessionError::Deadline { waiting, .. } => waiting.clone(),
@@ -322,6 +334,7 @@ impl SessionError {
                 format!("sort both files by `{key}`, and keep only rows that both have; then run again")
             }
             SessionError::Kernel(e) => e.help.clone(),
+            SessionError::Module(e) => e.help.to_owned(),
             SessionError::Net(e) => e.help(),
             SessionError::Cancelled { .. } => "run again when those who cancelled it agree".into(),
             SessionError::GivenUp { .. } => "run again; what has checkpoints goes on with `privity resume`".into(),

@@ -19,6 +19,7 @@ use crate::error::{KernelError, SessionError};
 use crate::events::Progress;
 use crate::held::{Held, Operands};
 use crate::keep::Keeper;
+use crate::module::Modules;
 use crate::pace::{Pace, Place};
 use crate::plan::{Act, Part, Plan, Step};
 use crate::stage::Stage;
@@ -37,6 +38,7 @@ pub(crate) struct Run<'a> {
     pub(crate) outputs: Mutex<BTreeMap<String, Plain>>,
     pub(crate) keeper: &'a Keeper,
     pub(crate) checkpoints: &'a Checkpoints,
+    pub(crate) modules: &'a Modules,
     pub(crate) pace: Pace,
 }
 
@@ -183,9 +185,27 @@ impl<'a> Run<'a> {
         let mut operands = Operands::new(taken.into_iter().map(|(_, held)| held));
         let operand = instr.args.last().map_or(ty.dtype, |a| graph.value(*a).ty.dtype);
         let env = schemes::Env { dtype: ty.dtype, operand, shape: &shape, dims: &self.plan.dims };
+        if instr.op == Op::Module {
+            let value = self.module(&party, instr, &operands.values(), &env).await?;
+            return Ok((id, Arc::new(Held { value, depth: party.depth() })));
+        }
         let value = schemes::apply(&party, scheme, instr.op, &instr.attrs, operands.values(), &env).await;
         let value = value.map_err(|e| self.error(instr, e))?;
         Ok((id, Arc::new(Held { value, depth: party.depth() })))
+    }
+
+    async fn module(
+        &self,
+        party: &Party,
+        instr: &Instr,
+        operands: &[Cow<'_, Value>],
+        env: &schemes::Env<'_>,
+    ) -> Result<Value> {
+        let clear = operands.iter().map(|value| if let Value::Plain(plain) = &**value { Some(plain) } else { None });
+        let clear: Option<Vec<_>> = clear.collect();
+        let clear = clear.ok_or_else(|| internal("a module takes shares"))?;
+        let player = &self.plan.computation().player(self.plan.player).name;
+        self.modules.run(party, instr, player, &clear, env).await.map(Value::Plain)
     }
 
     async fn transfer(

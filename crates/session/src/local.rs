@@ -12,6 +12,7 @@ use tokio::task::JoinSet;
 use crate::error::SessionError;
 use crate::events::Observer;
 use crate::matching::KeyColumns;
+use crate::module::Modules;
 use crate::run::{Outcome, Start, run, unstopped};
 use crate::settle::{InDoubt, Next};
 use crate::stage::Entropy;
@@ -25,11 +26,14 @@ pub struct PlayerData {
     pub keys: KeyColumns,
     /// Its saved values. What a [`MemoryVault`] holds dies with it: share one among runs to load what others saved.
     pub vault: Arc<dyn Vault>,
+    /// The modules that it can run.
+    pub modules: Modules,
 }
 
 impl Default for PlayerData {
     fn default() -> PlayerData {
-        PlayerData { inputs: BTreeMap::new(), keys: KeyColumns::new(), vault: Arc::new(MemoryVault::default()) }
+        let (inputs, keys, modules) = (BTreeMap::new(), KeyColumns::new(), Modules::default());
+        PlayerData { inputs, keys, vault: Arc::new(MemoryVault::default()), modules }
     }
 }
 
@@ -91,6 +95,7 @@ pub async fn run_local(
             inputs: data.inputs,
             keys: data.keys,
             vault: data.vault,
+            modules: data.modules,
             options: Options::in_process(),
             observer: Arc::clone(observer),
             stop: unstopped(),

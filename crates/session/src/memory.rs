@@ -5,7 +5,7 @@
 //! at once, although they seldom run together. Loops are counted once, since iterations follow each other.
 
 use crate::plan::{Act, Part, Plan, Step};
-use ir::{Block, DType, Family, Graph, Instr, RingBits, Scheme, ValueId};
+use ir::{Block, DType, Family, Graph, Instr, ModuleUse, Op, RingBits, Scheme, ValueId};
 
 /// A session's own needs: connections, keys, tasks, texts.
 const FIXED: u64 = 8 << 20;
@@ -50,11 +50,15 @@ impl Bound<'_> {
             (Act::Call { function }, _) => self.functions.get(*function).copied().unwrap_or(u64::MAX),
             _ => 0,
         };
+        // What a module may take, and as much that it writes.
+        let module = ModuleUse::of(&instr.attrs).ok().filter(|_| instr.op == Op::Module);
+        let module = module.map_or(0, |module| module.memory.saturating_mul(2));
         // An output arrives as a copy of its own, and leaves as a message.
         let working = match (&step.act, instr.op.family()) {
             (Act::Deliver | Act::Transfer { .. } | Act::Input, _) => 3,
             (_, Family::Local | Family::Keep | Family::Linear) => 1,
-            (_, Family::Multiply) => 3,
+            // Of operands there are columns, and tables made of them.
+            (_, Family::Multiply | Family::Module) => 3,
             // Bits and their carries, or powers and their products.
             _ => 12,
         };
@@ -62,7 +66,8 @@ impl Bound<'_> {
             Act::Transfer { .. } => instr.results.iter().map(|v| self.tested(*v)).fold(0, u64::saturating_add),
             _ => 0,
         };
-        given.saturating_add(inner).saturating_add(tested).saturating_add(touched.saturating_mul(working))
+        let held = given.saturating_add(inner).saturating_add(tested).saturating_add(module);
+        held.saturating_add(touched.saturating_mul(working))
     }
 
     /// What a test of the range of a value takes, if there is one.

@@ -7,6 +7,7 @@ use schemes::{Env, Plain, Value};
 
 use crate::bind::{self, concrete};
 use crate::error::{KernelError, SessionError};
+use crate::module::Modules;
 use crate::plan::Dims;
 
 type Result<T> = std::result::Result<T, SessionError>;
@@ -16,9 +17,14 @@ type Values = BTreeMap<ValueId, Plain>;
 /// all data: tests, and runs on one machine.
 ///
 /// # Errors
-/// If an input is missing, or an operator fails on the values.
-pub fn evaluate(c: &Computation, dims: &Dims, inputs: &BTreeMap<String, Plain>) -> Result<BTreeMap<String, Plain>> {
-    let mut reference = Reference { c, dims, inputs, outputs: BTreeMap::new() };
+/// If an input or a module is missing, or an operator fails on the values.
+pub fn evaluate(
+    c: &Computation,
+    dims: &Dims,
+    inputs: &BTreeMap<String, Plain>,
+    modules: &Modules,
+) -> Result<BTreeMap<String, Plain>> {
+    let mut reference = Reference { c, dims, inputs, modules, outputs: BTreeMap::new() };
     let mut values = Values::new();
     reference.block(&c.graph, &c.graph.body, &mut values)?;
     Ok(reference.outputs)
@@ -28,6 +34,7 @@ struct Reference<'a> {
     c: &'a Computation,
     dims: &'a Dims,
     inputs: &'a BTreeMap<String, Plain>,
+    modules: &'a Modules,
     outputs: BTreeMap<String, Plain>,
 }
 
@@ -75,6 +82,9 @@ impl Reference<'_> {
         let args: Vec<&Plain> = instr.args.iter().map(|a| &values[a]).collect();
         let operand = instr.args.last().map_or(ty.dtype, |a| graph.value(*a).ty.dtype);
         let env = Env { dtype: real(ty.dtype), operand: real(operand), shape: &shape, dims: self.dims };
+        if instr.op == Op::Module {
+            return self.modules.run_here(instr, "the plaintext reference", &args, &env);
+        }
         schemes::plain::apply(instr.op, &instr.attrs, &args, &env).map_err(|e| error(instr, &e))
     }
 

@@ -17,6 +17,7 @@ use crate::error::SessionError;
 use crate::events::unobserved;
 use crate::keep::describe;
 use crate::local::{PlayerData, run_local};
+use crate::module::Modules;
 use crate::plan::Dims;
 use crate::stage::Entropy;
 use crate::vault::{Attempt, MemoryVault, StoredValue};
@@ -74,6 +75,9 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
             player.keys.insert(matched.name.clone(), (0..rows).map(|i| i.to_string()).collect());
         }
     }
+    for (instr, _) in c.modules() {
+        data.entry(c.placement(instr.placement).players[0]).or_default().modules = Modules::made_up();
+    }
     // Nothing here is secret, so neither need the keys be.
     let mut players = 0u8;
     let entropy = || {
@@ -91,7 +95,7 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
 
 /// Small positive numbers that are not all the same, so that no operator meets a number that it refuses; within the
 /// input's range.
-fn made_up(dtype: DType, shape: &[usize], range: Option<InputRange>) -> Result<Plain, SessionError> {
+pub(crate) fn made_up(dtype: DType, shape: &[usize], range: Option<InputRange>) -> Result<Plain, SessionError> {
     let (low, high) = range.map_or((f64::NEG_INFINITY, f64::INFINITY), |r| (r.low, r.high));
     let numbers = Plain::F64(Tensor::from_fn(shape, |i| (1.0 + (i % 7) as f64).max(low).min(high)));
     schemes::plain::cast(&numbers, dtype).map_err(|e| SessionError::Internal { what: e.to_string() })

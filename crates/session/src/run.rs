@@ -16,6 +16,7 @@ use crate::events::{Event, Observer, Progress};
 use crate::exec::Run;
 use crate::keep::Keeper;
 use crate::matching::{self, KeyColumns};
+use crate::module::Modules;
 use crate::pace::Pace;
 use crate::plan::Plan;
 use crate::stage::{Entropy, Stage};
@@ -43,6 +44,8 @@ pub struct Start {
     pub keys: KeyColumns,
     /// Its saved values, and its notes of earlier attempts.
     pub vault: Arc<dyn Vault>,
+    /// The modules that it can run.
+    pub modules: Modules,
     /// Limits and times of the exchange.
     pub options: Options,
     /// Where progress goes.
@@ -111,6 +114,7 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
         Attempt { agreement: start.ratified.agreement().digest(), session: start.session, number: start.attempt };
     let profile = start.ratified.agreement().terms().profile;
     let work = async {
+        start.modules.complete(&plan)?;
         let keeper = Keeper::open(start.ratified, &plan, attempt, start.vault).await?;
         let mut checkpoints = Checkpoints::of(&keeper)?;
         let kept = !checkpoints.is_empty();
@@ -132,6 +136,7 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
             outputs: Mutex::new(BTreeMap::new()),
             keeper: &keeper,
             checkpoints: &checkpoints,
+            modules: &start.modules,
             pace: Pace::default(),
         };
         run.main().await?;

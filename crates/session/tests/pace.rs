@@ -12,7 +12,7 @@ use net::link::distant::{self, Distance};
 use net::link::memory;
 use net::{Link, Options};
 use schemes::Plain;
-use session::{Entropy, MemoryVault, Outcome, SessionError, Start, unobserved, unstopped};
+use session::{Entropy, MemoryVault, Modules, Outcome, SessionError, Start, unobserved, unstopped};
 use tokio::task::JoinSet;
 
 const LENGTH: usize = 4096;
@@ -49,6 +49,7 @@ async fn run(program: &str, options: &Options) -> Vec<Result<Outcome, SessionErr
             inputs: if i == 0 { BTreeMap::from([("x".to_owned(), x)]) } else { BTreeMap::new() },
             keys: BTreeMap::new(),
             vault: Arc::new(MemoryVault::default()),
+            modules: Modules::default(),
             options: options.clone(),
             observer: unobserved(),
             stop: unstopped(),

@@ -11,7 +11,7 @@ use net::link::resume::{self, ResumeOptions};
 use net::link::sim::{Sim, Weather};
 use net::{Link, Options};
 use schemes::Plain;
-use session::{Entropy, MemoryVault, Outcome, SessionError, Start, Stop, unobserved, unstopped};
+use session::{Entropy, MemoryVault, Modules, Outcome, SessionError, Start, Stop, unobserved, unstopped};
 use tokio::task::JoinSet;
 use tokio::time::Instant;
 
@@ -74,6 +74,7 @@ async fn run_until(
             inputs: values.iter().map(|(name, v)| ((*name).to_owned(), plain(v))).collect(),
             keys: BTreeMap::new(),
             vault: Arc::new(MemoryVault::default()),
+            modules: Modules::default(),
             options: Options::default(),
             observer: unobserved(),
             stop: stop(i),

@@ -10,11 +10,13 @@
 mod column;
 mod error;
 mod message;
+mod numbers;
 mod reader;
 mod stream;
 mod table;
 
 pub use error::{Place, TableError};
+pub use numbers::Column;
 pub use reader::{Limits, Reader};
 pub use stream::{read, write};
 pub use table::Table;

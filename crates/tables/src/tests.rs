@@ -8,7 +8,7 @@ use arrow_array::{
 use arrow_ipc::writer::StreamWriter;
 use proptest::prelude::*;
 
-use crate::{Limits, Place, Table, TableError, read, write};
+use crate::{Column, Limits, Place, Table, TableError, read, write};
 
 fn sample(rows: usize) -> Table {
     let columns: [(&str, ArrayRef); 4] = [
@@ -35,6 +35,40 @@ fn tables_go_round() {
         assert_eq!(back.rows(), rows);
     }
     assert_eq!(format!("{:?}", sample(7)), "Table(7 rows in 1 batches, 4 columns)");
+}
+
+#[test]
+fn numbers_go_in_and_out() {
+    let columns = [
+        ("a", Column::Bool(vec![true, false])),
+        ("b", Column::I64(vec![-1, i64::MAX])),
+        ("c", Column::U64(vec![0, u64::MAX])),
+        ("d", Column::F32(vec![0.5, -0.0])),
+        ("e", Column::F64(vec![f64::MIN_POSITIVE, 1e300])),
+    ];
+    let all = columns.clone().map(|(name, column)| (name.to_owned(), column));
+    let table = read(write(&Table::of(all.into()).unwrap()).unwrap(), Limits::default()).unwrap();
+    for (name, column) in columns {
+        assert!(table.numbers(name).unwrap() == column, "{name}");
+    }
+    let of = |columns: &[(&str, usize)]| {
+        let columns = columns.iter().map(|(name, n)| ((*name).to_owned(), Column::I64(vec![0; *n])));
+        Table::of(columns.collect()).unwrap_err().code()
+    };
+    assert_eq!([of(&[]), of(&[("a", 1), ("a", 1)]), of(&[("a", 1), ("b", 2)]), of(&[("", 1)])], ["table.column"; 4]);
+}
+
+#[test]
+fn what_is_no_number_or_missing_is_refused() {
+    let table = sample(6);
+    assert!(table.numbers("id").is_ok() && table.numbers("treated").is_ok());
+    let refused = |name| table.numbers(name).map(drop).unwrap_err().to_string();
+    assert_eq!(refused("name"), "the column `name` is missing values, which is not taken");
+    assert_eq!(refused("dose"), "the column `dose` is missing values, which is not taken");
+    assert_eq!(refused("other"), "the column `other` is missing, which is not taken");
+    let texts: ArrayRef = Arc::new(StringArray::from(vec!["x"]));
+    let table = Table::try_from(RecordBatch::try_from_iter([("x", texts)]).unwrap()).unwrap();
+    assert_eq!(table.numbers("x").map(drop).unwrap_err().to_string(), "the column `x` is Utf8, which is not taken");
 }
 
 #[test]

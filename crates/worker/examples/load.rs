@@ -106,6 +106,7 @@ fn start(runtime: &tokio::runtime::Runtime, folder: &Path) -> Result<Vec<Worker>
             traces: None,
             store: worker::Store::beside(&folder.join(format!("{player}.toml"))),
             machines: worker::Machines::default(),
+            modules: privity::ModuleFolder::default(),
             aggregations: Vec::new(),
         };
         workers.push(runtime.block_on(Worker::start(config))?);

@@ -10,6 +10,7 @@ use attester::tpm::TpmKey;
 use data::{Datasets, Source};
 use net::{Identity, KeyPair};
 use policy::Policy;
+use privity::ModuleFolder;
 use serde::Deserialize;
 use tonic::transport::Uri;
 
@@ -39,6 +40,8 @@ pub struct Config {
     pub policy: Option<Rules>,
     /// Its datasets, by player and input.
     pub datasets: Datasets,
+    /// The modules that it runs in enclaves.
+    pub modules: ModuleFolder,
     /// How much it does at once.
     pub jobs: JobLimits,
     /// What strangers and submitters may cost it.
@@ -238,6 +241,7 @@ struct Raw {
     policy: Option<PathBuf>,
     #[serde(default)]
     data: BTreeMap<String, BTreeMap<String, Source>>,
+    modules: Option<RawModules>,
     #[serde(default)]
     jobs: JobLimits,
     #[serde(default)]
@@ -308,6 +312,12 @@ impl RawStore {
     }
 }
 
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawModules {
+    folder: PathBuf,
+}
+
 #[derive(Default, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Http {
@@ -374,6 +384,7 @@ impl Config {
         let machines = machines.map_err(|found| problems.0.extend(found)).unwrap_or_default();
         let aggregations = raw.aggregate.into_iter().map(|raw| Aggregation::read(raw, base, key.as_ref()));
         let aggregations = aggregations.filter_map(|read| problems.note(read)).collect();
+        let modules = raw.modules.map(|raw| problems.modules(&base.join(raw.folder))).unwrap_or_default();
         let mut datasets = Datasets::default();
         for (player, inputs) in raw.data {
             if roster.as_ref().is_some_and(|r| r.get(&player).is_none()) {
@@ -396,6 +407,7 @@ impl Config {
                 ratify_all: raw.ratify_all,
                 policy,
                 datasets,
+                modules,
                 jobs: raw.jobs,
                 limits: raw.limits,
                 http: raw.http.listen,
@@ -481,6 +493,13 @@ impl Problems {
                 "`http.listen` is {address}: health and metrics are served without encryption, on loopback only"
             ));
         }
+    }
+
+    fn modules(&mut self, folder: &Path) -> ModuleFolder {
+        if let Err(e) = std::fs::read_dir(folder) {
+            self.0.push(format!("[modules]: {}: {e}", folder.display()));
+        }
+        ModuleFolder::at(folder)
     }
 
     fn files(&mut self, player: &str, inputs: &BTreeMap<String, Source>, base: &Path) {

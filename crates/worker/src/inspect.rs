@@ -16,7 +16,7 @@ use crate::office::gone;
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Look {
     /// What was looked at: `configuration`, `certificate`, `roster`, `policy`, `data PLAYER.INPUT`, `store`, `audit log`,
-    /// `port`, `http port`, `program` or `rows`.
+    /// `port`, `http port`, `program`, `rows` or `modules`.
     pub check: String,
     /// Whether it is as it should be.
     pub ok: bool,
@@ -48,7 +48,8 @@ impl Inspection {
 /// Looks into everything that a worker's configuration names: whether keys, roster and policy can be used, whether every
 /// dataset opens and its first rows are numbers with a key of their own, whether the store opens under its key and the
 /// audit log holds, whether the ports are free; and, given a program or an agreement, whether this worker's data are of the
-/// types that it declares. Reads the store without changing it, and all of the audit log.
+/// types that it declares, and whether the modules are there that it runs. Reads the store without changing it, and all of
+/// the audit log.
 pub fn inspect(file: &Path, program: Option<&Path>) -> Inspection {
     let mut seen = Inspection::default();
     let config = match Config::read_named(file) {
@@ -183,8 +184,22 @@ fn inputs(seen: &mut Inspection, config: &Config, program: &Path) {
             let all = if all.is_empty() { "nothing of this worker's".into() } else { all.join(", ") };
             seen.good("program", at(format!("reads {all}")));
             keys(seen, config, &checked, name);
+            modules(seen, config, &checked, name);
         }
         Err(e) => seen.bad("program", at(e.to_string()), e.help()),
+    }
+}
+
+/// The modules of the program that this worker runs.
+fn modules(seen: &mut Inspection, config: &Config, checked: &Checked, name: &str) {
+    let c = checked.computation();
+    let Some(player) = c.player_named(name) else { return };
+    let mine = c.modules().filter(|(instr, _)| c.placement(instr.placement).role(player).is_some());
+    let names: Vec<String> = mine.map(|(_, module)| module.name).collect();
+    match config.modules.modules(c, Some(player)) {
+        Ok(_) if names.is_empty() => {}
+        Ok(_) => seen.good("modules", format!("{} compile", names.join(", "))),
+        Err(e) => seen.bad("modules", e.to_string(), e.help),
     }
 }
 

@@ -131,6 +131,7 @@ async fn meet_and_run(
         inputs: data.inputs,
         keys: data.keys,
         vault: Arc::new(StoreVault::new(office, Some(job.session))),
+        modules: data.modules,
         options: Options { ahead: Some(office.ahead()), ..Options::default() },
         observer,
         stop,
@@ -150,15 +151,18 @@ fn stop(entry: Arc<Entry>, deadline: Duration) -> Stop {
     })
 }
 
-/// Reads this player's data, away from the threads that serve connections.
+/// Reads this player's data and the modules that it runs, away from the threads that serve connections.
 async fn load(office: &Arc<Office>, job: &Job) -> Result<PlayerData, WorkerError> {
     let (office, agreement, name) = (Arc::clone(office), Arc::clone(job.ratified.agreement()), job.name().to_owned());
+    let player = job.player;
     let load = move || {
         let mut dims = DimBinding::agreed(agreement.dims());
-        Inputs::load(&office.config.datasets, agreement.checked().computation(), &name, &mut dims)
+        let c = agreement.checked().computation();
+        let inputs = Inputs::load(&office.config.datasets, c, &name, &mut dims)?;
+        let modules = office.config.modules.modules(c, Some(player)).map_err(SessionError::from)?;
+        Ok(PlayerData { modules, ..inputs.into() })
     };
-    let loaded = tokio::task::spawn_blocking(load).await.map_err(|e| WorkerError::System { what: e.to_string() })?;
-    Ok(loaded?.into())
+    tokio::task::spawn_blocking(load).await.map_err(|e| WorkerError::System { what: e.to_string() })?
 }
 
 fn receipt(

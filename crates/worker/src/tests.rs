@@ -113,6 +113,7 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
         traces: None,
         store: crate::config::Store::beside(&folder.path().join("a.toml")),
         machines: crate::Machines::default(),
+        modules: privity::ModuleFolder::default(),
         aggregations: Vec::new(),
     }
 }

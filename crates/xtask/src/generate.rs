@@ -146,6 +146,7 @@ fn operands_in_words(rule: Rule) -> Option<&'static str> {
         Rule::Logic | Rule::ReduceBool => "truth values",
         Rule::Select => "truth values, then two of one type",
         Rule::Rows => "rows; keys and positions are whole numbers",
+        Rule::Module => "vectors, or matrices of known width, of truth values, whole numbers or floats",
         Rule::Declared | Rule::Same | Rule::Cast | Rule::Structural | Rule::Control => return None,
     })
 }

@@ -132,7 +132,7 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
             room("the difference of neighbours", difference, f + more, r.product)
         }
         Op::Sort | Op::ArgSort | Op::SortBy | Op::Shuffle | Op::TopK | Op::Take => None,
-        Op::Histogram | Op::GroupCount | Op::SegmentLast => None,
+        Op::Histogram | Op::GroupCount | Op::SegmentLast | Op::Module => None,
         // What these give is one of their operands, a limit, or small.
         Op::Relu | Op::Clip | Op::Assume | Op::Minimum | Op::Maximum | Op::Min | Op::Max | Op::Select => None,
         Op::Equal | Op::NotEqual | Op::Less | Op::LessEqual | Op::Greater | Op::GreaterEqual => None,

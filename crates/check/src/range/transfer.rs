@@ -282,6 +282,7 @@ impl Site<'_> {
             Op::Put | Op::GroupSum | Op::SegmentSum => self.float(self.gathered()),
             Op::GroupMean => self.rough(x.hull(Interval::point(0.0))),
             Op::SegmentLast => Interval::BIT,
+            Op::Module => Interval::ALL,
         };
         self.held(found)
     }

@@ -10,7 +10,7 @@ use algebra::Tensor;
 use ir::PlayerId;
 use net::{Link, Options};
 use schemes::Plain;
-use session::{Dims, Entropy, Event, MemoryVault, Observer, Outcome, SessionError, Start, Vault, unstopped};
+use session::{Dims, Entropy, Event, MemoryVault, Modules, Observer, Outcome, SessionError, Start, Vault, unstopped};
 use tokio::sync::oneshot;
 use tokio::task::JoinSet;
 
@@ -98,6 +98,7 @@ impl World {
                 inputs: mine.map(|(n, (_, v))| (n.clone(), Plain::F64(Tensor::from_vec(v.clone())))).collect(),
                 keys: BTreeMap::new(),
                 vault: Arc::clone(&self.vaults[i]) as Arc<dyn Vault>,
+                modules: Modules::default(),
                 options: Options::in_process(),
                 observer,
                 stop: unstopped(),
