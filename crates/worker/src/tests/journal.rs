@@ -25,7 +25,12 @@ fn what_the_store_has_and_the_log_lacks_is_entered_once_at_the_next_start() {
         desk = desk.again();
         assert_eq!(told(&desk, &event), 1);
     }
-    desk.journal.change(|_, events| Ok(events.push(stored("other")))).unwrap();
+    desk.journal
+        .change(|_, events| {
+            events.push(stored("other"));
+            Ok(())
+        })
+        .unwrap();
     let left = desk.store.outbox().unwrap();
     assert_eq!(left.len(), 1, "what was delivered goes with the next change");
     assert_eq!(Pending::from_bytes(&left[0].1).unwrap().event, stored("other"));
