@@ -119,7 +119,7 @@ fn never_ending(parties: &Parties) {
     println!("\nModules that loop, allocate without end, give up, and open a file:");
     let grows = "(loop $l (drop (memory.grow (i32.const 1))) (br $l))";
     let mut said = Vec::new();
-    for (name, body) in [("loops", "(loop $l (br $l))"), ("grows", grows), ("gives-up", "(return (i32.const 1))")] {
+    for (name, body) in [("loops", "(loop $l (br $l))"), ("grows", grows), ("surrenders", "(return (i32.const 1))")] {
         let digest = place(parties, name, &hostile(body));
         said.push(refused(parties, name, &digest, "module.stopped").replace(name, ""));
     }
