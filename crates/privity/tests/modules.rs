@@ -48,7 +48,7 @@ computation joined
 
 fn run(program: &Program, folder: Option<&Path>, compare: bool) -> Result<Report, Error> {
     let key = Plain::I64(Tensor::from_vec(vec![7, 8, 9]));
-    let x = Plain::F64(Tensor::new(&[3, 2], vec![1.5, 2.5, 3.5, 4.5, 5.5, 6.5]).unwrap());
+    let x = Plain::F64(Tensor::new([3, 2], vec![1.5, 2.5, 3.5, 4.5, 5.5, 6.5]).unwrap());
     let inputs = BTreeMap::from([("key".to_owned(), key), ("x".to_owned(), x)]);
     let data = LocalData::of(program, inputs, &BTreeMap::new(), &Dims::new())?;
     let modules = folder.map(ModuleFolder::at).unwrap_or_default();
