@@ -49,6 +49,6 @@ pub use fixed::FixedError;
 pub use matmul::{matmul, matmul_add2};
 pub use prg::{Prg, Seed};
 pub use ring::{Element, Ring};
-pub use simd::heap::one_heap;
+pub use simd::heap::few_heaps;
 pub use tensor::{ShapeError, Tensor, broadcast_shapes};
 pub use threads::Threads;

@@ -1,7 +1,7 @@
 //! The tasks over links in memory: `cargo bench -p privity-bench [-- TASK..]`, as `privity bench` does.
 
 fn main() {
-    algebra::one_heap();
+    algebra::few_heaps();
     let args: Vec<String> = std::env::args().skip(1).collect();
     // `cargo test` runs benches too, without this flag: there is nothing to test here.
     if !args.iter().any(|a| a == "--bench") {

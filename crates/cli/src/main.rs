@@ -1,6 +1,6 @@
 //! The `privity` command.
 
 fn main() -> std::process::ExitCode {
-    privity::algebra::one_heap();
+    privity::algebra::few_heaps();
     cli::main(std::env::args_os()).into()
 }
