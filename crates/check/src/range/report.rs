@@ -163,12 +163,12 @@ impl<'a> Problem<'a> {
         if !open.is_empty() {
             ways.push(format!("declare the range of {open}, as `range 0..100`"));
         }
-        let narrower: Vec<String> = smaller
-            .iter()
-            .filter(|(name, _)| self.chain.iter().any(|l| l.input && l.name == *name))
-            .map(|(name, r)| format!("`{name}` to `range {}`", show_range(r.lo, r.hi)))
-            .collect();
-        if !narrower.is_empty() {
+        let narrower = smaller.iter().filter(|(name, _)| self.chain.iter().any(|l| l.input && l.name == *name));
+        // A range of one number is none that anybody's data keeps to.
+        let keeps = narrower.clone().all(|(_, r)| show_range(r.lo, r.hi) != show_range(r.lo, r.lo));
+        let narrower: Vec<String> =
+            narrower.map(|(name, r)| format!("`{name}` to `range {}`", show_range(r.lo, r.hi))).collect();
+        if keeps && !narrower.is_empty() {
             ways.push(format!("narrow {} (another unit may do)", narrower.join(" and ")));
         }
         ways.push("limit an operand with `clip(…, low=…, high=…)`".to_owned());
