@@ -2,33 +2,18 @@
 
 mod common;
 
-use common::{job, load, numbers, small};
+use common::{echo, job, load, module, numbers, small};
 use proptest::prelude::*;
-use sandbox::{Limits, Module, ModuleDigest, Sandbox, SandboxError};
-
-/// A module with this body of its entry, and whatever else.
-fn module(body: &str, more: &str) -> Result<Module, SandboxError> {
-    load(&format!(
-        r#"(module
-            (import "privity" "input_size" (func $size (param i32 i32) (result i64)))
-            (import "privity" "input_read" (func $read (param i32 i32 i64 i32 i32)))
-            (import "privity" "output_write" (func $write (param i32 i32 i32 i32)))
-            (memory (export "memory") 2)
-            (data (i32.const 0) "x")
-            (data (i32.const 1) "y")
-            {more}
-            (func $run (export "privity_run") (result i32) {body} (i32.const 0)))"#
-    ))
-}
+use sandbox::{Limits, ModuleDigest, Sandbox, SandboxError};
 
 fn stopped(body: &str, more: &str) -> SandboxError {
-    let error = module(body, more).unwrap().run(job(&[1.0]), small()).unwrap_err();
+    let error = load(&module(body, more)).unwrap().run(job(&[1.0]), small()).unwrap_err();
     assert!(error.depends_on_inputs());
     error
 }
 
 fn refused(body: &str, more: &str) -> SandboxError {
-    let error = module(body, more).unwrap_err();
+    let error = load(&module(body, more)).unwrap_err();
     assert!(!error.depends_on_inputs());
     error
 }
@@ -189,7 +174,7 @@ fn one_that_stops_itself_is_told_by_its_function() {
 
 #[test]
 fn only_the_agreed_bytes_run() {
-    let bytes = wat::parse_str(common::ECHO).unwrap();
+    let bytes = wat::parse_str(echo()).unwrap();
     let agreed = ModuleDigest::of(&bytes);
     let sandbox = Sandbox::new().unwrap();
     sandbox.load(&bytes, &agreed).unwrap();
@@ -204,7 +189,7 @@ fn only_the_agreed_bytes_run() {
 #[test]
 fn nan_has_one_form() {
     // 0/0 with a sign, stored as the output's only value: the payload must be the canonical one.
-    let outcome = common::run(common::ECHO, &[f64::from_bits(0x7ff8_0000_0000_1234)], small()).unwrap();
+    let outcome = common::run(&echo(), &[f64::from_bits(0x7ff8_0000_0000_1234)], small()).unwrap();
     assert_eq!(numbers(&outcome.outputs["y"])[0].to_bits(), 0x7ff8_0000_0000_1234, "what is only moved stays");
     let text =
         r#"(func $odd (param f64 f64) (result i64) (i64.reinterpret_f64 (f64.add (local.get 0) (local.get 1))))"#;
@@ -216,7 +201,7 @@ fn nan_has_one_form() {
 
 #[test]
 fn nothing_stays_from_one_run_to_the_next() {
-    let module = load(common::ECHO).unwrap();
+    let module = load(&echo()).unwrap();
     for values in [vec![1.0; 500], vec![2.0]] {
         assert_eq!(numbers(&module.run(job(&values), small()).unwrap().outputs["y"]), values);
     }
@@ -225,7 +210,7 @@ fn nothing_stays_from_one_run_to_the_next() {
 #[test]
 fn a_run_uses_the_same_fuel_again() {
     let values: Vec<f64> = (0..1000).map(f64::from).collect();
-    let used = |_| common::run(common::ECHO, &values, Limits::default()).unwrap().fuel;
+    let used = |_| common::run(&echo(), &values, Limits::default()).unwrap().fuel;
     let used: Vec<u64> = (0..3).map(used).collect();
     assert!(used[0] > 8000 && used.iter().all(|u| *u == used[0]), "{used:?}");
 }
@@ -235,7 +220,7 @@ proptest! {
 
     #[test]
     fn a_changed_module_is_refused_or_bounded(place in 0usize..400, value in any::<u8>()) {
-        let mut bytes = wat::parse_str(common::ECHO).unwrap();
+        let mut bytes = wat::parse_str(echo()).unwrap();
         let place = place % bytes.len();
         bytes[place] = value;
         let sandbox = Sandbox::new().unwrap();

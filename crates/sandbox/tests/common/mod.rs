@@ -9,20 +9,29 @@ use arrow_array::{ArrayRef, Float64Array, RecordBatch};
 use sandbox::{Job, Limits, Module, ModuleDigest, Outcome, Sandbox, SandboxError};
 use tables::Table;
 
+/// A module with this body of its entry, and whatever else. The names `x` and `y` lie at 0 and 1 of its memory.
+pub(crate) fn module(body: &str, more: &str) -> String {
+    format!(
+        r#"(module
+            (import "privity" "input_size" (func $size (param i32 i32) (result i64)))
+            (import "privity" "input_read" (func $read (param i32 i32 i64 i32 i32)))
+            (import "privity" "output_write" (func $write (param i32 i32 i32 i32)))
+            (memory (export "memory") 2)
+            (data (i32.const 0) "x")
+            (data (i32.const 1) "y")
+            {more}
+            (func $run (export "privity_run") (result i32) {body} (i32.const 0)))"#
+    )
+}
+
 /// Copies the input `x` to the output `y`, as it is.
-pub(crate) const ECHO: &str = r#"(module
-    (import "privity" "input_size" (func $size (param i32 i32) (result i64)))
-    (import "privity" "input_read" (func $read (param i32 i32 i64 i32 i32)))
-    (import "privity" "output_write" (func $write (param i32 i32 i32 i32)))
-    (memory (export "memory") 2)
-    (data (i32.const 0) "x")
-    (data (i32.const 1) "y")
-    (func (export "privity_run") (result i32)
-        (local $length i32)
+pub(crate) fn echo() -> String {
+    let copy = "(local $length i32)
         (local.set $length (i32.wrap_i64 (call $size (i32.const 0) (i32.const 1))))
         (call $read (i32.const 0) (i32.const 1) (i64.const 0) (i32.const 64) (local.get $length))
-        (call $write (i32.const 1) (i32.const 1) (i32.const 64) (local.get $length))
-        (i32.const 0)))"#;
+        (call $write (i32.const 1) (i32.const 1) (i32.const 64) (local.get $length))";
+    module(copy, "")
+}
 
 /// Small limits, so that tests of them are quick.
 pub(crate) fn small() -> Limits {
