@@ -61,6 +61,9 @@ pub enum AuditError {
         /// Its bytes.
         bytes: usize,
     },
+    /// An entry that waits in the store is none.
+    #[error("an entry that waits in the store for the log is none")]
+    Unreadable,
     /// The operating system refused something.
     #[error("{}: {source}", file.display())]
     System {
@@ -82,6 +85,7 @@ impl AuditError {
             AuditError::InUse { .. } => "audit.in-use",
             AuditError::Stopped { .. } => "audit.stopped",
             AuditError::TooLong { .. } => "audit.too-long",
+            AuditError::Unreadable => "audit.unreadable",
             AuditError::System { .. } => "audit.system",
         }
     }
@@ -100,6 +104,7 @@ impl AuditError {
             AuditError::InUse { .. } => "stop the worker first",
             AuditError::Stopped { .. } => "see whether the disk is full, then start the worker again",
             AuditError::TooLong { .. } => "shorten what is logged; an entry has at most a mebibyte",
+            AuditError::Unreadable => "start the version of privity that last had the store open",
             AuditError::System { .. } => "see whether the file exists and is yours, and whether the disk is full",
         }
     }

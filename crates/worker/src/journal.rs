@@ -27,7 +27,8 @@ impl Journal {
     pub(crate) fn open(store: Arc<Store>, places: &config::Store, key: &KeyPair) -> Result<Journal, WorkerError> {
         let log = Log::open(&places.audit, key, now_ms())?;
         let outbox = store.outbox()?;
-        let pending = outbox.iter().filter_map(|(_, bytes)| Pending::from_bytes(bytes)).collect();
+        let read = |bytes: &[u8]| Pending::from_bytes(bytes).ok_or(AuditError::Unreadable);
+        let pending = outbox.iter().map(|(_, bytes)| read(bytes)).collect::<Result<_, _>>()?;
         for due in audit::missing(&places.audit, pending)? {
             tracing::info!(kind = due.event.kind(), "what is in the store is entered into the audit log");
             log.append(due.time, due.event)?;
