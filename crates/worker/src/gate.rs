@@ -8,29 +8,41 @@ use std::time::Duration;
 use agreement::{Agreement, Digest, Proof, SessionId};
 use attest::{Protects, Record};
 use audit::Event;
-use net::NetError;
 use net::mesh::Gate;
 use net::player::Player;
 use net::tls::Appraised;
+use net::{Identity, NetError};
+use session::SessionError;
 use tokio::time::Instant;
 
 use crate::clock::now_ms;
 use crate::error::WorkerError;
-use crate::office::Office;
+use crate::office::{Job, Office};
+
+/// How long before our side of a session opens a machine may have been refused because of it, in milliseconds: the other
+/// side may be ahead of us.
+const AHEAD_MS: u64 = 30_000;
 
 /// See the module. It keeps what was proved, for the receipt.
 pub(crate) struct SessionGate {
     office: Arc<Office>,
     agreement: Arc<Agreement>,
+    players: Vec<(Player, Identity)>,
     session: SessionId,
     opened_ms: u64,
     proofs: Mutex<BTreeMap<String, Vec<Proof>>>,
 }
 
 impl SessionGate {
-    pub(crate) fn new(office: &Arc<Office>, agreement: &Arc<Agreement>, session: SessionId) -> SessionGate {
-        let (office, agreement) = (Arc::clone(office), Arc::clone(agreement));
-        SessionGate { office, agreement, session, opened_ms: now_ms(), proofs: Mutex::default() }
+    pub(crate) fn new(office: &Arc<Office>, job: &Job) -> SessionGate {
+        SessionGate {
+            office: Arc::clone(office),
+            agreement: Arc::clone(job.ratified.agreement()),
+            players: job.card.players.clone(),
+            session: job.session,
+            opened_ms: now_ms(),
+            proofs: Mutex::default(),
+        }
     }
 
     /// What machines proved in this session.
@@ -38,27 +50,27 @@ impl SessionGate {
         self.lock().clone()
     }
 
-    /// The same error, or the reason for it. A player whose machine was refused at our door is only missing here; and where it
-    /// is our proof that was refused, the other end is who knows why.
+    /// The same error, or the reason for it. A player whose machine was refused at our door is only missing here, or heard of
+    /// it and ended the session, or had it ended before we did; and where it is our proof that was refused, the other end is
+    /// who knows why.
     pub(crate) fn explain(&self, error: WorkerError) -> WorkerError {
         let refused = self.refused();
         for (player, reason) in &refused {
-            self.note_refusal(player, reason);
+            self.note_refusal(&player.name, reason);
         }
-        let player = match &error {
-            WorkerError::Net(e) => e.player().cloned(),
-            WorkerError::Session(session::SessionError::Net(e)) => e.player().cloned(),
-            _ => None,
+        let concerned: &dyn Fn(&Player) -> bool = match &error {
+            WorkerError::Net(e) | WorkerError::Session(SessionError::Net(e)) => &|player| is_about(e, player),
+            WorkerError::Session(SessionError::GivenUp { .. }) => &|_| true,
+            _ => return error,
         };
-        let Some(player) = player else { return error };
-        if let Some(reason) = refused.get(&*player.name) {
-            return NetError::Unproved { player: Some(player), reason: reason.clone() }.into();
+        if let Some((player, reason)) = refused.into_iter().find(|(player, _)| concerned(player)) {
+            return NetError::Unproved { player: Some(player), reason }.into();
         }
-        match error {
-            WorkerError::Net(NetError::Unproved { .. }) if !self.asks(&player) => {
+        match &error {
+            WorkerError::Net(NetError::Unproved { player: Some(player), .. }) if !self.asks(player) => {
                 WorkerError::ProofRefused { player: player.name.to_string() }
             }
-            error => error,
+            _ => error,
         }
     }
 
@@ -67,13 +79,11 @@ impl SessionGate {
         member.is_some_and(|member| self.office.config.machines.asks(&member.identity))
     }
 
-    /// The players whose machines were refused at our door since the session began, and why.
-    fn refused(&self) -> BTreeMap<String, String> {
-        let refusal = |(name, member): (&str, &agreement::Member)| {
-            let reason = self.office.config.machines.refused_since(&member.identity, self.opened_ms)?;
-            Some((name.to_owned(), reason))
-        };
-        self.agreement.roster().iter().filter_map(refusal).collect()
+    /// The players whose machines stand refused at our door, and why.
+    fn refused(&self) -> Vec<(Player, String)> {
+        let since = self.opened_ms.saturating_sub(AHEAD_MS);
+        let refused = |identity| self.office.config.machines.refused_since(identity, since);
+        self.players.iter().filter_map(|(player, identity)| Some((player.clone(), refused(identity)?))).collect()
     }
 
     fn note_refusal(&self, player: &str, reason: &str) {
@@ -134,6 +144,13 @@ impl SessionGate {
     fn lock(&self) -> MutexGuard<'_, BTreeMap<String, Vec<Proof>>> {
         self.proofs.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// Whether it is a player that the error names, or the one who told us of it. A machine that hears that we refuse it may end
+/// the session before we do, and name us.
+fn is_about(error: &NetError, player: &Player) -> bool {
+    let told = matches!(error, NetError::PeerAborted { player: teller, .. } if teller.name == player.name);
+    told || error.player().is_some_and(|named| named.name == player.name)
 }
 
 impl Gate for SessionGate {

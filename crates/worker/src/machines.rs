@@ -154,7 +154,8 @@ impl Machines {
         judged.accept().map(|accepted| accepted.record().clone()).map_err(|refused| format!("as agreed, {refused}"))
     }
 
-    /// Why the machine of an identity was refused last, if that was at or after a time, in milliseconds since 1970.
+    /// Why the machine of an identity stands refused, if that was at or after a time, in milliseconds since 1970, and it was
+    /// not accepted since.
     pub(crate) fn refused_since(&self, peer: &Identity, since_ms: u64) -> Option<String> {
         let refused = self.asked.lock();
         refused.get(peer).filter(|(when, _)| *when >= since_ms).map(|(_, why)| why.clone())
@@ -249,7 +250,7 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, String> {
 #[derive(Default)]
 struct Asked {
     machines: BTreeMap<Identity, Machine>,
-    /// When each was refused last, and why: who dialled us is told only that it was.
+    /// When each that stands refused was last refused, and why: who dialled us is told only that it was.
     refused: Mutex<BTreeMap<Identity, (u64, String)>>,
 }
 
@@ -267,9 +268,14 @@ impl net::tls::Appraiser for Asked {
 
     fn appraise(&self, peer: &Identity, evidence: &[u8], report_data: &[u8; 32]) -> Result<Vec<u8>, String> {
         let machine = self.machines.get(peer).ok_or("nobody asked it to prove its machine")?;
-        machine.appraise(evidence, report_data).inspect_err(|why| {
-            tracing::warn!(player = %machine.player, why, "a machine was refused");
-            self.lock().insert(*peer, (now_ms(), why.clone()));
-        })
+        let appraised = machine.appraise(evidence, report_data);
+        match &appraised {
+            Ok(_) => drop(self.lock().remove(peer)),
+            Err(why) => {
+                tracing::warn!(player = %machine.player, why, "a machine was refused");
+                self.lock().insert(*peer, (now_ms(), why.clone()));
+            }
+        }
+        appraised
     }
 }

@@ -82,7 +82,7 @@ async fn run(
     let started_ms = now_ms();
     let inputs = session::commitments(&data.inputs, random)?;
     let stop = stop(Arc::clone(entry), office.config.jobs.deadline());
-    let gate = Arc::new(SessionGate::new(office, job.ratified.agreement(), job.session));
+    let gate = Arc::new(SessionGate::new(office, job));
     let door: Arc<dyn Gate> = gate.clone();
     let outcome = match meet_and_run(office, job, data, observer, stop, door).await {
         Ok(outcome) => outcome,

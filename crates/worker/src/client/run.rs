@@ -21,7 +21,9 @@ use crate::proto::run_command::Command;
 use crate::proto::{self, run_event};
 use crate::tensor;
 
-/// How long the other workers may take to say why a session failed, after one of them has.
+/// How long the other workers go on by themselves, after one of them has failed because of another.
+const OWN_WORDS: Duration = Duration::from_secs(1);
+/// How long they may take in all to say why a session failed, after one of them has.
 const LAST_WORDS: Duration = Duration::from_secs(15);
 
 /// Runs a program on the workers of a roster, coming as the owner of a key. Blocks until it is done. It works only where
@@ -207,10 +209,13 @@ impl Client {
         }
         word.send_replace(Word::Go);
         let mut failed = None;
-        while let Some(done) = next(&mut tasks, failed).await {
-            if matches!(&done, Ok((_, Err(_)))) {
-                // The workers tell each other; this reaches also one that nobody can tell just now.
-                word.send_replace(Word::Stop);
+        while let Some(done) = next(&mut tasks, failed, &word).await {
+            if let Ok((_, Err((echo, _)))) = &done {
+                // The workers tell each other; this reaches also one that nobody can tell just now. Who found what another
+                // only echoes is not interrupted before it has said so.
+                if !*echo {
+                    word.send_replace(Word::Stop);
+                }
                 failed = failed.or(Some(Instant::now()));
             }
             ended.push(done);
@@ -241,12 +246,19 @@ impl Client {
     }
 }
 
-/// The next that ends. Once one has failed, the others have a while to say what they know: one that hangs is not waited for.
-async fn next<T: 'static>(tasks: &mut JoinSet<T>, failed: Option<Instant>) -> Option<Result<T, JoinError>> {
-    match failed {
-        None => tasks.join_next().await,
-        Some(since) => tokio::time::timeout_at((since + LAST_WORDS).into(), tasks.join_next()).await.ok().flatten(),
+/// The next that ends. Once one has failed, the others have a while to say what they know, then are told to stop: one that
+/// hangs is not waited for.
+async fn next<T: 'static>(
+    tasks: &mut JoinSet<T>,
+    failed: Option<Instant>,
+    word: &watch::Sender<Word>,
+) -> Option<Result<T, JoinError>> {
+    let Some(since) = failed else { return tasks.join_next().await };
+    if let Ok(done) = tokio::time::timeout_at((since + OWN_WORDS).into(), tasks.join_next()).await {
+        return done;
     }
+    word.send_replace(Word::Stop);
+    tokio::time::timeout_at((since + LAST_WORDS).into(), tasks.join_next()).await.ok().flatten()
 }
 
 /// One worker's side of a session, as the submitter sees it.
