@@ -30,10 +30,12 @@ class Task:
     rounds: int
     #: The fewest contributions that are published as one sum.
     minimum: int
-    #: The greatest weight of a contribution.
-    weights: int = 1000
+    #: The greatest weight of a contribution; without one all weigh the same.
+    weights: int | None = 1000
     #: How long a round waits for clients once the first has come.
     collect_seconds: float = 60.0
+    #: Values are rounded to 2^precision levels.
+    precision: int = 20
 
 
 def prepare(folder: Path, clients: int, tasks: dict[str, Task]) -> None:
@@ -44,14 +46,15 @@ def prepare(folder: Path, clients: int, tasks: dict[str, Task]) -> None:
     enrolled = [keys(folder, f"client{i}")["identity"] for i in range(clients)]
     listed = ""
     for name, task in tasks.items():
+        weights = "" if task.weights is None else f"weights = {task.weights}"
         terms = f"""
 name = "{name}"
 length = {task.length}
 clip = {task.clip}
-precision = 20
+precision = {task.precision}
 minimum = {task.minimum}
 most = {clients}
-weights = {task.weights}
+{weights}
 rounds = {task.rounds}
 collect_seconds = {task.collect_seconds}
 enroller = "{enroller['key']}"
