@@ -108,7 +108,7 @@ pub enum Event {
         /// The session.
         session: String,
     },
-    /// A stored value was removed by the operator.
+    /// A stored value was removed: by the operator, or as an upload that was used up.
     Removed {
         /// Its name.
         name: String,
@@ -163,9 +163,42 @@ pub enum Event {
         /// Which checks, in words.
         reason: String,
     },
+    /// The key of a sealed table was released to a machine that proved itself.
+    KeyReleased {
+        /// The agreement's digest.
+        agreement: String,
+        /// The session.
+        session: String,
+        /// The attempt.
+        attempt: u32,
+        /// The input whose table it is.
+        input: String,
+        /// The player whose machine it is.
+        player: String,
+        /// Digest of its evidence.
+        evidence: String,
+    },
+    /// An owner uploaded a table.
+    Uploaded {
+        /// The dataset: the agreement's digest and the input.
+        dataset: String,
+        /// Who.
+        by: String,
+        /// Its rows.
+        rows: u64,
+    },
+    /// A table left this worker.
+    Downloaded {
+        /// The dataset.
+        dataset: String,
+        /// To whom.
+        by: String,
+        /// Its rows.
+        rows: u64,
+    },
     /// Something that was asked for was refused.
     Refused {
-        /// What was asked for (`run`, `propose`).
+        /// What was asked for (`run`, `propose`, `upload`, `download`, `release`).
         what: String,
         /// Who asked, if known.
         #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -10,7 +10,7 @@
 
 use std::collections::{BTreeMap, HashMap};
 
-use ir::{Attr, Block, Dim, Graph, IndexItem, Instr, Op, Rule, ValueId};
+use ir::{Attr, Block, Dim, Graph, IndexItem, Instr, Op, Rule, Scheme, ValueId};
 
 use crate::flow::Flow;
 
@@ -182,7 +182,8 @@ impl Rows<'_> {
         let placement = self.flow.c.placement(self.graph.value(id).placement);
         match self.rank(id) {
             0 => AtLeast(1),
-            _ if placement.is_protected() => AtLeast(1),
+            // What an owner brings into an enclave has its rows, as at a player.
+            _ if placement.is_protected() && placement.scheme != Scheme::Enclave => AtLeast(1),
             _ => {
                 Aligned { axis: 0, at: 0, length: self.length(id, 0), first: 0, step: 1, others: u64::MAX, batch: None }
             }

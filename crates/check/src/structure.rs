@@ -269,6 +269,11 @@ impl<'a> Scope<'a> {
                 if !outermost || known.is_none_or(|v| v.name.as_deref() != Some(name)) {
                     self.error(&instr.span, "an input stands in the main program and has its value's name");
                 }
+                if self.inside(instr) && instr.attrs.label("label").is_none_or(|owners| owners.len() != 1) {
+                    let text = format!("`{name}` has another number of owners than one, and lies inside an enclave");
+                    let help = "an input inside an enclave is brought there by its owner";
+                    self.out.push(Diagnostic::new("input.owner", instr.span.clone(), text).help(help));
+                }
             }
             Op::Output if !outermost || !is_text(name) || !self.outputs.insert(name) => {
                 self.error(
@@ -310,6 +315,11 @@ impl<'a> Scope<'a> {
         }
     }
 
+    /// Whether it is placed inside an enclave.
+    fn inside(&self, instr: &Instr) -> bool {
+        self.c.placements.get(instr.placement.index()).is_some_and(|p| p.scheme == Scheme::Enclave)
+    }
+
     /// Invariant 2: as many parameters, results and initial values as the loop has.
     fn looped(&mut self, instr: &'a Instr, depth: usize) {
         let span = &instr.span;
@@ -325,6 +335,12 @@ impl<'a> Scope<'a> {
             if depth > 0 || self.function.is_some() {
                 let text = "checkpoints are for loops of the main program, outside of other loops and of functions";
                 self.out.push(Diagnostic::new("checkpoint.nested", span.clone(), text));
+            }
+            if self.c.graph.body.instrs.iter().any(|i| i.op == Op::Input && self.inside(i)) {
+                let text =
+                    "checkpoints keep notes about all inputs at the workers, and some inputs are inside an enclave";
+                let help = "leave `checkpoint` out, or have the owners give these inputs at their own workers";
+                self.out.push(Diagnostic::new("checkpoint.enclave", span.clone(), text).help(help));
             }
         }
         let carried = match instr.op {

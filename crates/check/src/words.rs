@@ -110,6 +110,7 @@ fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
             let at = match &given.stored {
                 Some(name) => format!(", stored at {} as \"{name}\"", given.at),
                 None if given.at == owner.player => String::new(),
+                None if given.forms.iter().any(|f| f.placement == given.at) => format!(", brought into {}", given.at),
                 None => format!(", which {} has", given.at),
             };
             let public = if given.label.is_empty() { ", public: everyone may read it" } else { "" };

@@ -82,6 +82,10 @@ pub(crate) enum Command {
     Doctor(crate::doctor::Doctor),
     /// Run a relay: where workers that cannot be dialled from outside meet the others. It sees ciphertext only.
     Relay(Relay),
+    /// Let a Flight client of this machine upload tables to a worker whose machine has proved itself, until stopped.
+    FlightProxy(crate::flight_proxy::FlightProxy),
+    /// Encrypt a dataset under your key, to lie at the machine of an enclave; your worker releases its key to that machine.
+    Seal(crate::seal::Seal),
     /// Look after what a worker keeps, while it is stopped: values, backups, keys.
     Store(crate::store::args::Store),
     /// Show and check a worker's audit log.
@@ -123,6 +127,8 @@ impl Args {
             Command::Invite(a) => a.json(),
             Command::Join(a) => a.json(),
             Command::Doctor(a) => a.json,
+            Command::FlightProxy(a) => a.json,
+            Command::Seal(a) => a.json,
             Command::Store(a) => a.json(),
             Command::Audit(a) => a.json(),
             Command::Attest(a) => a.json(),

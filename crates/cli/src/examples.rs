@@ -52,6 +52,14 @@ const EXAMPLES: &[(&str, &str)] = &[
     ),
     ("doctor", "privity doctor --roster roster.toml --key clinic.key"),
     ("relay", "privity relay --listen 0.0.0.0:7800 --roster roster.toml"),
+    (
+        "flight-proxy",
+        "privity flight-proxy --to cloud --roster roster.toml --key clinic.key --policy cloud-machine.toml",
+    ),
+    (
+        "seal",
+        "privity seal vitals --csv clinic.csv --columns age,sex,bmi,bp --key patient --under vitals.key -o vitals.sealed",
+    ),
     ("store init", "privity store init --store clinic.store --key clinic.store.key"),
     (
         "store put",

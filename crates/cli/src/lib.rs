@@ -20,6 +20,7 @@ mod desk;
 mod doctor;
 mod examples;
 mod explain;
+mod flight_proxy;
 mod jobs;
 mod keygen;
 mod meet;
@@ -31,6 +32,7 @@ mod receipt;
 mod receipts;
 mod relay;
 mod run;
+mod seal;
 mod serve;
 mod static_checks;
 mod store;
@@ -102,6 +104,8 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Join(a) => meet::join(a),
         Command::Doctor(a) => doctor::doctor(&a),
         Command::Relay(a) => relay::relay(&a),
+        Command::FlightProxy(a) => flight_proxy::flight_proxy(&a),
+        Command::Seal(a) => seal::seal(&a),
         Command::Store(a) => store::store(&a),
         Command::Audit(a) => audit::audit(&a),
         Command::Attest(a) => attest::attest(&a),

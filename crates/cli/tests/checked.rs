@@ -20,6 +20,17 @@ computation whole
   release s to analyst as \"s\"
 ";
 
+/// An input that the registry brings into the clinic's machine.
+const BROUGHT: &str = "
+computation brought
+  player clinic, laboratory, registry, analyst
+  placement vault = enclave(clinic)
+  input bmi : f64[n] at vault owner registry
+  on vault
+    s = sum(bmi)
+  release s to analyst as \"s\"
+";
+
 fn check(parties: &Parties, flags: &[&str]) -> (Value, i32) {
     json(&privity(parties.path(), &[&["worker", "--config", "clinic.toml", "--check", "--json"], flags].concat()))
 }
@@ -132,4 +143,18 @@ fn data_are_held_against_a_program() {
     fails(&parties, &["--program", "whole.pv"], "program", "whole number");
     parties.write("joint.pv", &JOINT.replace("  dim n by patient\n", ""));
     fails(&parties, &["--program", "joint.pv"], "rows", "has the key `patient`");
+}
+
+#[test]
+fn what_others_bring_into_this_machine_has_a_way_in_and_no_data_in_its_place() {
+    let parties = Parties::new();
+    parties.write("brought.pv", BROUGHT);
+    fails(&parties, &["--program", "brought.pv"], "program", "`bmi` is registry's to bring into this machine");
+    let config = parties.read("clinic.toml").replace("[data.clinic.bmi]", "[data.clinic.weight]");
+    parties.write("clinic.toml", &config);
+    fails(&parties, &["--program", "brought.pv"], "program", "takes no uploads");
+    parties.write("clinic.toml", &(config + "\n[flight]\n"));
+    let (report, code) = check(&parties, &["--program", "brought.pv"]);
+    assert_eq!(code, 0, "{report}");
+    assert!(look(&report, "flight")["found"].as_str().unwrap().contains("kept in the store"), "{report}");
 }

@@ -34,6 +34,8 @@ pub enum Position {
     Line(u64),
     /// A cell: line, from 1, and the column's name.
     Cell(u64, String),
+    /// A cell of a table in Arrow's form: row, from 1, and the column's name.
+    Row(u64, String),
     /// An element of an array, by its index.
     Element(Vec<usize>),
 }
@@ -349,6 +351,7 @@ impl fmt::Display for Place {
         let position = self.position.as_ref().map(|position| match position {
             Position::Line(line) => format!("line {line}"),
             Position::Cell(line, column) => format!("line {line}, column `{column}`"),
+            Position::Row(row, column) => format!("row {row}, column `{column}`"),
             Position::Element(index) => format!("element {index:?}"),
         });
         let file = self.file.as_ref().map(|file| file.display().to_string());

@@ -1,6 +1,7 @@
 //! The inputs of one player, loaded against the types that a computation declares.
 
 use std::collections::BTreeMap;
+use std::path::PathBuf;
 
 use algebra::Tensor;
 use ir::{Computation, DType, Dim, Type};
@@ -57,7 +58,7 @@ pub(crate) fn locate(source: &Source, element: usize) -> Option<Place> {
     Some(Place { file: Some(path.clone()), position: Some(position), ..Place::default() })
 }
 
-fn check_constants(ty: &Type, shape: &[usize]) -> Result<(), DataError> {
+pub(crate) fn check_constants(ty: &Type, shape: &[usize]) -> Result<(), DataError> {
     for (axis, (dim, found)) in ty.shape.iter().zip(shape).enumerate() {
         let found = *found as u64;
         if dim.as_constant().is_some_and(|n| n != found) {
@@ -123,6 +124,46 @@ pub struct Inputs {
     pub keys: BTreeMap<String, Vec<String>>,
 }
 
+/// An input that is looked for.
+pub struct Wanted<'a> {
+    /// Its name.
+    pub name: &'a str,
+    /// Its declared type.
+    pub ty: &'a Type,
+    /// The column that the computation matches its rows by, if it does.
+    pub key: Option<&'a str>,
+}
+
+/// An input that was found.
+pub struct Given {
+    /// Its values and keys.
+    pub loaded: Loaded,
+    /// The column that its keys are from.
+    pub key: Option<String>,
+    /// The file that it is from, to be named in errors.
+    pub file: Option<PathBuf>,
+}
+
+impl Given {
+    /// An input from where a configuration says that it comes from.
+    ///
+    /// # Errors
+    /// As [`load`], and [`Fault::NoSource`] for none.
+    pub fn from_source(source: Option<&Source>, wanted: &Wanted<'_>) -> Result<Given, DataError> {
+        let source = source.ok_or(Fault::NoSource)?;
+        let loaded = load(source, wanted.ty)?;
+        Ok(Given { loaded, key: source.key().map(str::to_owned), file: Some(source.path().to_owned()) })
+    }
+
+    fn fault(&self, fault: Fault) -> DataError {
+        let error = DataError::from(fault);
+        match &self.file {
+            Some(file) => error.in_file(file),
+            None => error,
+        }
+    }
+}
+
 impl Inputs {
     /// Loads all inputs of a player, and takes their lengths into `dims`.
     ///
@@ -135,34 +176,53 @@ impl Inputs {
         player: &str,
         dims: &mut DimBinding,
     ) -> Result<Inputs, DataError> {
+        let give = |wanted: &Wanted<'_>| {
+            let given = Given::from_source(datasets.get(player, wanted.name), wanted);
+            given.map(Some).map_err(|e| e.of_input(player, wanted.name))
+        };
+        Inputs::gather(computation, player, dims, give)
+    }
+
+    /// Gathers all inputs of a player from whoever gives them, but those that are given later (`None`).
+    ///
+    /// # Errors
+    /// As [`load`](Self::load), and what `give` says.
+    pub fn gather<E: From<DataError>>(
+        computation: &Computation,
+        player: &str,
+        dims: &mut DimBinding,
+        mut give: impl FnMut(&Wanted<'_>) -> Result<Option<Given>, E>,
+    ) -> Result<Inputs, E> {
         let mut inputs = Inputs { player: player.to_owned(), values: BTreeMap::new(), keys: BTreeMap::new() };
         let mut first_with: BTreeMap<String, String> = BTreeMap::new();
         for (_, name, ty) in declared(computation).filter(|(p, _, _)| *p == player) {
-            let at = |e: DataError| e.of_input(player, name);
-            let source = datasets.get(player, name).ok_or_else(|| at(Fault::NoSource.into()))?;
-            let loaded = load(source, ty).map_err(at)?;
-            dims.bind(player, name, ty, loaded.values.shape())?;
+            let key = computation.matched.iter().find(|m| axis_of(ty, &m.name).is_some()).map(|m| m.key.as_str());
+            let Some(given) = give(&Wanted { name, ty, key })? else { continue };
+            dims.bind(player, name, ty, given.loaded.values.shape())?;
             for matched in &computation.matched {
-                let Some(axis) = ty.shape.iter().position(|d: &Dim| d.as_name() == Some(&matched.name)) else {
-                    continue;
+                let Some(axis) = axis_of(ty, &matched.name) else { continue };
+                let wrong = |f: Fault| E::from(given.fault(f).of_input(player, name));
+                let keys = match &given.loaded.keys {
+                    Some(keys) if given.key.as_ref() == Some(&matched.key) => keys,
+                    _ => return Err(wrong(Fault::NoKey { dim: matched.name.clone(), key: matched.key.clone() })),
                 };
-                let in_file = |f: Fault| at(DataError::from(f).in_file(source.path()));
-                let keys = match &loaded.keys {
-                    Some(keys) if source.key() == Some(&matched.key) => keys,
-                    _ => return Err(in_file(Fault::NoKey { dim: matched.name.clone(), key: matched.key.clone() })),
-                };
-                let rows = loaded.values.shape()[axis];
+                let rows = given.loaded.values.shape()[axis];
                 if keys.len() != rows {
-                    return Err(in_file(Fault::KeyCount { keys: keys.len(), rows }));
+                    return Err(wrong(Fault::KeyCount { keys: keys.len(), rows }));
                 }
                 let other = first_with.entry(matched.name.clone()).or_insert_with(|| name.to_owned());
                 let known = inputs.keys.entry(matched.name.clone()).or_insert_with(|| keys.clone());
                 if known != keys {
-                    return Err(in_file(Fault::KeyOrder { dim: matched.name.clone(), other: other.clone() }));
+                    return Err(wrong(Fault::KeyOrder { dim: matched.name.clone(), other: other.clone() }));
                 }
             }
-            inputs.values.insert(name.to_owned(), loaded);
+            inputs.values.insert(name.to_owned(), given.loaded);
         }
         Ok(inputs)
     }
+}
+
+/// The axis of just this named length.
+fn axis_of(ty: &Type, dim: &str) -> Option<usize> {
+    ty.shape.iter().position(|d: &Dim| d.as_name() == Some(dim))
 }

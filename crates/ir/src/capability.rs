@@ -87,9 +87,8 @@ impl Scheme {
         match self {
             // A player knows the order that it makes. Modules are for values that their player may not read.
             Scheme::Host | Scheme::Each => !matches!(family, Family::Shuffle | Family::Module),
-            // An enclave has no data of its own, and nothing that it holds gets into its operator's store. What computes
-            // there knows the order that it makes.
-            Scheme::Enclave => !matches!(family, Family::Source | Family::Keep | Family::Shuffle),
+            // Nothing that an enclave holds gets into its operator's store. What computes there knows the order that it makes.
+            Scheme::Enclave => !matches!(family, Family::Keep | Family::Shuffle),
             Scheme::Replicated | Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => {
                 !matches!(family, Family::Source | Family::Module)
             }

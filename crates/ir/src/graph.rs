@@ -6,7 +6,7 @@ use crate::attrs::Attrs;
 use crate::diag::Span;
 use crate::module::ModuleUse;
 use crate::ops::Op;
-use crate::place::{Placement, PlacementId, Player, PlayerId};
+use crate::place::{Placement, PlacementId, Player, PlayerId, Scheme};
 use crate::types::Type;
 
 /// Index of a value in [`Graph::values`].
@@ -182,6 +182,15 @@ impl Computation {
     /// The inputs: instruction and value.
     pub fn inputs(&self) -> impl Iterator<Item = (&Instr, ValueId)> {
         self.graph.body.instrs.iter().filter(|i| i.op == Op::Input).map(|i| (i, i.results[0]))
+    }
+
+    /// Who brings an input to the worker that has it: the player that it is placed at, or the owner of one inside an enclave.
+    pub fn brings(&self, input: &Instr) -> Option<PlayerId> {
+        let place = self.placement(input.placement);
+        match place.scheme {
+            Scheme::Enclave => input.attrs.label("label")?.first().map(|policy| policy.owner),
+            _ => place.players.first().copied(),
+        }
     }
 
     /// The players that have an input with an axis of just this named length: along a matched dimension, those who compare

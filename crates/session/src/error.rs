@@ -240,6 +240,16 @@ impl SessionError {
         self
     }
 
+    /// The same error, without the place of a number that the worker's own operator must not look at.
+    pub(crate) fn inside(self) -> SessionError {
+        match self {
+            SessionError::InputRange { player, input, range, .. } => {
+                SessionError::InputMisfit { player, input, what: format!("has a number outside of {}", limits(&range)) }
+            }
+            other => other,
+        }
+    }
+
     /// A stable code for programs.
     pub fn code(&self) -> &str {
         match self {

@@ -167,7 +167,9 @@ impl<'a> Run<'a> {
         };
         bind::check_input(c, id, name, plain.shape(), &self.plan.dims)?;
         if let Some(range) = self.plan.budget().input(name) {
-            bind::check_range(name, &player(), &plain, range)?;
+            let held = bind::check_range(name, &player(), &plain, range);
+            let inside = c.placement(instr.placement).scheme == ir::Scheme::Enclave;
+            held.map_err(|e| if inside { e.inside() } else { e })?;
         }
         let wanted = graph.value(id).ty.dtype;
         // Data files hold floats; what is declared as fixed point is encoded here, at its owner.

@@ -108,6 +108,8 @@ fn start(runtime: &tokio::runtime::Runtime, folder: &Path) -> Result<Vec<Worker>
             machines: worker::Machines::default(),
             modules: privity::ModuleFolder::default(),
             aggregations: Vec::new(),
+            flight: None,
+            sealing: worker::Sealing::default(),
         };
         workers.push(runtime.block_on(Worker::start(config))?);
     }

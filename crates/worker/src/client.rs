@@ -5,12 +5,14 @@ mod contact;
 mod desk;
 mod doctor;
 mod run;
+mod way;
 
 pub use console::{Console, Job, Reach};
 pub(crate) use contact::Contact;
 pub use desk::{Proposal, Receipts, Statement, agreed};
 pub use doctor::examine_roster;
 pub use run::{propose_program, resume, run_agreement, run_on_workers};
+pub use way::{Visit, way_to};
 
 use crate::error::ClientError;
 

@@ -16,7 +16,9 @@ use tonic::transport::Uri;
 
 use crate::aggregate::{Aggregation, RawAggregate};
 use crate::machines::{Machines, RawMachine, RawProve};
+use crate::release::{RawRelease, Sealing};
 use crate::traces;
+use crate::uploads::{RawFlight, Uploads};
 
 /// What a worker is told by its operator.
 pub struct Config {
@@ -56,6 +58,10 @@ pub struct Config {
     pub machines: Machines,
     /// Clients' rounds in which it is an aggregator.
     pub aggregations: Vec<Aggregation>,
+    /// How it takes tables over Arrow Flight, if it does.
+    pub flight: Option<Uploads>,
+    /// Keys that it releases to enclaves, and sealed tables that it opens as one.
+    pub sealing: Sealing,
 }
 
 /// A policy, and the digest of its text.
@@ -257,6 +263,11 @@ struct Raw {
     machines: BTreeMap<String, RawMachine>,
     #[serde(default)]
     aggregate: Vec<RawAggregate>,
+    flight: Option<RawFlight>,
+    #[serde(default)]
+    release: BTreeMap<String, RawRelease>,
+    #[serde(default)]
+    sealed: BTreeMap<String, PathBuf>,
 }
 
 impl Raw {
@@ -380,8 +391,16 @@ impl Config {
         let traces = raw.telemetry.otlp.and_then(|address| {
             problems.note(traces::collector(&address).map_err(|e| format!("`telemetry.otlp`: {e}")))
         });
+        let proves = raw.prove.is_some();
         let machines = Machines::read(raw.prove, raw.machines, base, roster.as_ref());
         let machines = machines.map_err(|found| problems.0.extend(found)).unwrap_or_default();
+        let store = raw.store.at(file, base);
+        let exposed = proves && store.tpm.is_none();
+        let flight = raw.flight.and_then(|raw| problems.note(Uploads::read(&raw, exposed)));
+        let sealing = Sealing::read(raw.release, raw.sealed, base).unwrap_or_else(|e| {
+            problems.0.extend(e);
+            Sealing::default()
+        });
         let aggregations = raw.aggregate.into_iter().map(|raw| Aggregation::read(raw, base, key.as_ref()));
         let aggregations = aggregations.filter_map(|read| problems.note(read)).collect();
         let modules = raw.modules.map(|raw| problems.modules(&base.join(raw.folder))).unwrap_or_default();
@@ -412,12 +431,19 @@ impl Config {
                 limits: raw.limits,
                 http: raw.http.listen,
                 traces,
-                store: raw.store.at(file, base),
+                store,
                 machines,
                 aggregations,
+                flight,
+                sealing,
             }),
             (.., problems) => Err(wrong(problems)),
         }
+    }
+
+    /// Whether it names data for an input: a file, or a sealed table.
+    pub(crate) fn has_data(&self, player: &str, input: &str) -> bool {
+        self.datasets.get(player, input).is_some() || self.sealing.tables().any(|(name, _)| name == input)
     }
 
     /// Whether an identity may connect at all.

@@ -57,6 +57,12 @@ pub enum WorkerError {
         /// Who refuses it.
         player: String,
     },
+    /// An input that somebody brings to this worker is not there.
+    #[error(transparent)]
+    Input(#[from] crate::inputs::InputFault),
+    /// A key was not released, or what it opens cannot be used.
+    #[error(transparent)]
+    Release(#[from] crate::release::ReleaseFault),
     /// The session's id is not 16 bytes.
     #[error("a session's id has 16 bytes")]
     SessionId,
@@ -218,6 +224,8 @@ impl WorkerError {
             WorkerError::NoMachinePolicy { .. } => "worker.no-machine-policy",
             WorkerError::ProvesNothing { .. } => "worker.proves-nothing",
             WorkerError::ProofRefused { .. } => "worker.proof-refused",
+            WorkerError::Input(e) => e.code(),
+            WorkerError::Release(e) => e.code(),
             WorkerError::SessionId => "worker.session-id",
             WorkerError::Replay { .. } => "worker.replay",
             WorkerError::NotResumable { .. } => "worker.not-resumable",
@@ -275,6 +283,8 @@ impl WorkerError {
             WorkerError::ProofRefused { player } => {
                 format!("the log of {player} says which checks failed; run what was approved")
             }
+            WorkerError::Input(e) => e.help(),
+            WorkerError::Release(e) => e.help(),
             WorkerError::SessionId | WorkerError::Replay { .. } => "run again, with a fresh session".into(),
             WorkerError::NotResumable { .. } => "run it again, as another use of its agreement".into(),
             WorkerError::TooLarge { .. } => {

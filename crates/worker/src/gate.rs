@@ -35,11 +35,17 @@ pub(crate) struct SessionGate {
 
 impl SessionGate {
     pub(crate) fn new(office: &Arc<Office>, job: &Job) -> SessionGate {
+        let players = job.card.players.clone();
+        SessionGate { players, ..SessionGate::apart(office, job.ratified.agreement(), job.session) }
+    }
+
+    /// For what is proved apart from the session's connections.
+    pub(crate) fn apart(office: &Arc<Office>, agreement: &Arc<Agreement>, session: SessionId) -> SessionGate {
         SessionGate {
             office: Arc::clone(office),
-            agreement: Arc::clone(job.ratified.agreement()),
-            players: job.card.players.clone(),
-            session: job.session,
+            agreement: Arc::clone(agreement),
+            players: Vec::new(),
+            session,
             opened_ms: now_ms(),
             proofs: Mutex::default(),
         }
@@ -86,7 +92,7 @@ impl SessionGate {
         self.players.iter().filter_map(|(player, identity)| Some((player.clone(), refused(identity)?))).collect()
     }
 
-    fn note_refusal(&self, player: &str, reason: &str) {
+    pub(crate) fn note_refusal(&self, player: &str, reason: &str) {
         let player = player.to_owned();
         let noted = Event::MachineRefused { session: self.session.to_string(), player, reason: reason.to_owned() };
         if let Err(error) = self.office.journal.enter(&[noted]) {

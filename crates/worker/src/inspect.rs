@@ -5,18 +5,19 @@ use std::path::Path;
 
 use agreement::Agreement;
 use check::Checked;
-use data::{DataError, DimBinding, Inputs, Source};
+use data::{DimBinding, Source};
 use net::{Credentials, Identity};
 use store::{KeyFile, KeySource, StoreError};
 
 use crate::config::{Config, ConfigError, Named, Store};
+use crate::inputs::{check_brought, in_files};
 use crate::office::gone;
 
 /// What was found of one thing that a configuration names.
 #[derive(Clone, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct Look {
-    /// What was looked at: `configuration`, `certificate`, `roster`, `policy`, `data PLAYER.INPUT`, `store`, `audit log`,
-    /// `port`, `http port`, `program`, `rows` or `modules`.
+    /// What was looked at: `configuration`, `certificate`, `roster`, `policy`, `flight`, `sealed INPUT`, `release INPUT`,
+    /// `data PLAYER.INPUT`, `store`, `audit log`, `port`, `http port`, `program`, `rows` or `modules`.
     pub check: String,
     /// Whether it is as it should be.
     pub ok: bool,
@@ -98,6 +99,17 @@ fn own(seen: &mut Inspection, config: &Config) {
         Some(rules) => seen.good("policy", format!("{} rules", rules.policy.rules().count())),
         None => seen.good("policy", "none: nothing is ratified without asking"),
     }
+    if let Some(uploads) = &config.flight {
+        let most = uploads.bounds.table.bytes >> 20;
+        seen.good("flight", format!("tables of at most {most} MiB are taken, and kept in {}", uploads.place()));
+    }
+    // That they could be read is part of reading the configuration.
+    for (input, path) in config.sealing.tables() {
+        seen.good(&format!("sealed {input}"), format!("{} is a sealed table", path.display()));
+    }
+    for input in config.sealing.releases() {
+        seen.good(&format!("release {input}"), "its key goes to machines that prove what they have to");
+    }
 }
 
 fn dataset(seen: &mut Inspection, check: &str, source: &Source) {
@@ -177,7 +189,12 @@ fn inputs(seen: &mut Inspection, config: &Config, program: &Path) {
         Err(e) => return seen.bad("program", at(e), "name a program that checks, or an agreement"),
     };
     let name = config.roster.players_of(config.key.identity()).next().unwrap_or_default();
-    let loaded: Result<Inputs, DataError> = Inputs::load(&config.datasets, checked.computation(), name, &mut { dims });
+    let player = checked.computation().player_named(name);
+    let brought = player.map_or(Ok(()), |player| check_brought(config, checked.computation(), player));
+    if let Err(fault) = brought {
+        return seen.bad("program", at(fault.to_string()), fault.help());
+    }
+    let loaded = in_files(config, checked.computation(), name, &mut { dims });
     match loaded {
         Ok(inputs) => {
             let all: Vec<String> = inputs.values.iter().map(|(n, v)| format!("{n} {:?}", v.values.shape())).collect();

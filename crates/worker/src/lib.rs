@@ -17,6 +17,7 @@ mod error;
 mod examine;
 mod gate;
 mod http;
+mod inputs;
 mod inspect;
 mod io;
 mod jobs;
@@ -28,11 +29,13 @@ mod perform;
 mod postman;
 mod proto;
 mod rate;
+mod release;
 mod rules;
 mod serve;
 mod service;
 mod tensor;
 mod traces;
+mod uploads;
 mod vault;
 
 /// Messages for collectors of traces, made from `proto/otlp.proto`.
@@ -43,16 +46,19 @@ pub(crate) mod otlp {
 
 pub use aggregate::Aggregation;
 pub use client::{
-    Console, Job, Proposal, Reach, Receipts, Statement, agreed, examine_roster, propose_program, resume, run_agreement,
-    run_on_workers,
+    Console, Job, Proposal, Reach, Receipts, Statement, Visit, agreed, examine_roster, propose_program, resume,
+    run_agreement, run_on_workers, way_to,
 };
 pub use config::{Config, ConfigError, JobLimits, Limits, Rules, Store};
 pub use error::{ClientError, WorkerError};
 pub use examine::Finding;
 pub use fuzzed::read_messages;
+pub use inputs::InputFault;
 pub use inspect::{Inspection, Look, inspect};
 pub use machines::Machines;
+pub use release::{ReleaseFault, SealedFault, SealedTable, Sealing};
 pub use serve::{Worker, serve};
+pub use uploads::Uploads;
 
 mod fuzzed;
 #[cfg(test)]

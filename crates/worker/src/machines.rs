@@ -59,6 +59,11 @@ pub(crate) struct RawMachine {
 }
 
 impl RawMachine {
+    /// As a configuration would say it, without owners' approval.
+    pub(crate) fn of(policy: PathBuf, collateral: Vec<PathBuf>, roots: Vec<PathBuf>) -> RawMachine {
+        RawMachine { policy, collateral, roots, approved: None, log: None, approved_by: Vec::new() }
+    }
+
     /// What the owners approved, if the configuration requires that they did.
     fn approved(&self, base: &Path) -> Result<Option<Approved>, String> {
         let (file, log) = match (&self.approved, &self.log, self.approved_by.is_empty()) {
@@ -127,7 +132,22 @@ impl Machines {
         }
     }
 
-    /// For data connections.
+    /// Asks one machine, by a policy at hand.
+    ///
+    /// # Errors
+    /// Collateral and roots that cannot be read, in words.
+    pub(crate) fn asking(
+        player: &str,
+        identity: Identity,
+        policy: Policy,
+        collateral: &[PathBuf],
+        roots: &[PathBuf],
+    ) -> Result<Machines, String> {
+        let machines = BTreeMap::from([(identity, Machine::new(player, policy, collateral, roots)?)]);
+        Ok(Machines { attester: None, asked: Arc::new(Asked { machines, refused: Mutex::default() }) })
+    }
+
+    /// For connections on which machines are proved.
     pub(crate) fn proofs(&self) -> Proofs {
         let asks = !self.asked.machines.is_empty();
         let appraiser = asks.then(|| Arc::clone(&self.asked) as Arc<dyn net::tls::Appraiser>);
@@ -137,6 +157,30 @@ impl Machines {
     /// Whether this worker proves its own machine.
     pub(crate) fn proves(&self) -> bool {
         self.attester.is_some()
+    }
+
+    /// Evidence of this worker's own machine. It takes as long as the hardware does.
+    ///
+    /// # Errors
+    /// Why there is none, in words.
+    pub(crate) async fn attest(&self, report_data: [u8; 32]) -> Result<Vec<u8>, String> {
+        let attester = self.attester.clone().ok_or("this worker proves no machine (`[prove]`)")?;
+        let made = tokio::task::spawn_blocking(move || attester.attest(&report_data)).await;
+        made.map_err(|_| "the attester died".to_owned())?
+    }
+
+    /// Appraises evidence by this worker's own policy for the machine of an identity.
+    ///
+    /// # Errors
+    /// Why it is refused, in words.
+    pub(crate) fn appraised(
+        &self,
+        peer: &Identity,
+        evidence: &[u8],
+        report_data: [u8; 32],
+    ) -> Result<Appraised, String> {
+        let record = net::tls::Appraiser::appraise(&*self.asked, peer, evidence, &report_data)?;
+        Ok(Appraised { evidence: evidence.to_vec(), report_data, record })
     }
 
     /// Whether this worker has a policy of its own for the machine of an identity.
@@ -190,29 +234,33 @@ struct Machine {
 
 impl Machine {
     fn read(player: &str, raw: RawMachine, base: &Path) -> Result<Machine, String> {
-        let bytes = |path: &Path| std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()));
         let approved = raw.approved(base)?;
         let policy = base.join(raw.policy);
         let at = |e: attest::Error| format!("{}: {e}", policy.display());
         let text = String::from_utf8(bytes(&policy)?).map_err(|e| format!("{}: {e}", policy.display()))?;
-        let mut with = Endorsements::none();
-        for path in raw.collateral.iter().map(|path| base.join(path)) {
-            for file in files(&path)? {
-                if with.add(&bytes(&file)?) == Added::Unknown && file == path {
-                    return Err(format!("{}: neither certificate nor CRL nor collateral", file.display()));
-                }
-            }
-        }
-        let mut roots = Roots::production().map_err(|e| e.to_string())?;
-        for path in raw.roots.iter().map(|path| base.join(path)) {
-            let root = Certificate::parse(&bytes(&path)?).map_err(|e| format!("{}: {e}", path.display()))?;
-            roots = roots.with_tpm_root(root);
-        }
         let own = Policy::parse(&text).map_err(at)?;
         let policy = match approved {
             Some(approved) => approved.pin(own),
             None => own,
         };
+        let beside = |paths: &[PathBuf]| paths.iter().map(|path| base.join(path)).collect::<Vec<_>>();
+        Machine::new(player, policy, &beside(&raw.collateral), &beside(&raw.roots))
+    }
+
+    fn new(player: &str, policy: Policy, collateral: &[PathBuf], manufacturers: &[PathBuf]) -> Result<Machine, String> {
+        let mut with = Endorsements::none();
+        for path in collateral {
+            for file in files(path)? {
+                if with.add(&bytes(&file)?) == Added::Unknown && file == *path {
+                    return Err(format!("{}: neither certificate nor CRL nor collateral", file.display()));
+                }
+            }
+        }
+        let mut roots = Roots::production().map_err(|e| e.to_string())?;
+        for path in manufacturers {
+            let root = Certificate::parse(&bytes(path)?).map_err(|e| format!("{}: {e}", path.display()))?;
+            roots = roots.with_tpm_root(root);
+        }
         Ok(Machine { player: player.to_owned(), policy, with, roots })
     }
 
@@ -235,6 +283,10 @@ impl Machine {
         );
         Ok(record)
     }
+}
+
+fn bytes(path: &Path) -> Result<Vec<u8>, String> {
+    std::fs::read(path).map_err(|e| format!("{}: {e}", path.display()))
 }
 
 /// The files of a folder, or the file itself.

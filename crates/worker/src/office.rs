@@ -7,7 +7,7 @@ use std::time::Instant;
 
 use agreement::{Agreement, AgreementError, Ratified, SessionId};
 use audit::Event;
-use data::{DimBinding, Inputs};
+use data::DimBinding;
 use ir::PlayerId;
 use net::exchange::{Ahead, Pool};
 use net::{Card, Dialer, Identity, Player, Switchboard};
@@ -19,12 +19,14 @@ use crate::clock::now_ms;
 use crate::config::{self, Config};
 use crate::error::WorkerError;
 use crate::examine::{Finding, examine};
+use crate::inputs::{check_brought, in_files};
 use crate::jobs::{About, Jobs};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
 use crate::postman::Postman;
 use crate::proto;
 use crate::rate::Counts;
+use crate::release::Releases;
 use crate::traces::Traces;
 
 /// Bytes of what one peer sends before it is asked for that are set aside with a session's memory.
@@ -52,6 +54,8 @@ pub(crate) struct Office {
     pub(crate) store: Arc<Store>,
     /// What happened here, for good; and what changes the store so that it has to be told.
     pub(crate) journal: Journal,
+    /// Keys of sealed tables that were asked for.
+    pub(crate) releases: Releases,
     /// Counts connections that were refused; the port brings it.
     refused: OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>,
 }
@@ -96,6 +100,7 @@ impl Office {
             post: Postman::default(),
             store,
             journal,
+            releases: Releases::default(),
             refused: OnceLock::new(),
         };
         office.journal.enter(&[Event::Started { version: env!("CARGO_PKG_VERSION").into() }])?;
@@ -161,8 +166,10 @@ impl Office {
         let attempt = request.attempt;
         let Reviewed { agreement, player } = self.review(&request.agreement)?;
         agreement.check_time(now_ms())?;
+        check_brought(&self.config, agreement.checked().computation(), player)?;
         self.check_machines(&agreement)?;
         let ratified = self.ratified(agreement, &request.ratifications)?;
+        self.check_uploads(ratified.agreement())?;
         if attempt > 0 {
             may_attempt(&ratified, session, attempt)?;
         }
@@ -227,7 +234,7 @@ impl Office {
         let computation = ir::text::parse(text).map_err(AgreementError::Computation)?;
         let checked = check::check(computation).map_err(AgreementError::Computation)?;
         let mut dims = DimBinding::new();
-        Inputs::load(&self.config.datasets, checked.computation(), player, &mut dims)?;
+        in_files(&self.config, checked.computation(), player, &mut dims)?;
         Ok(dims.lengths())
     }
 

@@ -6,7 +6,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use agreement::{Receipt, Seen, SignedReceipt};
-use data::{DimBinding, Inputs};
 use futures::FutureExt as _;
 use ir::PlayerId;
 use net::Options;
@@ -18,8 +17,10 @@ use crate::archive::Ending;
 use crate::clock::{now_ms, random};
 use crate::error::WorkerError;
 use crate::gate::SessionGate;
+use crate::inputs::load;
 use crate::jobs::Entry;
 use crate::office::{Job, Office};
+use crate::release;
 use crate::vault::StoreVault;
 
 /// What a session that ended well leaves here.
@@ -39,7 +40,7 @@ pub(crate) async fn perform(
     observer: Observer,
 ) -> Result<Performed, WorkerError> {
     // What is wrong with our own data is found before a use is spent.
-    let data = load(office, job).await?;
+    let data = load(office, job, None).await?;
     let by = entry.about.submitter;
     recording(office, job, move |office, job| office.begin(job, by)).await?;
     entry.running();
@@ -80,12 +81,11 @@ async fn run(
     observer: Observer,
 ) -> Result<Performed, WorkerError> {
     let started_ms = now_ms();
-    let inputs = session::commitments(&data.inputs, random)?;
     let stop = stop(Arc::clone(entry), office.config.jobs.deadline());
     let gate = Arc::new(SessionGate::new(office, job));
     let door: Arc<dyn Gate> = gate.clone();
-    let outcome = match meet_and_run(office, job, data, observer, stop, door).await {
-        Ok(outcome) => outcome,
+    let (outcome, inputs) = match meet_and_run(office, job, data, observer, stop, door).await {
+        Ok(done) => done,
         Err(error) => return Err(recording(office, job, move |_, _| Ok(gate.explain(error))).await?),
     };
     let outputs = session::commitments(&outcome.outputs, random)?;
@@ -113,7 +113,7 @@ async fn meet_and_run(
     observer: Observer,
     mut stop: Stop,
     gate: Arc<dyn Gate>,
-) -> Result<Outcome, WorkerError> {
+) -> Result<(Outcome, Commitments), WorkerError> {
     let (card, endpoints) = (&job.card, office.endpoints(&job.card));
     let options = ResumeOptions::default();
     let meeting = net::mesh::connect(card, &endpoints, &office.dialer, &office.switchboard, options, &gate);
@@ -121,6 +121,21 @@ async fn meet_and_run(
         met = meeting => met?,
         error = &mut stop => return Err(error.into()),
     };
+    let opened = tokio::select! {
+        data = opened(office, job, data) => data,
+        error = &mut stop => Err(error.into()),
+    };
+    let data = match opened {
+        Ok(data) => data,
+        Err(error) => {
+            // The others have begun: they are told, rather than left to miss us.
+            for (_, mut link) in links {
+                net::greet::refuse(&mut link, error.code()).await;
+            }
+            return Err(error);
+        }
+    };
+    let inputs = session::commitments(&data.inputs, random)?;
     let start = Start {
         ratified: job.ratified.clone(),
         player: job.player,
@@ -138,7 +153,17 @@ async fn meet_and_run(
     };
     // Its own operator reads in the log where in its file a number is; others are only told that there is one.
     let located = |e: SessionError| e.located(|player, input, at| office.config.datasets.locate(player, input, at));
-    Ok(session::run(start).await.map_err(located)?)
+    Ok((session::run(start).await.map_err(located)?, inputs))
+}
+
+/// With what lies sealed here. Its owners release the keys now: that all players have met says that each has begun the session.
+async fn opened(office: &Arc<Office>, job: &Job, data: PlayerData) -> Result<PlayerData, WorkerError> {
+    if release::unsealed(office, job.ratified.agreement(), job.name()).is_empty() {
+        return Ok(data);
+    }
+    drop(data);
+    let keys = release::fetch(office, job).await?;
+    load(office, job, Some(keys)).await
 }
 
 /// What ends a session early: somebody who may, or its deadline.
@@ -149,20 +174,6 @@ fn stop(entry: Arc<Entry>, deadline: Duration) -> Stop {
             () = tokio::time::sleep(deadline) => SessionError::Deadline { seconds: deadline.as_secs(), waiting: None },
         }
     })
-}
-
-/// Reads this player's data and the modules that it runs, away from the threads that serve connections.
-async fn load(office: &Arc<Office>, job: &Job) -> Result<PlayerData, WorkerError> {
-    let (office, agreement, name) = (Arc::clone(office), Arc::clone(job.ratified.agreement()), job.name().to_owned());
-    let player = job.player;
-    let load = move || {
-        let mut dims = DimBinding::agreed(agreement.dims());
-        let c = agreement.checked().computation();
-        let inputs = Inputs::load(&office.config.datasets, c, &name, &mut dims)?;
-        let modules = office.config.modules.modules(c, Some(player)).map_err(SessionError::from)?;
-        Ok(PlayerData { modules, ..inputs.into() })
-    };
-    tokio::task::spawn_blocking(load).await.map_err(|e| WorkerError::System { what: e.to_string() })?
 }
 
 fn receipt(

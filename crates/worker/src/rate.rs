@@ -22,10 +22,20 @@ pub(crate) enum Body {
     Request,
     /// What a conversation begins with.
     Submission,
+    /// A call of Arrow Flight.
+    Table,
 }
 
-/// Bodies of each kind that one identity may be bringing at a time; the next one waits.
-const BODIES: usize = 4;
+impl Body {
+    /// How many of its kind one identity may be bringing at a time; the next one waits. Of tables fewer than a worker takes
+    /// at once, so that no owner keeps all others from uploading.
+    fn most(self) -> usize {
+        match self {
+            Body::Request | Body::Submission => 4,
+            Body::Table => 2,
+        }
+    }
+}
 
 /// A bucket of requests that fills up steadily.
 struct Budget {
@@ -51,7 +61,7 @@ impl Counts {
     pub(crate) async fn bring(&self, identity: Identity, body: Body) -> Option<OwnedSemaphorePermit> {
         let bodies = {
             let mut bringing = self.bringing.lock().unwrap_or_else(PoisonError::into_inner);
-            Arc::clone(bringing.entry((identity, body)).or_insert_with(|| Arc::new(Semaphore::new(BODIES))))
+            Arc::clone(bringing.entry((identity, body)).or_insert_with(|| Arc::new(Semaphore::new(body.most()))))
         };
         bodies.acquire_owned().await.ok()
     }

@@ -17,9 +17,12 @@ use crate::office::Office;
 use crate::postman;
 use crate::proto::worker_server::WorkerServer;
 use crate::service::{Doors, MAX_ANSWER, Service};
+use crate::uploads;
 
 /// How often a quiet connection is asked whether it is still there, and how long it may take to answer.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// Bytes of tables that may be on their way.
+const WINDOW: u32 = 4 << 20;
 /// How long last words may take to leave when the worker stops.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -49,12 +52,13 @@ impl Worker {
         let office = Arc::new(opened.map_err(|e| ClientError::System { what: e.to_string() })??);
         let known = Arc::clone(&office);
         let acceptor = Acceptor::attested(credentials, move |identity| known.config.knows(identity), proofs)?;
+        let acceptor = if office.config.flight.is_some() { acceptor.with_tables() } else { acceptor };
         let door = net::tls::Limits {
             handshakes: limits.handshakes,
             handshakes_per_address: limits.handshakes_per_address,
             ..net::tls::Limits::default()
         };
-        let net::tls::Incoming { control, data, .. } = net::tls::listen(listener, acceptor, door);
+        let net::tls::Incoming { control, data, tables } = net::tls::listen(listener, acceptor, door);
         office.count_refused_by(data.refusals());
         let http = match office.config.http {
             Some(address) => Some(crate::http::serve(address, Arc::clone(&office)).await?),
@@ -72,6 +76,9 @@ impl Worker {
             tasks.spawn(courier.run());
         }
         tasks.spawn(take_data(data, office.switchboard.clone()));
+        if let Some(uploads) = &office.config.flight {
+            tasks.spawn(take_tables(tables, uploads::service(&office, uploads), Arc::clone(&office)));
+        }
         let served = tokio::spawn(take_control(control, Arc::clone(&office)));
         if office.config.ratify_all {
             tracing::warn!(
@@ -190,22 +197,30 @@ async fn take_data(mut data: Connections, switchboard: Switchboard) {
     }
 }
 
-async fn take_control(mut control: Connections, office: Arc<Office>) -> Result<(), tonic::transport::Error> {
-    let limits = office.config.limits;
-    let counting = Arc::clone(&office);
-    let incoming = futures::stream::poll_fn(move |cx| {
+/// Connections as they come, each with its place among those of its identity.
+fn places(
+    mut connections: Connections,
+    office: Arc<Office>,
+) -> impl futures::Stream<Item = std::io::Result<Control>> + Send + 'static {
+    let most = office.config.limits.connections_per_identity;
+    futures::stream::poll_fn(move |cx| {
         loop {
-            let Some(secured) = std::task::ready!(control.poll_next(cx)) else { return std::task::Poll::Ready(None) };
+            let Some(secured) = std::task::ready!(connections.poll_next(cx)) else {
+                return std::task::Poll::Ready(None);
+            };
             let identity = secured.identity;
-            match counting.counts.connect(identity, limits.connections_per_identity) {
-                Some(held) => {
-                    return std::task::Poll::Ready(Some(Ok::<_, std::io::Error>(Control::new(secured, held))));
-                }
+            match office.counts.connect(identity, most) {
+                Some(held) => return std::task::Poll::Ready(Some(Ok(Control::new(secured, held)))),
                 None => tracing::warn!(%identity, "a connection was refused: it holds too many already"),
             }
         }
-    });
-    let doors = Doors(Arc::clone(&office));
+    })
+}
+
+async fn take_control(control: Connections, office: Arc<Office>) -> Result<(), tonic::transport::Error> {
+    let limits = office.config.limits;
+    let incoming = places(control, Arc::clone(&office));
+    let doors = Doors::control(Arc::clone(&office));
     let service = WorkerServer::new(Service { office })
         .max_decoding_message_size(limits.request())
         .max_encoding_message_size(MAX_ANSWER);
@@ -218,4 +233,22 @@ async fn take_control(mut control: Connections, office: Arc<Office>) -> Result<(
         .add_service(service)
         .serve_with_incoming(incoming)
         .await
+}
+
+/// Serves Arrow Flight. How long an upload may be silent is its service's own; a large one may take long.
+async fn take_tables(tables: Connections, service: flight::Service, office: Arc<Office>) {
+    let streams = office.config.limits.streams_per_connection;
+    let served = tonic::transport::Server::builder()
+        .max_concurrent_streams(streams)
+        .http2_keepalive_interval(Some(KEEPALIVE))
+        .http2_keepalive_timeout(Some(KEEPALIVE))
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
+        .layer(uploads::doors(&office))
+        .add_service(service.server())
+        .serve_with_incoming(places(tables, office))
+        .await;
+    if let Err(error) = served {
+        tracing::error!(%error, "tables are no longer taken");
+    }
 }

@@ -76,7 +76,7 @@ fn caller<T>(request: &Request<T>) -> Result<Identity, Status> {
 }
 
 /// A refusal as the caller sees it; logged and counted.
-fn refused(office: &Office, caller: Identity, error: &WorkerError) -> Status {
+pub(crate) fn refused(office: &Office, caller: Identity, error: &WorkerError) -> Status {
     tracing::warn!(%caller, code = error.code(), %error, "a request was refused");
     office.metrics.refusal(error.code());
     status(error)
@@ -251,6 +251,31 @@ impl Worker for Service {
         let request = request.into_inner();
         let exchange = move |office: &Office| office.exchange(sees, &request.session, &request.receipts);
         Ok(Response::new(self.blocking(caller, exchange).await?))
+    }
+
+    async fn challenge(
+        &self,
+        request: Request<proto::ChallengeRequest>,
+    ) -> Result<Response<proto::ChallengeReply>, Status> {
+        let caller = caller(&request)?;
+        let asked = request.into_inner();
+        let challenge = move |office: &Office| {
+            let challenge = office.challenge(caller, &asked.session, &asked.input);
+            challenge.inspect_err(|e| office.note_refusal("release", caller, e.code(), None))
+        };
+        let challenge = self.blocking(caller, challenge).await?.to_vec();
+        Ok(Response::new(proto::ChallengeReply { challenge }))
+    }
+
+    async fn release(&self, request: Request<proto::ReleaseRequest>) -> Result<Response<proto::ReleaseReply>, Status> {
+        let caller = caller(&request)?;
+        let (asked, shared) = (request.into_inner(), Arc::clone(&self.office));
+        let release = move |office: &Office| {
+            let released = shared.release(caller, &asked);
+            released.inspect_err(|e| office.note_refusal("release", caller, e.code(), None))
+        };
+        let message = self.blocking(caller, release).await?;
+        Ok(Response::new(proto::ReleaseReply { message }))
     }
 
     async fn settle(&self, request: Request<proto::SettleRequest>) -> Result<Response<proto::SettleReply>, Status> {

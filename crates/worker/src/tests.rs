@@ -1,9 +1,11 @@
 //! What a worker admits: only what its own roster, its own checks and its operator's will allow.
 
 mod attempts;
+mod brought;
 mod hostile;
 mod journal;
 mod machines;
+mod release;
 mod traced;
 
 use std::path::Path;
@@ -115,6 +117,8 @@ fn config(folder: &tempfile::TempDir, ratify_all: bool) -> Config {
         machines: crate::Machines::default(),
         modules: privity::ModuleFolder::default(),
         aggregations: Vec::new(),
+        flight: None,
+        sealing: crate::release::Sealing::default(),
     }
 }
 

@@ -181,7 +181,8 @@ impl Builder {
         Ok(())
     }
 
-    /// Declares an input at a player. An empty label means that the value is public.
+    /// Declares an input at a player, or inside an enclave, where its owner brings it. An empty label means that the value is
+    /// public.
     ///
     /// # Errors
     /// If the name is taken, the placement is no player's, or the step is inside a region or function.
@@ -194,11 +195,11 @@ impl Builder {
         span: &Span,
     ) -> Built<ValueId> {
         let place = self.computation.placement(at);
-        if !matches!(place.scheme, Scheme::Host | Scheme::Each) {
+        if !matches!(place.scheme, Scheme::Host | Scheme::Each | Scheme::Enclave) {
             return Err(Diagnostic::new(
                 "input.place",
                 span.clone(),
-                format!("an input starts at a player, not on {}", place.name),
+                format!("an input starts at a player or inside an enclave, not on {}", place.name),
             ));
         }
         if self.frames.len() > 1 || self.frame().open.len() > 1 {

@@ -364,9 +364,8 @@ impl Lower {
     fn load(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners, stored: &Word) -> Parsed<()> {
         let (place, label) = self.source(at, owners)?;
         if matches!(owners, Owners::Unsaid) && self.builder.declared().placement(place).is_protected() {
-            let message = format!("it is not said whose `{}` is", name.text);
             let help = format!("say it, as `at {} owner alice owner bob`, or `public`", at.text);
-            return Err(self.report(Diagnostic::new("load.owner", name.span.clone(), message).help(help)));
+            return Err(self.ownerless("load.owner", name, help));
         }
         let value = self.builder.load(&name.text, &stored.text, ty.clone(), place, label, &name.span);
         let value = self.built(value)?;
@@ -374,8 +373,16 @@ impl Lower {
         Ok(())
     }
 
+    fn ownerless(&mut self, code: &'static str, name: &Word, help: String) -> Reported {
+        let message = format!("it is not said whose `{}` is", name.text);
+        self.report(Diagnostic::new(code, name.span.clone(), message).help(help))
+    }
+
     fn input(&mut self, name: &Word, ty: &Type, at: &Word, owners: &Owners) -> Parsed<()> {
         let (place, label) = self.source(at, owners)?;
+        if matches!(owners, Owners::Unsaid) && self.builder.declared().placement(place).scheme == Scheme::Enclave {
+            return Err(self.ownerless("input.owner", name, format!("say it, as `at {} owner alice`", at.text)));
+        }
         let value = self.builder.input(&name.text, ty.clone(), place, label, &name.span);
         let value = self.built(value)?;
         self.scope().values.insert(name.text.clone(), value);

@@ -12,6 +12,7 @@ use tonic::body::Body;
 use tonic::codegen::http::{Request, Response};
 use tower::{Layer, Service};
 
+use crate::error::WorkerError;
 use crate::io::Caller;
 use crate::office::Office;
 use crate::rate;
@@ -19,13 +20,26 @@ use crate::service::refused;
 
 /// Puts a [`Door`] before a service.
 #[derive(Clone)]
-pub(crate) struct Doors(pub(crate) Arc<Office>);
+pub(crate) struct Doors {
+    pub(crate) office: Arc<Office>,
+    /// What requests bring.
+    pub(crate) body: rate::Body,
+    /// How it is told that a caller may not ask just now.
+    pub(crate) refuse: fn(&Office, Identity, &WorkerError) -> Status,
+}
+
+impl Doors {
+    /// Before the control plane.
+    pub(crate) fn control(office: Arc<Office>) -> Doors {
+        Doors { office, body: rate::Body::Request, refuse: refused }
+    }
+}
 
 impl<S> Layer<S> for Doors {
     type Service = Door<S>;
 
     fn layer(&self, inner: S) -> Door<S> {
-        Door { office: Arc::clone(&self.0), inner }
+        Door { doors: self.clone(), inner }
     }
 }
 
@@ -33,7 +47,7 @@ impl<S> Layer<S> for Doors {
 /// and streams it has: they are held in memory until they are whole.
 #[derive(Clone)]
 pub(crate) struct Door<S> {
-    office: Arc<Office>,
+    doors: Doors,
     inner: S,
 }
 
@@ -55,12 +69,12 @@ where
             Ok(caller) => caller,
             Err(status) => return Box::pin(std::future::ready(Ok(status.into_http()))),
         };
-        let office = Arc::clone(&self.office);
+        let Doors { office, body, .. } = self.doors.clone();
         // The one that was asked whether it is ready is used, and its copy kept.
         let copy = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, copy);
         Box::pin(async move {
-            let _bringing = office.counts.bring(caller, rate::Body::Request).await;
+            let _bringing = office.counts.bring(caller, body).await;
             inner.call(request).await
         })
     }
@@ -72,7 +86,8 @@ impl<S> Door<S> {
         let Some(Caller(caller)) = request.extensions().get::<Caller>().copied() else {
             return Err(Status::unauthenticated("who called is not known"));
         };
-        self.office.hear(caller).map_err(|e| refused(&self.office, caller, &e))?;
+        let Doors { office, refuse, .. } = &self.doors;
+        office.hear(caller).map_err(|e| refuse(office, caller, &e))?;
         Ok(caller)
     }
 }

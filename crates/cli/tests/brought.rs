@@ -1,0 +1,249 @@
+//! Owners bring their data into a machine that a third party operates and that proves itself: uploaded over Arrow Flight by
+//! a stock client, or sealed and opened with a key that is released to that machine alone. And what is refused.
+//!
+//! The machine is a software TPM, which proves what was measured and protects no memory: everything here is for
+//! development, and says so.
+
+mod common;
+
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::time::Instant;
+
+use common::attested::{self, told};
+use common::{Parties, json, privity, repository};
+use serde_json::Value;
+use testkit::SoftwareTpm;
+
+const PLAYERS: [&str; 4] = ["clinic", "registry", "cloud", "analyst"];
+const PROGRAM: &str = "examples/diabetes/brought.pv";
+
+/// Uploads columns of a CSV file, or tries to; says what became of it.
+const UPLOAD: &str = r#"
+import csv, sys
+import pyarrow as pa, pyarrow.flight as fl
+location, token, name, file, columns = sys.argv[1:]
+rows = list(csv.DictReader(open(file)))
+table = pa.table({c: [r[c] if c == "patient" else float(r[c]) for r in rows] for c in columns.split(",")})
+client = fl.connect(location)
+options = fl.FlightCallOptions(headers=[(b"authorization", b"Bearer " + token.encode())])
+try:
+    writer, answers = client.do_put(fl.FlightDescriptor.for_path(name), table.schema, options)
+    with writer:
+        writer.write_table(table)
+        writer.done_writing()
+        answers.read()
+    print("taken")
+except pa.ArrowException as error:
+    print(error)
+"#;
+
+/// Downloads a table, or tries to.
+const DOWNLOAD: &str = r#"
+import sys
+import pyarrow as pa, pyarrow.flight as fl
+location, token, name = sys.argv[1:]
+options = fl.FlightCallOptions(headers=[(b"authorization", b"Bearer " + token.encode())])
+try:
+    print(fl.connect(location).do_get(fl.Ticket(name), options).read_all().num_rows)
+except pa.ArrowException as error:
+    print(error)
+"#;
+
+fn python(script: &str, args: &[&str]) -> String {
+    let output = testkit::python("pyarrow").unwrap().args(["-c", script]).args(args).output().unwrap();
+    let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
+    assert!(output.status.success(), "{said}{errors}");
+    said.trim().to_owned()
+}
+
+/// A proxy of the real command; it ends when this is dropped.
+struct Proxy {
+    child: Child,
+    location: String,
+    token: String,
+}
+
+impl Proxy {
+    fn start(folder: &Path, who: &str) -> Proxy {
+        let line =
+            format!("flight-proxy --to cloud --roster roster.toml --key {who}.key --policy cloud-machine.toml --json");
+        let mut child = Command::new(env!("CARGO_BIN_EXE_privity"))
+            .current_dir(folder)
+            .args(line.split_whitespace())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .spawn()
+            .unwrap();
+        let mut first = String::new();
+        BufReader::new(child.stdout.take().unwrap()).read_line(&mut first).unwrap();
+        let said: Value = serde_json::from_str(&first).unwrap_or_else(|e| panic!("{e}: {first}"));
+        let text = |field: &str| said[field].as_str().unwrap_or_else(|| panic!("{said}")).to_owned();
+        Proxy { child, location: text("location"), token: text("token") }
+    }
+
+    fn upload(&self, folder: &Path, name: &str, file: &str, columns: &str) -> String {
+        let file = folder.join(file).to_str().unwrap().to_owned();
+        python(UPLOAD, &[&self.location, &self.token, name, &file, columns])
+    }
+
+    fn download(&self, name: &str) -> String {
+        python(DOWNLOAD, &[&self.location, &self.token, name])
+    }
+}
+
+impl Drop for Proxy {
+    fn drop(&mut self) {
+        // It may have ended by itself.
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+    }
+}
+
+/// A cloud whose machine, with a store sealed to it, all others know. The others have no data in their configurations.
+fn parties(cloud: &str, owner: impl Fn(&str) -> String) -> (Parties, SoftwareTpm) {
+    let (parties, tpm) = attested::parties(&PLAYERS);
+    let path = parties.path();
+    std::fs::copy(repository().join(PROGRAM), path.join("brought.pv")).unwrap();
+    let store = "[store]\ntpm = \"tpm/socket\"\n";
+    parties.write("cloud.toml", &(parties.read("cloud.toml") + store + cloud));
+    for player in ["clinic", "registry", "analyst"] {
+        let file = format!("{player}.toml");
+        let config = parties.read(&file);
+        let (before, machines) = config.split_at(config.find("[machines.").unwrap());
+        let without_data = before.split("[data.").next().unwrap();
+        parties.write(&file, &format!("{without_data}{machines}{}", owner(player)));
+    }
+    told(path, "agreement new brought.pv --roster roster.toml --dims n=442 -o agreed.toml");
+    (parties, tpm)
+}
+
+fn run(parties: &Parties, what: &str) -> (Value, i32) {
+    let flags = ["--roster", "roster.toml", "--key", "analyst.key", "--json"];
+    json(&privity(parties.path(), &[&["run", what][..], &flags].concat()))
+}
+
+/// That a run was trained on all rows, and that the analyst alone has the model.
+fn trained(outcome: &Value) {
+    let outputs = outcome["outputs"].as_object().unwrap_or_else(|| panic!("{outcome}"));
+    assert_eq!(outputs.keys().collect::<Vec<_>>(), ["analyst"], "only the requester learns the model");
+    let right = outputs["analyst"]["share of the rows told right"]["values"].as_f64().unwrap();
+    assert!((0.7..0.9).contains(&right), "{right}");
+}
+
+#[test]
+fn owners_upload_over_flight_to_a_machine_that_proved_itself_and_the_requester_alone_learns_the_model() {
+    let (mut parties, tpm) = parties("[flight]\n", |_| String::new());
+    let path = parties.path().to_owned();
+    for player in PLAYERS {
+        parties.start(player, &[]);
+    }
+    // A scheduler, who is no party, proposes; the worker's operator has not ratified yet.
+    let proposed =
+        json(&privity(&path, &["propose", "agreed.toml", "--roster", "roster.toml", "--key", "guest.key", "--json"]));
+    let digest = proposed.0["digest"].as_str().unwrap_or_else(|| panic!("{}", proposed.0)).to_owned();
+    let (vitals, target) = (format!("{digest}/vitals"), format!("{digest}/target"));
+    let [clinic, registry, analyst] = ["clinic", "registry", "analyst"].map(|who| Proxy::start(&path, who));
+    let columns = "patient,age,sex,bmi,bp";
+    let early = clinic.upload(&path, &vitals, "clinic.csv", columns);
+    assert!(early.contains("flight.not-yet"), "{early}");
+    for player in PLAYERS {
+        told(&path, &format!("ratify {digest} --config {player}.toml"));
+    }
+
+    for player in PLAYERS {
+        let inbox = format!("inbox {digest} --config {player}.toml --json");
+        let standing = || json(&privity(&path, &inbox.split(' ').collect::<Vec<_>>())).0["standing"].clone();
+        let begun = Instant::now();
+        while standing() != "complete" {
+            assert!(begun.elapsed().as_secs() < 60, "{player} never saw it complete");
+        }
+    }
+
+    // Not by anyone else, not another table, and once.
+    let foreign = analyst.upload(&path, &vitals, "clinic.csv", columns);
+    assert!(foreign.contains("flight.unknown"), "{foreign}");
+    let narrow = clinic.upload(&path, &vitals, "clinic.csv", "patient,age,sex,bmi");
+    assert!(narrow.contains("flight.unfit"), "{narrow}");
+    let (missing, code) = run(&parties, &digest);
+    assert_ne!(code, 0);
+    assert_eq!(missing["error"]["code"], "worker.not-uploaded", "{missing}");
+    assert_eq!(clinic.upload(&path, &vitals, "clinic.csv", columns), "taken");
+    let again = clinic.upload(&path, &vitals, "clinic.csv", columns);
+    assert!(again.contains("flight.again"), "{again}");
+    assert_eq!(registry.upload(&path, &target, "registry.csv", "patient,target"), "taken");
+
+    // Its owner may look at it; nobody else, not even who is to learn the model.
+    assert_eq!(clinic.download(&vitals), "442");
+    for other in [&registry, &analyst] {
+        let refused = other.download(&vitals);
+        assert!(refused.contains("flight.unknown"), "{refused}");
+    }
+    let (outcome, code) = run(&parties, &digest);
+    assert_eq!(code, 0, "{outcome}");
+    trained(&outcome);
+
+    // The one use is spent, and what was uploaded is gone with it.
+    let gone = clinic.download(&vitals);
+    assert!(gone.contains("flight.missing"), "{gone}");
+    let log = parties.read("cloud.audit.jsonl");
+    for kind in ["\"uploaded\"", "\"downloaded\"", "\"what\":\"upload\"", "\"what\":\"download\"", "\"removed\""] {
+        assert!(log.contains(kind), "{kind} in {log}");
+    }
+    assert!(log.contains("flight.unknown") && log.contains("flight.again"), "{log}");
+
+    // A machine that runs something else proves so to the proxy, and nothing is sent.
+    parties.write("binary", "swapped");
+    tpm.reboot().unwrap();
+    told(&path, "attest measure binary --tpm tpm/socket");
+    let line = "flight-proxy --to cloud --roster roster.toml --key clinic.key --policy cloud-machine.toml --json";
+    let (refused, code) = json(&privity(&path, &line.split_whitespace().collect::<Vec<_>>()));
+    assert_eq!((refused["error"]["code"].as_str(), code), (Some("net.unproved"), 3), "{refused}");
+    assert!(refused["error"]["message"].as_str().unwrap().contains("pcr.sha256.14"), "{refused}");
+}
+
+#[test]
+fn keys_of_sealed_tables_go_to_the_machine_that_proved_itself_and_to_no_other() {
+    let sealed = "[sealed]\nvitals = \"vitals.sealed\"\ntarget = \"target.sealed\"\n";
+    let (mut parties, tpm) = {
+        // The files have to be there when the workers start.
+        let release = |player: &str| match player {
+            "clinic" => "[release.vitals]\nkey = \"vitals.key\"\n".to_owned(),
+            "registry" => "[release.target]\nkey = \"target.key\"\n".to_owned(),
+            _ => String::new(),
+        };
+        parties(sealed, release)
+    };
+    let path = parties.path().to_owned();
+    let seal =
+        "seal vitals --csv clinic.csv --columns age,sex,bmi,bp --key patient --under vitals.key -o vitals.sealed";
+    told(&path, seal);
+    told(&path, "seal target --csv registry.csv --columns target --key patient --under target.key -o target.sealed");
+    let stored = std::fs::read(path.join("vitals.sealed")).unwrap();
+    assert!(memchr::memmem::find(&stored, b"patient").is_none(), "not even names are in the clear");
+    for player in PLAYERS {
+        parties.start(player, &["--ratify-all"]);
+    }
+    let (outcome, code) = run(&parties, "agreed.toml");
+    assert_eq!(code, 0, "{outcome}");
+    trained(&outcome);
+    let released = |parties: &Parties| parties.read("clinic.audit.jsonl").matches("\"key-released\"").count();
+    assert_eq!(released(&parties), 1);
+    assert!(parties.read("registry.audit.jsonl").contains("\"key-released\""));
+
+    // Sealed for another input: the key does not open it, and its owner's worker says so.
+    std::fs::copy(path.join("target.sealed"), path.join("vitals.sealed")).unwrap();
+    let (outcome, code) = run(&parties, "agreed.toml");
+    let error = outcome["error"].to_string();
+    assert!(code != 0 && error.contains("release.refused"), "{outcome}");
+    std::fs::write(path.join("vitals.sealed"), &stored).unwrap();
+
+    // A machine that runs something else.
+    parties.write("binary", "swapped");
+    tpm.reboot().unwrap();
+    told(&path, "attest measure binary --tpm tpm/socket");
+    let (outcome, code) = run(&parties, "agreed.toml");
+    assert!(code != 0 && outcome["error"].to_string().contains("pcr.sha256.14"), "{outcome}");
+    assert_eq!(released(&parties), 1, "nothing more was released");
+}
