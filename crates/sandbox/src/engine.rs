@@ -53,6 +53,7 @@ impl Sandbox {
 fn config() -> Config {
     let mut config = Config::new();
     config.consume_fuel(true);
+    config.epoch_interruption(true);
     config.cranelift_nan_canonicalization(true);
     config.cranelift_opt_level(OptLevel::Speed);
     config.max_wasm_stack(STACK);

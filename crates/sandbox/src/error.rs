@@ -47,6 +47,9 @@ pub enum SandboxError {
         /// What it had.
         fuel: u64,
     },
+    /// Whoever runs it ended it ([`Interrupt`](crate::Interrupt)).
+    #[error("the module was interrupted")]
+    Interrupted,
     /// It asked for more memory, or a larger table, than was agreed.
     #[error("the module asked for more than {most} {unit}")]
     Memory {
@@ -115,6 +118,7 @@ impl SandboxError {
             SandboxError::Export(_) => "sandbox.export",
             SandboxError::Input { .. } => "sandbox.input",
             SandboxError::Fuel { .. } => "sandbox.fuel",
+            SandboxError::Interrupted => "sandbox.interrupted",
             SandboxError::Memory { .. } => "sandbox.memory",
             SandboxError::OutputSize { .. } => "sandbox.output-size",
             SandboxError::Stack { .. } => "sandbox.stack",
@@ -158,6 +162,7 @@ impl SandboxError {
             SandboxError::Export(_) => "make the entry with `privity_guest::module!`",
             SandboxError::Input { .. } => "give tables whose columns the sandbox takes",
             SandboxError::Fuel { .. } => "agree on more fuel, or on a module that needs less",
+            SandboxError::Interrupted => "see why its session ended",
             SandboxError::Memory { .. } => "agree on more memory, or give fewer rows",
             SandboxError::OutputSize { .. } => "agree on larger outputs",
             SandboxError::Stack { .. } => "the module recurses too deep: mend it",

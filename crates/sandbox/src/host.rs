@@ -16,6 +16,8 @@ pub(crate) enum Stop {
     Output,
     #[error("out of fuel")]
     Fuel,
+    #[error("interrupted")]
+    Interrupted,
     #[error("{import}: {what}")]
     Misuse { import: &'static str, what: &'static str },
 }

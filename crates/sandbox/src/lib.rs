@@ -9,6 +9,8 @@
 //! [`SandboxError::depends_on_inputs`] says whether more than the fact of failure may be told to who may not read them.
 //! How long a run takes is not hidden.
 //!
+//! **Ending a run.** [`Interrupt`] ends it from another thread, for a session that nobody waits for any more.
+//!
 //! **Cost.** Compiling takes about a second per megabyte of module, once; a run has no rounds and sends nothing.
 //!
 //! Specification: WebAssembly Core 2.0, without threads, 64-bit memories, exceptions and garbage collection.
@@ -18,11 +20,13 @@ mod digest;
 mod engine;
 mod error;
 mod host;
+mod interrupt;
 mod job;
 mod module;
 
 pub use digest::{ModuleDigest, ParseDigestError};
 pub use engine::Sandbox;
 pub use error::SandboxError;
+pub use interrupt::Interrupt;
 pub use job::{Job, Limits, Outcome};
 pub use module::Module;

@@ -9,6 +9,7 @@ use crate::abi;
 use crate::digest::ModuleDigest;
 use crate::error::SandboxError;
 use crate::host::{State, Stop};
+use crate::interrupt::Interrupt;
 use crate::job::{Job, Limits, Outcome};
 
 /// A module that was compiled, and asks for nothing that it may not have.
@@ -60,8 +61,23 @@ impl Module {
     /// # Errors
     /// [`SandboxError`], of which [`SandboxError::depends_on_inputs`] says whom it may be told.
     pub fn run(&self, job: Job, limits: Limits) -> Result<Outcome, SandboxError> {
+        self.run_until(job, limits, &self.interrupt())
+    }
+
+    /// What ends a run that it is given to.
+    #[must_use]
+    pub fn interrupt(&self) -> Interrupt {
+        Interrupt::new(self.ready.module().engine())
+    }
+
+    /// As [`run`](Self::run), until it is interrupted.
+    ///
+    /// # Errors
+    /// As [`run`](Self::run), and [`SandboxError::Interrupted`].
+    pub fn run_until(&self, job: Job, limits: Limits, interrupt: &Interrupt) -> Result<Outcome, SandboxError> {
         let mut store = self.store(job, limits)?;
         let failed = |error: wasmtime::Error| stopped(&error, &limits);
+        interrupt.watch(&mut store).map_err(failed)?;
         store.set_fuel(limits.fuel).map_err(failed)?;
         store.limiter(|state| state);
         let instance = self.ready.instantiate(&mut store).map_err(failed)?;
@@ -113,6 +129,7 @@ fn stopped(error: &wasmtime::Error, limits: &Limits) -> SandboxError {
             Stop::Memory { most, unit } => SandboxError::Memory { most, unit },
             Stop::Output => SandboxError::OutputSize { most: limits.output },
             Stop::Fuel => SandboxError::Fuel { fuel: limits.fuel },
+            Stop::Interrupted => SandboxError::Interrupted,
             Stop::Misuse { import, what } => SandboxError::Misuse { import, what },
         };
     }

@@ -236,3 +236,35 @@ proptest! {
         prop_assert!(sandbox.load(&bytes, &ModuleDigest::of(&bytes)).is_err());
     }
 }
+
+#[test]
+fn one_that_never_ends_ends_within_a_second_of_being_interrupted_and_others_go_on() {
+    let sandbox = Sandbox::new().unwrap();
+    let compile = |body: &str| {
+        let bytes = wat::parse_str(module(body, "")).unwrap();
+        sandbox.load(&bytes, &ModuleDigest::of(&bytes)).unwrap()
+    };
+    let endless = compile("(loop $l (br $l))");
+    let other = compile(
+        "(local $i i32) (loop $l (local.set $i (i32.add (local.get $i) (i32.const 1)))
+            (br_if $l (i32.lt_u (local.get $i) (i32.const 100000000)))) (return (i32.const 1))",
+    );
+    let plenty = Limits { fuel: u64::MAX / 2, ..small() };
+    let interrupt = endless.interrupt();
+    let (begun, beginning) = std::sync::mpsc::channel();
+    std::thread::scope(|scope| {
+        let ended = scope.spawn(|| {
+            begun.send(()).unwrap();
+            endless.run_until(job(&[1.0]), plenty, &interrupt)
+        });
+        let other = scope.spawn(|| other.run(job(&[1.0]), plenty));
+        beginning.recv().unwrap();
+        let asked = std::time::Instant::now();
+        interrupt.interrupt();
+        assert_eq!(ended.join().unwrap().unwrap_err(), SandboxError::Interrupted);
+        assert!(asked.elapsed().as_secs_f64() < 1.0, "{:?}", asked.elapsed());
+        assert_eq!(other.join().unwrap().unwrap_err(), SandboxError::GaveUp, "nobody asked it to end");
+    });
+    // Nor does it begin when it was interrupted before.
+    assert_eq!(endless.run_until(job(&[1.0]), plenty, &interrupt).unwrap_err(), SandboxError::Interrupted);
+}

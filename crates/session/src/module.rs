@@ -9,7 +9,7 @@ use std::sync::Arc;
 
 use algebra::Tensor;
 use ir::{Attr, Attrs, DType, Instr, ModuleUse, Op};
-use sandbox::{Job, Limits, Module, ModuleDigest, SandboxError};
+use sandbox::{Interrupt, Job, Limits, Module, ModuleDigest, SandboxError};
 use schemes::{Env, Party, Plain};
 use tables::{Column, Table};
 
@@ -69,7 +69,7 @@ impl Modules {
         found.ok_or_else(|| ModuleError::missing(module, player).into())
     }
 
-    /// Runs the module of an instruction, away from the thread that waits for messages.
+    /// Runs the module of an instruction, away from the thread that waits for messages, until nobody waits for what it gives.
     pub(crate) async fn run(
         &self,
         party: &Party,
@@ -81,7 +81,8 @@ impl Modules {
         if self.how == How::MadeUp {
             return crate::rehearse::made_up(env.dtype, env.shape, None);
         }
-        let work = self.prepare(instr, player, operands, env)?;
+        let (work, interrupt) = self.prepare(instr, player, operands, env)?;
+        let _left = Left(interrupt);
         party.compute(usize::MAX, work).await
     }
 
@@ -93,34 +94,47 @@ impl Modules {
         operands: &[&Plain],
         env: &Env<'_>,
     ) -> Result<Plain, SessionError> {
-        self.prepare(instr, player, operands, env)?()
+        let (work, _) = self.prepare(instr, player, operands, env)?;
+        work()
     }
 
-    /// All that a run needs, so that it can be done on any thread.
+    /// All that a run needs, so that it can be done on any thread; and what ends it.
     fn prepare(
         &self,
         instr: &Instr,
         player: &str,
         operands: &[&Plain],
         env: &Env<'_>,
-    ) -> Result<impl FnOnce() -> Result<Plain, SessionError> + Send + 'static, SessionError> {
+    ) -> Result<(impl FnOnce() -> Result<Plain, SessionError> + Send + 'static, Interrupt), SessionError> {
         let used = ModuleUse::of(&instr.attrs).map_err(|problem| SessionError::Internal { what: problem.message })?;
         let module = self.get(&used, player)?.clone();
         let inputs = inputs(&used, operands).map_err(|what| SessionError::Internal { what })?;
         let (candid, player) = (self.how == How::Candid, player.to_owned());
         let (dtype, shape) = (env.dtype, env.shape.to_vec());
-        Ok(move || {
+        let interrupt = module.interrupt();
+        let own = interrupt.clone();
+        let work = move || {
             let memory = usize::try_from(used.memory).unwrap_or(usize::MAX);
             let limits = Limits { fuel: used.fuel, memory, output: memory, ..Limits::default() };
             let arguments = used.arguments.iter().cloned().collect();
             let job = Job { inputs, arguments, outputs: [used.gives.name.clone()].into() };
-            let given = module.run(job, limits).map_err(Stopped::from);
+            let given = module.run_until(job, limits, &own).map_err(Stopped::from);
             let value = given.and_then(|mut outcome| {
                 let table = outcome.outputs.remove(&used.gives.name);
                 value(&table.ok_or(Stopped::output("is not there"))?, &used, dtype, &shape)
             });
             value.map_err(|why| ModuleError::stopped(&used, &player, why, candid).into())
-        })
+        };
+        Ok((work, interrupt))
+    }
+}
+
+/// Ends a run that goes on when its session has left it.
+struct Left(Interrupt);
+
+impl Drop for Left {
+    fn drop(&mut self) {
+        self.0.interrupt();
     }
 }
 
