@@ -18,13 +18,14 @@ A list of clients' values in a call is simulated here, in this process: its i-th
 there may be a `Member`, which brings the `Task` to wherever the client and its data are.
 
 What this does not prevent: the server chooses the computation that each client runs, and could send different ones to different
-clients, to learn more from a sum than an honest server would.
+clients, to learn more from a sum, or from who is missing in it, than an honest server would.
 """
 
 from __future__ import annotations
 
 import asyncio
 import functools
+import hashlib
 import io
 import json
 import logging
@@ -32,7 +33,7 @@ import threading
 import tomllib
 import zipfile
 import zlib
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -77,12 +78,23 @@ class Task:
     #: The greatest absolute value of floats that are summed.
     bound: float | None
 
-    def perform(self, client: Client, value: Any, *, patience: float = 600.0) -> None:
+    @property
+    def digest(self) -> str:
+        """SHA-256 of all that it asks of clients: the same in every round of one computation, as long as its server runs."""
+        said = json.dumps([[asdict(leaf) for leaf in self.leaves], self.bound])
+        return hashlib.sha256(hashlib.sha256(self.work).digest() + said.encode()).hexdigest()
+
+    def perform(
+        self, client: Client, value: Any, *, only: Collection[str] | None = None, patience: float = 600.0
+    ) -> None:
         """Runs the work on a client's own value, and contributes what it gives.
 
-        For a computation that takes several values of a client, they are a tuple.
+        For a computation that takes several values of a client, they are a tuple. With ``only`` a task whose digest is not among
+        these is refused before anything of it runs.
         Raises `Refused`, without saying values, for one that is out of its range, and `RunError` if Privity refuses.
         """
+        if only is not None and self.digest not in only:
+            raise Refused("a task that this client has not agreed to")
         work = _read(self.work)
         _, sent = work.type_signature.parameter
         given = _run(work, tff.structure.Struct([(None, [value]), (None, unflatten(self.broadcast, sent))]))

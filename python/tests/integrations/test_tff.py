@@ -201,11 +201,18 @@ def refused() -> dict[str, tuple[tff.Computation, str]]:
         first = tff.federated_broadcast(tff.federated_sum(x))
         return tff.federated_sum(tff.federated_map(add, (x, first)))
 
+    def picked(x: Any) -> Any:
+        three, table = tff.federated_value(3, tff.SERVER), tff.federated_value(5, tff.SERVER)
+        keys = tff.federated_map(tff.tensorflow.computation(lambda x: tf.reshape(x, [1]), one), x)
+        tff.federated_select(keys, three, table, tff.tensorflow.computation(lambda value, key: value, (one, one)))
+        return tff.federated_sum(x)
+
     of_clients = {
         "greatest": (lambda x: tff.federated_max(x), "`federated_max`"),
         "least": (lambda x: tff.federated_min(x), "`federated_min`"),
         "aggregate": (lambda x: tff.federated_aggregate(x, one(0), add, add, same), "`federated_aggregate`"),
         "modular": (lambda x: modular(x, 1000), "`federated_secure_modular_sum`"),
+        "select": (picked, "`federated_select`"),
         "returned": (lambda x: tff.federated_map(same, x), "returns what clients hold"),
         "ignored": (lambda x: tff.federated_value(1, tff.SERVER), "aggregates nothing"),
         "twice": (twice, "one aggregation"),
@@ -215,7 +222,10 @@ def refused() -> dict[str, tuple[tff.Computation, str]]:
     return {**all, "nobody": (nobody, "nothing of clients|arguments")}
 
 
-@pytest.mark.parametrize("name", ["greatest", "least", "aggregate", "modular", "returned", "ignored", "twice", "nobody"])
+REFUSED = ["greatest", "least", "aggregate", "modular", "select", "returned", "ignored", "twice", "nobody"]
+
+
+@pytest.mark.parametrize("name", REFUSED)
 def test_what_is_no_sum_is_refused_by_name(world: World, name: str) -> None:
     what, words = refused()[name]
     args = [] if what.type_signature.parameter is None else [[np.int32(count) for count in COUNTS]]
@@ -336,6 +346,12 @@ def test_a_task_travels_as_bytes_that_execute_nothing(tmp_path: Path) -> None:
     got = Task.from_bytes(sent.to_bytes())
     assert (got.round, got.work, got.leaves, got.bound) == (3, b"work", (leaf,), 2.0)
     np.testing.assert_array_equal(got.broadcast[0], sent.broadcast[0])
+    # The digest is of what runs, not of a round and its model; a client can hold a server to it.
+    assert got.digest == sent.digest == replace(sent, round=4, broadcast=()).digest
+    for other in (replace(sent, work=b"other"), replace(sent, bound=1.0), replace(sent, leaves=(leaf, leaf))):
+        assert other.digest != sent.digest
+        with pytest.raises(Refused, match="not agreed"):
+            other.perform(None, None, only={sent.digest})  # type: ignore[arg-type]
     with pytest.raises(Refused):
         replace(sent, broadcast=(np.array([object()]),)).to_bytes()
     np.savez(tmp_path / "pickled.npz", said=np.array([object()]))
@@ -350,6 +366,39 @@ def test_a_round_that_publishes_nothing_is_an_error(world: World) -> None:
         world.round(total, counts)
     with pytest.raises(Refused, match="not between 0 and 900000000"):
         world.round(total, [np.int32(2_000_000_001)] * 3)
+
+
+def averaging(name: str) -> tff.learning.templates.LearningProcess:
+    """Federated averaging of a small model, with one of TFF's own aggregators."""
+    spec = (tf.TensorSpec([None, 2], tf.float32), tf.TensorSpec([None, 1], tf.float32))
+
+    def model() -> tff.learning.models.VariableModel:
+        layer = tf.keras.layers.Dense(1, input_shape=(2,))
+        return tff.learning.models.from_keras_model(
+            tf.keras.Sequential([layer]), loss=tf.keras.losses.MeanSquaredError(), input_spec=spec
+        )
+
+    optimizer = tff.learning.optimizers.build_sgdm(0.1)
+    if name == "dp":
+        aggregator = tff.learning.dp_aggregator(noise_multiplier=0.1, clients_per_round=100)
+        return tff.learning.algorithms.build_unweighted_fed_avg(model, optimizer, model_aggregator=aggregator)
+    aggregators = {"robust": tff.learning.robust_aggregator, "compression": tff.learning.compression_aggregator}
+    aggregator = aggregators[name]() if name in aggregators else None
+    return tff.learning.algorithms.build_weighted_fed_avg(model, optimizer, model_aggregator=aggregator)
+
+
+@pytest.mark.parametrize("name", ["default", "robust", "dp"])
+def test_aggregators_of_tff_that_are_plain_sums(name: str) -> None:
+    process = averaging(name)
+    plan = Plan(process.next)
+    assert set(plan.intrinsics) == {"federated_sum"} and plan.plain == ["federated_sum"]
+    # Three values of the model, and at least the loss, the numbers of examples and batches.
+    assert plan.length >= 6
+
+
+def test_an_aggregator_of_tff_that_is_no_sum_is_refused() -> None:
+    with pytest.raises(Refused, match="`federated_aggregate`"):
+        Plan(averaging("compression").next)
 
 
 def test_the_example_trains_as_in_tffs_own_context() -> None:
