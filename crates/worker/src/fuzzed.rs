@@ -35,6 +35,8 @@ pub fn read_messages(bytes: &[u8]) {
     if let Ok(request) = proto::ReceiptsRequest::decode(bytes) {
         request.receipts.iter().for_each(|r| drop(serde_json::from_str::<agreement::SignedReceipt>(r)));
     }
+    let _ = crate::release::SealedTable::parse(bytes);
+    let _ = proto::ReleaseRequest::decode(bytes);
     let _ = proto::AnswerRequest::decode(bytes);
     let _ = proto::InboxReply::decode(bytes);
     let _ = proto::WatchRequest::decode(bytes);

@@ -21,6 +21,7 @@ use crate::config::Limits;
 use crate::jobs::State;
 use crate::proto::{self, run_command::Command, run_event::Event};
 use crate::serve::Worker;
+use crate::uploads::{RawFlight, Uploads};
 
 /// Random messages of each kind.
 fn rounds() -> u64 {
@@ -50,6 +51,7 @@ impl Guarded {
         let data = "[a.x]\ncsv = \"x.csv\"\ncolumn = \"x\"\n";
         std::fs::write(folder.path().join("x.csv"), "x\n1\n2\n3\n").unwrap();
         config.datasets = data::Datasets::parse(data, folder.path()).unwrap();
+        config.flight = Some(Uploads::read(&RawFlight::default(), false).unwrap());
         let worker = Worker::start(config).await.unwrap();
         Guarded { address: worker.address(), worker, _folder: folder, tried: 0 }
     }
@@ -62,7 +64,11 @@ impl Guarded {
 
     /// A connection that has shaken hands, as player b, and has said nothing yet.
     async fn secured(&self, alpn: Alpn) -> net::Secured {
-        let dialer = Dialer::new(Credentials::new(key("b")).unwrap());
+        self.secured_as("b", alpn).await
+    }
+
+    async fn secured_as(&self, whom: &str, alpn: Alpn) -> net::Secured {
+        let dialer = Dialer::new(Credentials::new(key(whom)).unwrap());
         let player = Player { id: net::PlayerId(0), name: "a".into() };
         dialer.dial(&player, &self.address.to_string(), key("a").identity(), alpn).await.unwrap()
     }
@@ -264,9 +270,22 @@ async fn what_was_run_is_not_run_again_and_no_more_often_than_agreed() {
 async fn bytes_that_are_no_messages_and_too_many_of_them_are_refused() {
     let mut guarded = Guarded::start().await;
     let mut noise = Noise(2);
-    const CALLS: [&str; 13] = [
-        "Hello", "Echo", "Describe", "Run", "Jobs", "Watch", "Recall", "Cancel", "Post", "Inbox", "Answer", "Receipts",
+    const CALLS: [&str; 15] = [
+        "Hello",
+        "Echo",
+        "Describe",
+        "Run",
+        "Jobs",
+        "Watch",
+        "Recall",
+        "Cancel",
+        "Post",
+        "Inbox",
+        "Answer",
+        "Receipts",
         "Settle",
+        "Challenge",
+        "Release",
     ];
     let stream = guarded.secured(Alpn::Control).await.stream;
     let mut grpc = raw(stream).await;
@@ -280,6 +299,18 @@ async fn bytes_that_are_no_messages_and_too_many_of_them_are_refused() {
         }
     }
     guarded.holds(rounds() as u32 * CALLS.len() as u32).await;
+
+    // The same to what takes tables.
+    const FLIGHT: [&str; 7] =
+        ["DoPut", "DoGet", "ListFlights", "GetFlightInfo", "GetSchema", "DoAction", "ListActions"];
+    let mut grpc = raw(guarded.secured(Alpn::Tables).await.stream).await;
+    for i in 0..rounds() {
+        let call = FLIGHT[i as usize % FLIGHT.len()];
+        grpc.ready().await.unwrap();
+        let request = Request::new(noise.bytes(i as usize * 7 % 300));
+        let _ = grpc.unary::<Vec<u8>, Vec<u8>, _>(request, flight(call), Bare).await;
+    }
+    guarded.holds(rounds() as u32).await;
 
     // Larger than a request may be.
     let large = guarded.run(&"x".repeat(1 << 20), vec![1; 16], Vec::new()).await;
@@ -333,6 +364,21 @@ async fn who_is_slow_or_asks_too_much_keeps_nobody_else_waiting() {
         guarded.tried += 1;
     }
 
+    // Uploads that never come: others are still heard.
+    let mut tables = raw(guarded.secured(Alpn::Tables).await.stream).await;
+    let mut uploads = Vec::new();
+    for _ in 0..2 {
+        let mut grpc = tables.clone();
+        grpc.ready().await.unwrap();
+        let nothing = Request::new(tokio_stream::pending::<Vec<u8>>());
+        uploads.push(tokio::spawn(async move { grpc.streaming(nothing, flight("DoPut"), Bare).await.map(drop) }));
+    }
+    let mut others = raw(guarded.secured_as("c", Alpn::Tables).await.stream).await;
+    others.ready().await.unwrap();
+    let listed = others.unary::<Vec<u8>, Vec<u8>, _>(Request::new(Vec::new()), flight("ListActions"), Bare).await;
+    assert!(listed.is_ok(), "{:?}", listed.err());
+    uploads.iter().for_each(tokio::task::JoinHandle::abort);
+
     // One identity asks without end; then others are still heard.
     let limit = guarded.worker.office().config.limits.requests_per_minute;
     let mut refused = 0;
@@ -341,6 +387,9 @@ async fn who_is_slow_or_asks_too_much_keeps_nobody_else_waiting() {
         refused += u32::from(status.is_some_and(|s| s.code() == Code::ResourceExhausted));
     }
     assert!(refused > 0);
+    tables.ready().await.unwrap();
+    let listed = tables.unary::<Vec<u8>, Vec<u8>, _>(Request::new(Vec::new()), flight("ListActions"), Bare).await;
+    assert_eq!(listed.unwrap_err().code(), Code::ResourceExhausted);
     let other = guarded.contact(&key("c")).await.unwrap();
     assert!(other.worker.clone().jobs(proto::JobsRequest {}).await.is_ok());
     assert_eq!(guarded.worker.office().store.sessions().unwrap(), []);
@@ -355,6 +404,11 @@ async fn raw(stream: net::tls::Stream) -> tonic::client::Grpc<tonic::transport::
         tower::service_fn(move |_| std::future::ready(stream.take().ok_or(std::io::Error::other("closed"))));
     let endpoint = tonic::transport::Endpoint::from_static("http://worker");
     tonic::client::Grpc::new(endpoint.connect_with_connector(connector).await.unwrap())
+}
+
+/// The path of a call of Arrow Flight.
+fn flight(call: &str) -> tonic::codegen::http::uri::PathAndQuery {
+    format!("/arrow.flight.protocol.FlightService/{call}").parse().unwrap()
 }
 
 /// Bodies as they are.
