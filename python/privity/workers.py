@@ -10,6 +10,7 @@ from datetime import datetime, timezone
 from typing import Any
 
 from . import _privity
+from ._upload import send
 from .errors import RunError
 from .program import Computation
 from .progress import Callback, Progress
@@ -133,6 +134,31 @@ class Workers:
         """Attempts a session again that failed: from the last checkpoint that all have, else from the beginning."""
         with Progress.of(progress, session[:12]) as watch:
             return Result(_privity.resume(session, self._roster, self._need_key(), watch.callback))
+
+    def upload(
+        self,
+        agreement: Proposed | Proposal | str,
+        input: str,
+        table: Any,
+        *,
+        to: str,
+        policy: Path | None = None,
+        collateral: Sequence[Path] = (),
+        roots: Sequence[Path] = (),
+    ) -> None:
+        """Brings an input of an agreement to the worker of the player ``to``: once, and after that worker has ratified it.
+
+        ``table`` is a ``pyarrow.Table`` or what makes one, such as a dict of columns or a data frame: the key that rows
+        are matched by, if they are, and the input's columns in their order. Nothing is sent before the worker's machine
+        has proved what the roster says that it has to, and ``policy``; ``collateral`` and ``roots`` are as those of
+        ``privity flight-proxy``. Takes pyarrow.
+        """
+        digest = agreement if isinstance(agreement, str) else agreement.digest
+        proxy = ["--to", to, "--roster", self._roster, "--key", self._need_key()]
+        proxy += [] if policy is None else ["--policy", os.fspath(policy)]
+        for flag, paths in [("--collateral", collateral), ("--root", roots)]:
+            proxy += [word for path in paths for word in (flag, os.fspath(path))]
+        send(proxy, f"{digest}/{input}", table, to)
 
     def _need_key(self) -> str:
         if self._key is None:

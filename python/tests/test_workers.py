@@ -6,6 +6,8 @@ import json
 import socket
 import subprocess
 import threading
+from collections.abc import Iterator
+from contextlib import contextmanager
 from datetime import datetime
 from pathlib import Path
 
@@ -50,8 +52,15 @@ def dataset(player: str, name: str) -> str:
 
 @pytest.fixture(scope="module")
 def parties(tmp_path_factory):
+    """Of whom the clinic and the registry have data."""
+    data = {"clinic": dataset("clinic", "bmi"), "registry": dataset("registry", "target")}
+    with parties_of(tmp_path_factory.mktemp("parties"), data) as folder:
+        yield folder
+
+
+@contextmanager
+def parties_of(folder: Path, more: dict[str, str]) -> Iterator[Path]:
     """A folder with keys and a roster, and a worker for each player, from the command that the wheel brought."""
-    folder = tmp_path_factory.mktemp("parties")
     rows = "".join(f"{i},{b},{t}\n" for i, (b, t) in enumerate(zip(BMI, TARGET)))
     (folder / "data.csv").write_text("patient,bmi,target\n" + rows)
     guest = identity(folder, "guest")
@@ -59,9 +68,8 @@ def parties(tmp_path_factory):
     roster = ""
     for name, port in ports.items():
         roster += f'[players.{name}]\nidentity = "{identity(folder, name)}"\nendpoint = "127.0.0.1:{port}"\n\n'
-        data = {"clinic": dataset("clinic", "bmi"), "registry": dataset("registry", "target")}.get(name, "")
         config = f'key = "{name}.key"\nlisten = "127.0.0.1:{port}"\nroster = "ROSTER.toml"\nsubmitters = ["{guest}"]\n\n'
-        (folder / f"{name}.toml").write_text(config + data)
+        (folder / f"{name}.toml").write_text(config + more.get(name, ""))
     (folder / "ROSTER.toml").write_text(roster)
     workers = [start(folder, name) for name in PLAYERS]
     try:
