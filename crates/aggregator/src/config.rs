@@ -9,7 +9,7 @@ use net::KeyPair;
 use serde::Deserialize;
 use tokio::task::JoinSet;
 
-use crate::board::{Board, Embedded, InMemory, Postgres};
+use crate::board::{Board, Embedded, InMemory, Nats, Postgres};
 use crate::enrolment::Enrolled;
 use crate::error::Error;
 use crate::member::Member;
@@ -68,6 +68,7 @@ enum Place {
     Memory,
     File(PathBuf),
     Postgres(String),
+    Nats(String),
 }
 
 struct MemberConfig {
@@ -99,6 +100,9 @@ impl Config {
                     let board = match service.board.as_str() {
                         "memory" => Place::Memory,
                         address if address.starts_with("postgres://") => Place::Postgres(address.to_owned()),
+                        address if ["nats://", "tls://"].iter().any(|scheme| address.starts_with(scheme)) => {
+                            Place::Nats(address.to_owned())
+                        }
                         file => Place::File(folder.join(file)),
                     };
                     let RawService { listen, http, .. } = service;
@@ -203,6 +207,7 @@ impl Place {
             Self::Memory => Arc::new(InMemory::default()),
             Self::File(file) => Arc::new(Embedded::open(file)?),
             Self::Postgres(address) => Arc::new(Postgres::connect(address).await?),
+            Self::Nats(address) => Arc::new(Nats::connect(address).await?),
         })
     }
 }

@@ -2,6 +2,7 @@
 
 mod boards_suite;
 mod common;
+mod shared;
 
 use std::sync::Arc;
 
@@ -38,64 +39,16 @@ async fn it_keeps_a_boards_promises() {
     boards_suite::holds_under_contention(database.board().await).await;
 }
 
-/// Two processes that have nothing in common but the database: one message of an identity is taken, by one of them, and a
-/// round leaves a phase once.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_processes_take_a_message_once() {
     let database = Database::start();
-    let boards = [database.board().await, database.board().await];
-    let (taking, closed) = (aggregator::board::Phase(10), aggregator::board::Phase(11));
-    let slot = aggregator::board::Slot(1);
-    for round in 1..=20 {
-        let id = RoundId { task: [1; 32], round };
-        boards[0].open(id, taking, [0; 32], 1).await.unwrap();
-        let post = |i: usize| {
-            let board = Arc::clone(&boards[i]);
-            async move { board.post(id, taking, boards_suite::who(1), &[(slot, vec![i as u8])]).await.unwrap() }
-        };
-        let (first, second) = tokio::join!(post(0), post(1));
-        let new = [first, second].iter().filter(|posted| **posted == aggregator::board::Posted::New).count();
-        assert_eq!(new, 1, "{first:?} and {second:?}");
-        let leave = |i: usize| {
-            let board = Arc::clone(&boards[i]);
-            let step =
-                aggregator::board::Step { from: taking, to: closed, now_ms: 2, reason: "", document: None, erase: &[] };
-            async move { board.advance(id, step).await.unwrap() }
-        };
-        let (first, second) = tokio::join!(leave(0), leave(1));
-        assert!(first ^ second, "a phase is left once");
-        let lease = |i: usize| {
-            let board = Arc::clone(&boards[i]);
-            async move { board.lease(id, i as u64, 1, 100).await.unwrap() }
-        };
-        let (first, second) = tokio::join!(lease(0), lease(1));
-        assert!(!(first && second), "a lease is one process's");
-    }
+    boards_suite::two_take_a_message_once([database.board().await, database.board().await]).await;
 }
 
-/// Two services, as it were, with nothing in common but the database; one of them goes away in the middle.
 #[tokio::test(flavor = "multi_thread")]
 async fn services_share_rounds_and_any_may_go() {
     let database = Database::start();
-    let world = World::committee(6, (2, 2), |_| {});
-    let first = world.serve(database.board().await).await;
-    let second = world.serve(database.board().await).await;
-    let folder = tempfile::tempdir().unwrap();
-    let members = world.start_members(&[0, 1], folder.path(), second.address());
-    for i in 0..3 {
-        world.contribute(i, first.address()).await.unwrap();
-    }
-    // Something else from one who contributed at the other service is refused here.
-    let again = world.contribute(0, second.address()).await;
-    assert_eq!(again.err().map(|e| e.code().to_owned()).as_deref(), Some("secagg.second"));
-    drop(first);
-    for i in 3..6 {
-        world.contribute(i, second.address()).await.unwrap();
-    }
-    assert_eq!(counted(&world.result(1, second.address()).await.unwrap()), [0, 1, 2, 3, 4, 5]);
-    for member in members {
-        member.await.unwrap().unwrap();
-    }
+    shared::services_share_rounds([database.board().await, database.board().await]).await;
 }
 
 /// All connections are cut in the middle of a round: nothing that was accepted is lost.

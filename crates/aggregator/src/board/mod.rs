@@ -11,7 +11,9 @@
 //! What is on a board is ciphertext, masked vectors, and signatures; whoever can write to it can make rounds fail.
 
 mod embedded;
+mod ledger;
 mod memory;
+mod nats;
 mod postgres;
 
 use async_trait::async_trait;
@@ -21,6 +23,7 @@ use crate::error::Error;
 
 pub use embedded::Embedded;
 pub use memory::InMemory;
+pub use nats::Nats;
 pub use postgres::Postgres;
 
 /// One round of one task.

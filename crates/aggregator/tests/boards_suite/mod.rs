@@ -110,3 +110,25 @@ pub(crate) async fn holds_under_contention(board: Arc<dyn Board>) {
     assert_eq!(board.count(id, DEPOSIT).await.unwrap(), new);
     assert!((1..=20).contains(&new));
 }
+
+/// Two processes that have nothing in common but the board: one message of an identity is taken, by one of them, and a round
+/// leaves a phase once.
+#[allow(dead_code)] // Boards of one process have no such test.
+pub(crate) async fn two_take_a_message_once(boards: [Arc<dyn Board>; 2]) {
+    for round in 1..=20 {
+        let id = RoundId { task: [1; 32], round };
+        boards[0].open(id, TAKING, [0; 32], 1).await.unwrap();
+        let posts = [0, 1].map(|i| {
+            let board = Arc::clone(&boards[i]);
+            async move { board.post(id, TAKING, who(1), &[(MESSAGE, vec![i as u8])]).await.unwrap() }
+        });
+        let posted = futures::future::join_all(posts).await;
+        assert_eq!(posted.iter().filter(|posted| **posted == Posted::New).count(), 1, "{posted:?}");
+        let left = boards.each_ref().map(|board| board.advance(id, step(TAKING, CLOSED, &[])));
+        let left = futures::future::try_join_all(left).await.unwrap();
+        assert!(left[0] ^ left[1], "a phase is left once");
+        let leases = [0, 1].map(|i| boards[i].lease(id, i as u64, 1, 100));
+        let leases = futures::future::try_join_all(leases).await.unwrap();
+        assert!(leases != [true, true], "a lease is one process's");
+    }
+}
