@@ -221,7 +221,7 @@ fn keys_of_sealed_tables_go_to_the_machine_that_proved_itself_and_to_no_other() 
     told(&path, seal);
     told(&path, "seal target --csv registry.csv --columns target --key patient --under target.key -o target.sealed");
     let stored = std::fs::read(path.join("vitals.sealed")).unwrap();
-    assert!(memchr::memmem::find(&stored, b"patient").is_none(), "not even names are in the clear");
+    assert!(!stored.windows(7).any(|part| part == b"patient"), "not even names are in the clear");
     for player in PLAYERS {
         parties.start(player, &["--ratify-all"]);
     }

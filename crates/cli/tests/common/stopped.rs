@@ -3,8 +3,8 @@
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 
+use aho_corasick::AhoCorasick;
 use audit::Event;
-use memchr::memmem;
 use net::KeyPair;
 use store::{Counter, KeyFile, Store};
 
@@ -35,14 +35,18 @@ impl Planted {
 
     /// The first place at which something that was planted lies in a file or folder.
     pub(crate) fn found_in(&self, path: &Path) -> Option<(PathBuf, Vec<u8>)> {
-        if path.is_dir() {
-            let mut entries = std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path());
-            return entries.find_map(|path| self.found_in(&path));
-        }
-        let bytes = std::fs::read(path).unwrap();
-        let found = self.0.iter().find(|planted| memmem::find(&bytes, planted).is_some());
-        found.map(|planted| (path.to_owned(), planted.clone()))
+        found_in(path, &AhoCorasick::new(&self.0).unwrap())
     }
+}
+
+fn found_in(path: &Path, planted: &AhoCorasick) -> Option<(PathBuf, Vec<u8>)> {
+    if path.is_dir() {
+        let mut entries = std::fs::read_dir(path).unwrap().map(|e| e.unwrap().path());
+        return entries.find_map(|path| found_in(&path, planted));
+    }
+    let bytes = std::fs::read(path).unwrap();
+    let found = planted.find(&bytes)?;
+    Some((path.to_owned(), bytes[found.range()].to_vec()))
 }
 
 /// A worker's folder while the worker does not run.
