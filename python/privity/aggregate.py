@@ -38,6 +38,8 @@ class Result:
     mean: np.ndarray[Any, np.dtype[np.float64]]
     #: The total weight, where the terms have weights.
     weight: float | None
+    #: The standard deviation of the noise in each element of the sum, where contributors add some.
+    noise: float | None = None
 
 
 @dataclass(frozen=True)
@@ -73,13 +75,27 @@ class Client:
     """One client of one set of terms (a TOML file).
 
     ``at`` (``host:port``) overrides the service's address; it must prove the same identity. With ``resume``, a file, what is
-    sent is kept there until it was accepted, so that a client that is started again sends the very same.
+    sent is kept there until it was accepted, so that a client that is started again sends the very same. With ``ledger``, a file,
+    and ``budget``, contributions lose no more than that together, to whatever terms, as the ρ of zero-concentrated differential
+    privacy; terms that add no noise are refused then.
     """
 
-    def __init__(self, terms: _Path, key: _Path, *, at: str | None = None, resume: _Path | None = None) -> None:
+    def __init__(
+        self,
+        terms: _Path,
+        key: _Path,
+        *,
+        at: str | None = None,
+        resume: _Path | None = None,
+        ledger: _Path | None = None,
+        budget: float | None = None,
+    ) -> None:
+        if (ledger is None) != (budget is None):
+            raise ValueError("a ledger and a budget go together")
         text = Path(terms).read_text(encoding="utf-8")
         kept = None if resume is None else os.fspath(resume)
-        self._client = AggregationClient(text, os.fspath(key), at, kept)
+        spent = None if ledger is None or budget is None else (os.fspath(ledger), float(budget))
+        self._client = AggregationClient(text, os.fspath(key), at, kept, spent)
         self.terms = Terms(*self._client.terms())
 
     def contribute(

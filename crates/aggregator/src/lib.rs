@@ -5,7 +5,7 @@
 //! | part | who runs it |
 //! |---|---|
 //! | [`Terms`], [`enrol`], [`Enrolled`] | what everyone agrees on, in a file; who may contribute, signed by the enroller |
-//! | [`board`] | where messages wait: in memory, in a file, in PostgreSQL |
+//! | [`board`] | where messages wait: in memory, in a file, in PostgreSQL, in NATS |
 //! | [`Rounds`], [`Service`] | rounds on a board, and the port that clients and aggregators talk to |
 //! | [`Member`] | an aggregator of a committee: an organisation of its own, with its own key |
 //! | [`Keeper`] | where aggregators put sums that nobody publishes: as shares, for a computation among them |
@@ -23,6 +23,7 @@ mod kept;
 mod keys;
 mod member;
 mod metrics;
+mod noise;
 mod random;
 mod round;
 mod service;
@@ -35,8 +36,10 @@ pub use error::Error;
 pub use kept::{Keeper, Kept};
 pub use keys::{open_key, signer};
 pub use member::Member;
+pub use noise::{Noise, NoiseDraft};
 pub use random::fresh;
 pub use round::{Progress, Published, Rounds, Sender, Stage, phases};
+pub use secagg::dp::Zcdp;
 pub use service::{Service, Standing};
 pub use terms::{
     AggregatorDraft, CommitteeDraft, Draft, Encoding, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, SharesDraft,

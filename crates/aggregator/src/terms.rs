@@ -13,6 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::keys;
+use crate::noise::{Noise, NoiseDraft};
 use crate::round::Sender;
 
 /// What the file says. [`Terms`] is what was checked.
@@ -55,6 +56,9 @@ pub struct Draft {
     /// Sums are not published, but kept by the aggregators as shares for a computation among them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shares: Option<SharesDraft>,
+    /// Contributors add noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseDraft>,
     /// The committee sum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub committee: Option<CommitteeDraft>,
@@ -176,6 +180,9 @@ impl Encoding {
                 let quantiser = Quantiser::new(draft.clip, precision, draft.most)?;
                 Ok(Self::Levels(weights.map_or(Ok(quantiser), |greatest| quantiser.weighted(greatest))?))
             }
+            (Some(_), ..) if draft.noise.is_some() => {
+                Err(Error::terms("[shares] with [noise]: let the computation that goes on with the sum add it"))
+            }
             (Some(shares), None, None) => Ok(Self::Fixed(FixedPoint::new(draft.clip, shares.fraction, draft.most)?)),
             (None, None, _) => Err(Error::terms("no `precision`: to how many levels are values rounded?")),
             (Some(_), Some(_), _) => Err(Error::terms("[shares] say the precision, as their `fraction`")),
@@ -192,6 +199,7 @@ pub struct Terms {
     draft: Draft,
     digest: [u8; 32],
     encoding: Encoding,
+    noise: Option<Noise>,
     protocol: Protocol,
     service: Identity,
     readers: Vec<Identity>,
@@ -214,11 +222,11 @@ impl Terms {
     pub fn check(draft: Draft) -> Result<Self, Error> {
         let canonical = serde_json::to_vec(&draft).map_err(|e| Error::terms(e.to_string()))?;
         let digest = blake3::derive_key("privity aggregator v1 digest of terms", &canonical);
-        let encoding = Encoding::of(&draft)?;
+        let (encoding, noise) = with_noise(&draft, Encoding::of(&draft)?)?;
         let service = identity(&draft.service.identity)?;
         let readers = draft.readers.iter().map(|text| identity(text)).collect::<Result<_, _>>()?;
         let protocol = protocol(&draft)?;
-        let terms = Self { draft, digest, encoding, protocol, service, readers };
+        let terms = Self { draft, digest, encoding, noise, protocol, service, readers };
         terms.check_numbers()?;
         terms.check_roles()?;
         terms.check_shares()?;
@@ -307,6 +315,12 @@ impl Terms {
         &self.encoding
     }
 
+    /// The noise that contributors add, if they do.
+    #[must_use]
+    pub fn noise(&self) -> Option<&Noise> {
+        self.noise.as_ref()
+    }
+
     /// How contributions are masked.
     #[must_use]
     pub fn protocol(&self) -> &Protocol {
@@ -380,13 +394,22 @@ impl Terms {
             Protocol::Pairwise(pairwise) => pairwise.assumption(),
         };
         match &self.draft.shares {
-            None => assumption,
+            None => assumption + &self.noise.map_or(String::new(), |noise| noise.words(&self.draft)),
             Some(shares) => format!(
                 "{assumption}; sums are not published: the three keep them as shares, and {} has to agree to what is \
                  released of what they compute",
                 shares.owner
             ),
         }
+    }
+}
+
+/// The noise of a draft, and an encoding with room for it.
+fn with_noise(draft: &Draft, encoding: Encoding) -> Result<(Encoding, Option<Noise>), Error> {
+    let Encoding::Levels(quantiser) = encoding else { return Ok((encoding, None)) };
+    match Noise::of(draft, &quantiser)? {
+        Some(noise) => Ok((Encoding::Levels(noise.room(quantiser)?), Some(noise))),
+        None => Ok((encoding, None)),
     }
 }
 

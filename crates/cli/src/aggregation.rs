@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use aggregator::{Aggregate, Client, Config, Error, Input, Standing, Terms, enrol, open_key};
+use aggregator::{Aggregate, Client, Config, Error, Input, Standing, Terms, Zcdp, enrol, open_key};
 use clap::Args;
 use privity::data::{Columns, Source, Values, load};
 use privity::ir::{DType, Dim, Type};
@@ -73,6 +73,12 @@ pub(crate) struct Contribute {
     /// Where what is sent is kept, so that the same command can be run again after a crash.
     #[arg(long, value_name = "FILE")]
     resume: Option<PathBuf>,
+    /// Where is written what your contributions lose, to whatever terms: no more than the budget together.
+    #[arg(long, value_name = "FILE", requires = "budget")]
+    ledger: Option<PathBuf>,
+    /// The most that they may lose, as the ρ of zero-concentrated differential privacy; terms must add noise.
+    #[arg(long, value_name = "RHO", requires = "ledger")]
+    budget: Option<f64>,
     /// Wait for the round's result and print it.
     #[arg(long)]
     result: bool,
@@ -185,6 +191,16 @@ pub(crate) fn contribute(a: &Contribute) -> Result<(), Failure> {
     if let Some(resume) = &a.resume {
         client = client.resuming(resume);
     }
+    if let (Some(ledger), Some(budget)) = (&a.ledger, a.budget) {
+        if !(budget.is_finite() && budget > 0.0) {
+            return Err(Failure::input(
+                "usage",
+                "a budget is a number above zero",
+                "give the greatest loss, such as 0.5",
+            ));
+        }
+        client = client.within(Zcdp::new(budget), ledger);
+    }
     let values = values(&a.data, a.column.as_deref(), client.terms().draft().length)?;
     runtime()?.block_on(async {
         let until = a.caller.until();
@@ -221,17 +237,20 @@ fn values(path: &Path, column: Option<&str>, length: u32) -> Result<Vec<f64>, Fa
 }
 
 fn show_result(aggregate: &Aggregate, json: bool) {
-    let Aggregate { round, contributions, sum, mean, weight } = aggregate;
+    let Aggregate { round, contributions, sum, mean, weight, noise } = aggregate;
     if json {
         say!(
             "{}",
-            json!({ "round": round, "contributions": contributions, "sum": sum, "mean": mean, "weight": weight })
+            json!({ "round": round, "contributions": contributions, "sum": sum, "mean": mean, "weight": weight, "noise": noise })
         );
         return;
     }
     say!("round {round}: {contributions} contributions");
     if let Some(weight) = weight {
         say!("total weight {weight}");
+    }
+    if let Some(noise) = noise {
+        say!("with noise of a standard deviation of {:.3e} in each mean", noise / f64::from(*contributions));
     }
     mean.iter().for_each(|mean| say!("{mean}"));
 }

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aggregator::{Aggregate, Client, Error, Input, Terms};
+use aggregator::{Aggregate, Client, Error, Input, Terms, Zcdp};
 use numpy::{PyArray1, PyReadonlyArray1, ToPyArray};
 use privity::net::KeyPair;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -14,8 +14,8 @@ use tokio::runtime::Runtime;
 use crate::error;
 use crate::run::wait_for;
 
-/// A published sum: round, contributions, sum, mean, total weight.
-type Published<'py> = (u64, u32, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, Option<f64>);
+/// A published sum: round, contributions, sum, mean, total weight, noise.
+type Published<'py> = (u64, u32, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, Option<f64>, Option<f64>);
 
 /// One client of one set of terms.
 #[pyclass(frozen)]
@@ -33,6 +33,7 @@ impl AggregationClient {
         key: PathBuf,
         at: Option<String>,
         resume: Option<PathBuf>,
+        ledger: Option<(PathBuf, f64)>,
     ) -> PyResult<AggregationClient> {
         let failed = |e: &Error| error::of_aggregation(py, e);
         let terms = Terms::parse(terms).map_err(|e| failed(&e))?;
@@ -40,6 +41,9 @@ impl AggregationClient {
         let mut client = Client::new(terms, key, at).map_err(|e| failed(&e))?;
         if let Some(file) = resume {
             client = client.resuming(&file);
+        }
+        if let Some((file, budget)) = ledger {
+            client = client.within(Zcdp::new(budget), &file);
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|e| PyOSError::new_err(e.to_string()))?;
@@ -73,8 +77,8 @@ impl AggregationClient {
     fn result<'py>(&self, py: Python<'py>, round: u64, patience: f64) -> PyResult<Published<'py>> {
         let until = until(patience)?;
         let published = self.wait(py, move |runtime, client| runtime.block_on(client.result(round, until)))?;
-        let Aggregate { round, contributions, sum, mean, weight } = published;
-        Ok((round, contributions, sum.to_pyarray(py), mean.to_pyarray(py), weight))
+        let Aggregate { round, contributions, sum, mean, weight, noise } = published;
+        Ok((round, contributions, sum.to_pyarray(py), mean.to_pyarray(py), weight, noise))
     }
 
     /// How a round stands: round, phase, messages of the phase, how many there can be, why it failed.

@@ -314,6 +314,8 @@ def _protocol(file: Path) -> tuple[str, str]:
     precision, clip = said.get("precision"), said.get("clip")
     if said.get("weights") is not None:
         raise Refused(f"{file}: weights of TFF are values of the contribution; the terms must have none")
+    if said.get("noise") is not None:
+        raise Refused(f"{file}: integers are summed exactly; let the program add its noise, and the terms none")
     if not isinstance(precision, int) or not 0 < precision <= 32 or clip != (2**precision - 1) / 2:
         wanted = f"precision = {PRECISION} and clip = {CLIP}"
         raise Refused(f"{file}: whole numbers have to be levels: {wanted}, or clip = (2^precision - 1) / 2")

@@ -1,6 +1,7 @@
 //! A client: one vector into one round, through crashes of the service, and of its own in the committee sum.
 
 pub(crate) mod api;
+mod ledger;
 mod outcome;
 mod pairwise;
 mod resume;
@@ -10,6 +11,7 @@ use std::time::Instant;
 
 use net::KeyPair;
 use secagg::committee::contribute;
+use secagg::dp::Zcdp;
 use secagg::{Vector, pairwise as protocol};
 use zeroize::Zeroizing;
 
@@ -21,6 +23,8 @@ use crate::round::{Stage, phases};
 use crate::service::Standing;
 use crate::terms::{Encoding, Protocol, Terms};
 
+use self::ledger::Ledger;
+
 pub use api::Api;
 pub use outcome::Aggregate;
 
@@ -30,6 +34,7 @@ pub struct Client {
     terms: Terms,
     key: KeyPair,
     resume: Option<PathBuf>,
+    ledger: Option<Ledger>,
 }
 
 /// What a client contributes.
@@ -47,7 +52,7 @@ impl Client {
     /// [`Error::Net`] if no certificate can be made for the key.
     pub fn new(terms: Terms, key: KeyPair, address: Option<String>) -> Result<Self, Error> {
         let api = Api::new(&terms, &key, address)?;
-        Ok(Self { api, terms, key, resume: None })
+        Ok(Self { api, terms, key, resume: None, ledger: None })
     }
 
     /// Keeps what is sent to a round of the committee sum in this file, so that a client that is started again sends the
@@ -56,6 +61,14 @@ impl Client {
     #[must_use]
     pub fn resuming(mut self, file: &Path) -> Self {
         self.resume = Some(file.to_owned());
+        self
+    }
+
+    /// Contributes only while all its contributions, to whatever terms, lose no more than this together. What each of them
+    /// loses is written into the file before it leaves, and never comes back. Terms without noise are refused.
+    #[must_use]
+    pub fn within(mut self, budget: Zcdp, file: &Path) -> Self {
+        self.ledger = Some(Ledger { file: file.to_owned(), budget });
         self
     }
 
@@ -80,7 +93,7 @@ impl Client {
     /// does.
     ///
     /// # Errors
-    /// [`Error::Late`] as the service says it, what it refused otherwise, or [`Error::Timeout`].
+    /// [`Error::Late`] as the service says it, what it refused otherwise, [`Error::Overspent`], or [`Error::Timeout`].
     pub async fn contribute(&self, input: &Input<'_>, round: Option<u64>, until: Instant) -> Result<u64, Error> {
         match self.terms.protocol() {
             Protocol::Committee(committee) => {
@@ -94,6 +107,7 @@ impl Client {
                         contribute(&task, committee, &signer, &vector, &mut fresh()?)?
                     }
                 };
+                self.charge(round)?;
                 if let Some(file) = &self.resume {
                     resume::keep(file, &self.terms, round, &message)?;
                 }
@@ -109,6 +123,7 @@ impl Client {
                 };
                 let clients = enrolled.of_round(&self.terms, round);
                 let vector = self.encode(input)?;
+                self.charge(round)?;
                 pairwise::take_part(&self.api, round, start()?, &clients, &vector, until).await?;
                 Ok(round)
             }
@@ -151,6 +166,10 @@ impl Client {
         }
     }
 
+    fn charge(&self, round: u64) -> Result<(), Error> {
+        self.ledger.as_ref().map_or(Ok(()), |ledger| ledger.charge(&self.key.identity(), &self.terms, round))
+    }
+
     fn resumed(&self, round: u64) -> Result<Option<Vec<u8>>, Error> {
         match &self.resume {
             Some(file) => resume::kept(file, &self.terms, round),
@@ -166,6 +185,9 @@ impl Client {
             return Err(secagg::Error::Vector { what }.into());
         }
         let values = Zeroizing::new(input.values.to_vec());
+        if let (Encoding::Levels(to), Some(noise), None) = (self.terms.encoding(), self.terms.noise(), input.weight) {
+            return noise.encode(values, to);
+        }
         let mut rng = fresh()?;
         match (self.terms.encoding(), draft.weights, input.weight) {
             (Encoding::Levels(to), Some(_), Some(weight)) => Ok(to.encode_weighted(&values, weight, &mut rng)?),

@@ -19,6 +19,8 @@ pub struct Aggregate {
     pub mean: Vec<f64>,
     /// The sum of the weights, where the terms have weights.
     pub weight: Option<f64>,
+    /// The standard deviation of the noise in each element of the sum, if all contributors added their part.
+    pub noise: Option<f64>,
 }
 
 impl Aggregate {
@@ -41,9 +43,10 @@ impl Aggregate {
         if terms.draft().weights.is_some() {
             let (mean, weight) = quantiser.decode_weighted_mean(&vector, count)?;
             let sum = mean.iter().map(|mean| mean * weight).collect();
-            return Ok(Self { round, contributions, sum, mean, weight: Some(weight) });
+            return Ok(Self { round, contributions, sum, mean, weight: Some(weight), noise: None });
         }
         let (sum, mean) = (quantiser.decode_sum(&vector, count)?, quantiser.decode_mean(&vector, count)?);
-        Ok(Self { round, contributions, sum, mean, weight: None })
+        let noise = terms.noise().map(|noise| noise.deviation(contributions));
+        Ok(Self { round, contributions, sum, mean, weight: None, noise })
     }
 }

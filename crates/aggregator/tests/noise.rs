@@ -1,0 +1,126 @@
+//! Rounds in which contributors add noise: sums are off by as much as the terms say, and nobody loses more than agreed.
+
+mod common;
+
+use std::sync::Arc;
+
+use aggregator::board::InMemory;
+use aggregator::{Aggregate, Draft, Input, NoiseDraft, Terms};
+use common::{World, soon};
+use secagg::dp::Zcdp;
+
+const CLIENTS: u32 = 5;
+const LENGTH: u32 = 400;
+
+fn noise(deviation: f64) -> NoiseDraft {
+    NoiseDraft { deviation, norm: 1.0, dishonest: 1, delta: 1e-6, epsilon: 10.0 }
+}
+
+/// Terms with noise: a round publishes with four contributions or more.
+fn noisy(draft: &mut Draft) {
+    draft.length = LENGTH;
+    draft.minimum = 4;
+    draft.noise = Some(noise(2.0));
+}
+
+async fn sum(world: &World) -> Aggregate {
+    let service = world.serve(Arc::new(InMemory::default())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let _members = world.start_members(&[0, 1], folder.path(), service.address());
+    // Of norm 2, so that half of it is left.
+    let values = vec![2.0 / f64::from(LENGTH).sqrt(); LENGTH as usize];
+    for i in 0..CLIENTS as usize {
+        let client = world.client(i, service.address());
+        client.contribute(&Input { values: &values, weight: None }, None, soon()).await.unwrap();
+    }
+    world.result(1, service.address()).await.unwrap()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_sum_has_the_noise_that_the_terms_say() {
+    let world = World::committee(CLIENTS, (2, 2), noisy);
+    let sum = sum(&world).await;
+    let expected = f64::from(CLIENTS) / f64::from(LENGTH).sqrt();
+    let squares = sum.sum.iter().map(|got| (got - expected).powi(2)).sum::<f64>();
+    let deviation = (squares / f64::from(LENGTH)).sqrt();
+    // Three honest parts have the deviation of the terms; five were added. 400 samples tell a deviation to a tenth.
+    let told = sum.noise.unwrap();
+    assert!((told - 2.0 * (5.0_f64 / 3.0).sqrt()).abs() < 1e-3, "{told}");
+    assert!((0.8..1.2).contains(&(deviation / told)), "{deviation} where {told} was told");
+}
+
+#[test]
+fn terms_say_what_a_contribution_loses() {
+    let world = World::committee(CLIENTS, (2, 2), noisy);
+    let loss = world.terms.noise().unwrap().loss();
+    // ρ = Δ²/2σ², where rounding makes Δ a little greater than the norm.
+    assert!((0.125..0.126).contains(&loss.rho()), "{loss:?}");
+    let epsilon = loss.epsilon(1e-6);
+    let words = world.terms.assumption();
+    assert!(words.contains(&format!("loses ε = {epsilon:.3} at δ = 0.000001")), "{words}");
+    assert!(words.contains("while all but 1 of the contributors add their part"), "{words}");
+}
+
+#[test]
+fn terms_that_cost_more_than_they_allow_are_none() {
+    let world = World::committee(CLIENTS, (2, 2), noisy);
+    let refused = |change: &dyn Fn(&mut Draft)| {
+        let mut draft = world.terms.draft().clone();
+        change(&mut draft);
+        Terms::check(draft).err().unwrap().to_string()
+    };
+    assert!(refused(&|draft| draft.rounds = 100).contains("100 rounds cost a contributor"));
+    assert!(refused(&|draft| draft.noise = Some(noise(0.1))).contains("agree on more noise"));
+    assert!(refused(&|draft| draft.weights = Some(2)).contains("[noise] has no weights"));
+    let lying = |draft: &mut Draft| draft.noise = Some(NoiseDraft { dishonest: 4, ..noise(2.0) });
+    assert!(refused(&lying).contains("at least one honest"));
+    assert!(refused(&|draft| draft.noise = Some(noise(f64::NAN))).contains("above zero"));
+    // Of levels that are as coarse, parts of the noise would be too small to add up.
+    let coarse = |draft: &mut Draft| (draft.precision, draft.noise) = (Some(1), Some(noise(1.0)));
+    assert!(refused(&coarse).contains("standard deviation"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_contributor_keeps_to_its_own_budget() {
+    let world = World::committee(CLIENTS, (2, 2), noisy);
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("ledger.json");
+    let values = vec![0.0; LENGTH as usize];
+    let input = Input { values: &values, weight: None };
+    let service = world.serve(Arc::new(InMemory::default())).await;
+    // One contribution costs a little more than 1/8.
+    let contributor = |i: usize, rho: f64| world.client(i, service.address()).within(Zcdp::new(rho), &file);
+    contributor(0, 0.2).contribute(&input, None, soon()).await.unwrap();
+    // With another key of the same contributor, it would be in the sum twice.
+    let refused = contributor(1, 0.2).contribute(&input, None, soon()).await.err().map(|e| e.code().to_owned());
+    assert_eq!(refused.as_deref(), Some("aggregator.overspent"));
+    // What was paid for is not paid for again; it is another contribution, which the service refuses.
+    let refused = contributor(0, 0.2).contribute(&input, None, soon()).await.err().map(|e| e.code().to_owned());
+    assert_eq!(refused.as_deref(), Some("secagg.second"));
+    let other = World::committee(CLIENTS, (2, 2), |draft| {
+        noisy(draft);
+        draft.name = "another survey".into();
+    });
+    let service = other.serve(Arc::new(InMemory::default())).await;
+    let contributor = |rho: f64| other.client(0, service.address()).within(Zcdp::new(rho), &file);
+    let refused = contributor(0.2).contribute(&input, None, soon()).await.err().map(|e| e.code().to_owned());
+    assert_eq!(refused.as_deref(), Some("aggregator.overspent"));
+    let spent = std::fs::read_to_string(&file).unwrap();
+    assert!(spent.contains("digits") && !spent.contains("another survey"), "{spent}");
+    contributor(0.3).contribute(&input, None, soon()).await.unwrap();
+    // A ledger that cannot be read is not an empty one.
+    std::fs::write(&file, "{}").unwrap();
+    let refused = contributor(9.0).contribute(&input, None, soon()).await.err().map(|e| e.code().to_owned());
+    assert_eq!(refused.as_deref(), Some("aggregator.system"));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_budget_wants_terms_with_noise() {
+    let world = World::committee(CLIENTS, (2, 2), |_| {});
+    let folder = tempfile::tempdir().unwrap();
+    let service = world.serve(Arc::new(InMemory::default())).await;
+    let client = world.client(0, service.address()).within(Zcdp::new(1.0), &folder.path().join("ledger.json"));
+    let values = world.digit(0);
+    let refused = client.contribute(&Input { values: &values, weight: None }, None, soon()).await.err().unwrap();
+    assert!(refused.to_string().contains("add no noise"), "{refused}");
+}
