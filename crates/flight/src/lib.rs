@@ -29,7 +29,7 @@ pub use error::Refusal;
 pub use log::{Deed, Event, Log};
 pub use proxy::{Proxy, Token};
 pub use rules::{Dataset, Rules};
-pub use serve::{Caller, Connection, serve};
+pub use serve::{Caller, Connection, WINDOW, serve};
 pub use service::{Bounds, Service};
 pub use store::{Memory, Store, StoreFault};
 pub use way::Way;

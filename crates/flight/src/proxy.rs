@@ -20,6 +20,7 @@ use tonic::service::interceptor::InterceptedService;
 use tonic::transport::Channel;
 use tonic::{Request, Response, Status, Streaming};
 
+use crate::serve::WINDOW;
 use crate::way::Way;
 
 /// Bytes of one message at most, either way.
@@ -89,11 +90,15 @@ impl Proxy {
             return Err(std::io::Error::other("a proxy listens on the loopback only: it speaks without encryption"));
         }
         let incoming = futures::stream::poll_fn(move |cx| {
-            listener.poll_accept(cx).map(|accepted| Some(accepted.map(|(stream, _)| stream)))
+            listener
+                .poll_accept(cx)
+                .map(|accepted| Some(accepted.and_then(|(stream, _)| stream.set_nodelay(true).map(|()| stream))))
         });
         let service = FlightServiceServer::new(self).max_decoding_message_size(LARGEST_MESSAGE);
         let service = InterceptedService::new(service, move |request| token.check(request));
         tonic::transport::Server::builder()
+            .initial_stream_window_size(WINDOW)
+            .initial_connection_window_size(WINDOW)
             .add_service(service)
             .serve_with_incoming(incoming)
             .await

@@ -15,6 +15,8 @@ use crate::service::Service;
 const STREAMS: u32 = 64;
 /// How often a quiet connection is asked whether it is still there, and how long it may take to answer.
 const KEEPALIVE: Duration = Duration::from_secs(20);
+/// Bytes of tables that may be on their way to who serves them.
+pub const WINDOW: u32 = 4 << 20;
 
 /// Who called, as the handshake proved it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -64,6 +66,8 @@ pub async fn serve(mut connections: Connections, service: Service) -> Result<(),
         .max_concurrent_streams(STREAMS)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
+        .initial_stream_window_size(WINDOW)
+        .initial_connection_window_size(WINDOW)
         .add_service(service.server())
         .serve_with_incoming(incoming)
         .await

@@ -21,8 +21,6 @@ use crate::uploads;
 
 /// How often a quiet connection is asked whether it is still there, and how long it may take to answer.
 const KEEPALIVE: Duration = Duration::from_secs(20);
-/// Bytes of tables that may be on their way.
-const WINDOW: u32 = 4 << 20;
 /// How long last words may take to leave when the worker stops.
 const LAST_WORDS: Duration = Duration::from_secs(1);
 
@@ -242,8 +240,8 @@ async fn take_tables(tables: Connections, service: flight::Service, office: Arc<
         .max_concurrent_streams(streams)
         .http2_keepalive_interval(Some(KEEPALIVE))
         .http2_keepalive_timeout(Some(KEEPALIVE))
-        .initial_stream_window_size(WINDOW)
-        .initial_connection_window_size(WINDOW)
+        .initial_stream_window_size(flight::WINDOW)
+        .initial_connection_window_size(flight::WINDOW)
         .layer(uploads::doors(&office))
         .add_service(service.server())
         .serve_with_incoming(places(tables, office))
