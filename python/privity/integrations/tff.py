@@ -24,7 +24,9 @@ clients, to learn more from a sum, or from who is missing in it, than an honest 
 from __future__ import annotations
 
 import asyncio
+import atexit
 import functools
+import gc
 import hashlib
 import io
 import json
@@ -340,6 +342,13 @@ _one_at_a_time = threading.Lock()
 @functools.cache
 def _native() -> tff.framework.SyncContext:
     return tff.backends.native.create_sync_local_cpp_execution_context()
+
+
+@atexit.register
+def _stop() -> None:
+    """Ends TFF's runtime, a process that outlives this one if it is first let go when modules are torn down already."""
+    _native.cache_clear()
+    gc.collect()
 
 
 def _run(computation: tff.Computation, arg: Any) -> Any:
