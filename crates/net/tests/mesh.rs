@@ -26,7 +26,8 @@ fn ungated() -> Arc<dyn mesh::Gate> {
 }
 
 async fn open(roster: &Roster, session: u8, options: &Options) -> Vec<(Exchange, mesh::Presence)> {
-    let resume = ResumeOptions { window: Duration::from_secs(3), ..ResumeOptions::default() };
+    let resume =
+        ResumeOptions { opening: Duration::from_secs(3), window: Duration::from_secs(3), ..ResumeOptions::default() };
     let opening = roster.workers.iter().map(|worker| async move {
         let card = roster.card(worker.id, session);
         let (links, presence) =
@@ -153,7 +154,11 @@ async fn different_agreements_and_plans_are_refused_in_words() {
         } else {
             alice.plan[0] ^= 1;
         }
-        let resume = ResumeOptions { window: Duration::from_millis(300), ..ResumeOptions::default() };
+        let resume = ResumeOptions {
+            opening: Duration::from_millis(300),
+            window: Duration::from_millis(300),
+            ..ResumeOptions::default()
+        };
         let (one, two) = tokio::join!(connect(&roster, &alice, A, resume), connect(&roster, &bob, B, resume),);
         let error = one.err().unwrap();
         assert!(matches!(&error, NetError::Refused { reason, .. } if reason == "net.mismatch"), "{error}");
@@ -179,7 +184,11 @@ async fn connect(
 async fn a_key_that_the_roster_does_not_have_is_refused_and_told_so() {
     let roster = Roster::new(&["alice", "bob"]).await;
     let stranger = Worker::stranger(A, "alice");
-    let resume = ResumeOptions { window: Duration::from_millis(500), ..ResumeOptions::default() };
+    let resume = ResumeOptions {
+        opening: Duration::from_millis(500),
+        window: Duration::from_millis(500),
+        ..ResumeOptions::default()
+    };
     let card = roster.card(A, 9);
     let outcome =
         mesh::connect(&card, &roster.endpoints, &stranger.dialer(), &stranger.switchboard, resume, &ungated()).await;
@@ -196,7 +205,11 @@ async fn another_players_place_cannot_be_taken() {
     let secured = carol.dialer().dial(&bob, &roster.endpoints[1], identity, Alpn::Data).await.unwrap();
     let mut link = stream::over(secured.stream);
     let bobs = roster.card(B, 5);
-    let resume = ResumeOptions { window: Duration::from_millis(500), ..ResumeOptions::default() };
+    let resume = ResumeOptions {
+        opening: Duration::from_millis(500),
+        window: Duration::from_millis(500),
+        ..ResumeOptions::default()
+    };
     let refused = async {
         link.sender.send(vec![Frame::Hello(roster.card(A, 5).hello(B, 0))]).await.unwrap();
         link.receiver.receive().await.unwrap().unwrap()
@@ -223,7 +236,11 @@ async fn another_version_is_told_which_we_speak() {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn bad_frames_name_their_sender_and_end_its_session_only() {
     let roster = Roster::new(&["alice", "bob"]).await;
-    let resume = ResumeOptions { window: Duration::from_millis(500), ..ResumeOptions::default() };
+    let resume = ResumeOptions {
+        opening: Duration::from_millis(500),
+        window: Duration::from_millis(500),
+        ..ResumeOptions::default()
+    };
     let oversized = (u32::MAX).to_be_bytes().to_vec();
     let unknown = [&5u32.to_be_bytes()[..], &[99, 1, 2, 3, 4]].concat();
     let gap = [&9u32.to_be_bytes()[..], &[5], &7u64.to_be_bytes()].concat();
@@ -279,7 +296,8 @@ impl mesh::Gate for Expiring {
 /// Alice and bob, who has a gate.
 async fn gated(gate: &Arc<Expiring>) -> (Roster, Vec<(Exchange, mesh::Presence)>) {
     let roster = Roster::new(&["alice", "bob"]).await;
-    let resume = ResumeOptions { window: Duration::from_secs(3), ..ResumeOptions::default() };
+    let resume =
+        ResumeOptions { opening: Duration::from_secs(3), window: Duration::from_secs(3), ..ResumeOptions::default() };
     let gates: [Arc<dyn mesh::Gate>; 2] = [ungated(), Arc::clone(gate) as Arc<dyn mesh::Gate>];
     let opening = roster.workers.iter().zip(&gates).map(|(worker, gate)| {
         let (card, endpoints) = (roster.card(worker.id, 1), &roster.endpoints);

@@ -45,7 +45,9 @@ pub trait Connect: Send {
 /// Limits of a resuming link.
 #[derive(Clone, Copy, Debug)]
 pub struct ResumeOptions {
-    /// How long to go on trying to connect, at the beginning and after a break.
+    /// How long to go on trying to connect at the beginning: the other end may have data to read first, or modules to compile.
+    pub opening: Duration,
+    /// How long to go on trying to connect after a break.
     pub window: Duration,
     /// A connection on which nothing is heard for so long counts as broken. More than a heartbeat.
     pub quiet: Duration,
@@ -55,7 +57,12 @@ pub struct ResumeOptions {
 
 impl Default for ResumeOptions {
     fn default() -> Self {
-        ResumeOptions { window: Duration::from_secs(10), quiet: Duration::from_secs(12), retained: 64 << 20 }
+        ResumeOptions {
+            opening: Duration::from_secs(30),
+            window: Duration::from_secs(10),
+            quiet: Duration::from_secs(12),
+            retained: 64 << 20,
+        }
     }
 }
 
@@ -71,7 +78,7 @@ const IN_FLIGHT: usize = 16;
 
 /// Connects, and returns a link that reconnects when its connection breaks.
 pub async fn open(mut connect: impl Connect + 'static, options: ResumeOptions) -> Result<Link, NetError> {
-    let (link, expected) = try_to_connect(&mut connect, 0, options.window).await?;
+    let (link, expected) = try_to_connect(&mut connect, 0, options.opening).await?;
     if expected != 0 {
         let what = "it began a session in its middle".into();
         return Err(NetError::PeerMisbehaved { player: connect.player().clone(), what });
