@@ -6,26 +6,26 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 use async_trait::async_trait;
 use secagg::Identity;
 
-use super::ledger::{Change, Ledger, Message};
+use super::state::{Change, Message, State};
 use super::{Board, Phase, Posted, RoundId, Slot, Status, Step, digest};
 use crate::error::Error;
 
 /// See the module.
 #[derive(Default)]
-pub struct InMemory(Mutex<State>);
+pub struct InMemory(Mutex<Rounds>);
 
 #[derive(Default)]
-struct State {
-    rounds: BTreeMap<RoundId, Ledger<Vec<u8>>>,
+struct Rounds {
+    rounds: BTreeMap<RoundId, State<Vec<u8>>>,
     leases: BTreeMap<RoundId, (u64, u64)>,
 }
 
 impl InMemory {
-    fn lock(&self) -> MutexGuard<'_, State> {
+    fn lock(&self) -> MutexGuard<'_, Rounds> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn round<T>(&self, id: RoundId, work: impl FnOnce(&mut Ledger<Vec<u8>>) -> T) -> Option<T> {
+    fn round<T>(&self, id: RoundId, work: impl FnOnce(&mut State<Vec<u8>>) -> T) -> Option<T> {
         self.lock().rounds.get_mut(&id).map(work)
     }
 }
@@ -38,7 +38,7 @@ fn message(content: Vec<u8>) -> Message<Vec<u8>> {
 impl Board for InMemory {
     async fn open(&self, id: RoundId, phase: Phase, seed: [u8; 32], now_ms: u64) -> Result<Status, Error> {
         let mut state = self.lock();
-        Ok(state.rounds.entry(id).or_insert_with(|| Ledger::open(phase, seed, now_ms)).status.clone())
+        Ok(state.rounds.entry(id).or_insert_with(|| State::open(phase, seed, now_ms)).status.clone())
     }
 
     async fn latest(&self, task: [u8; 32]) -> Result<Option<u64>, Error> {

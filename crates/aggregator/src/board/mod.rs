@@ -11,10 +11,10 @@
 //! What is on a board is ciphertext, masked vectors, and signatures; whoever can write to it can make rounds fail.
 
 mod embedded;
-mod ledger;
 mod memory;
 mod nats;
 mod postgres;
+mod state;
 
 use async_trait::async_trait;
 use secagg::Identity;

@@ -134,15 +134,15 @@ impl Nats {
 
     async fn read_on(&self, id: RoundId, round: &mut Round) -> Result<(), Error> {
         loop {
-            let message = match self.stream.get_first_raw_message_by_subject(log(id), round.next).await {
-                Ok(message) => message,
+            // Again after each restart: whoever wrote the record may have been killed before it got here.
+            while let Some((slot, place)) = round.erased.last() {
+                self.stream.purge().filter(contents(id, *slot)).sequence(*place).await.map_err(Error::board)?;
+                round.erased.pop();
+            }
+            match self.stream.get_first_raw_message_by_subject(log(id), round.next).await {
+                Ok(message) => round.take(message.sequence, &message.payload, self.me)?,
                 Err(e) if e.kind() == RawMessageErrorKind::NoMessageFound => return Ok(()),
                 Err(e) => return Err(Error::board(e)),
-            };
-            // Again after each restart: whoever wrote it may have been killed before it got here.
-            for slot in round.take(message.sequence, &message.payload, self.me)? {
-                let purge = self.stream.purge().filter(contents(id, slot)).sequence(message.sequence);
-                purge.await.map_err(Error::board)?;
             }
         }
     }
@@ -209,7 +209,7 @@ impl Board for Nats {
     }
 
     async fn status(&self, id: RoundId) -> Result<Option<Status>, Error> {
-        Ok(self.current(id).await?.ledger.as_ref().map(|ledger| ledger.status.clone()))
+        Ok(self.current(id).await?.state.as_ref().map(|state| state.status.clone()))
     }
 
     async fn post(
@@ -221,9 +221,9 @@ impl Board for Nats {
     ) -> Result<Posted, Error> {
         let Some((slot, first)) = messages.first() else { return Ok(Posted::Repeated) };
         let round = self.current(id).await?;
-        let ledger = round.ledger.as_ref().ok_or(Error::Unknown { what: "round" })?;
+        let state = round.state.as_ref().ok_or(Error::Unknown { what: "round" })?;
         // What would be refused anyway leaves no content behind.
-        if let Some(refused) = ledger.refuses(phase, *slot, from, &digest(first)) {
+        if let Some(refused) = state.refuses(phase, *slot, from, &digest(first)) {
             return Ok(refused);
         }
         drop(round);
@@ -239,7 +239,7 @@ impl Board for Nats {
 
     async fn read(&self, id: RoundId, slot: Slot, from: Identity) -> Result<Option<Vec<u8>>, Error> {
         let round = self.current(id).await?;
-        let content = round.ledger.as_ref().and_then(|ledger| ledger.get(slot, from)).cloned();
+        let content = round.state.as_ref().and_then(|state| state.get(slot, from)).cloned();
         drop(round);
         match content {
             Some(content) => self.get(&content).await,
@@ -255,8 +255,8 @@ impl Board for Nats {
         most: usize,
     ) -> Result<Vec<(Identity, Vec<u8>)>, Error> {
         let round = self.current(id).await?;
-        let Some(ledger) = &round.ledger else { return Ok(vec![]) };
-        let page = ledger.page(slot, after, most, |content| content.length);
+        let Some(state) = &round.state else { return Ok(vec![]) };
+        let page = state.page(slot, after, most, |content| content.length);
         let wanted = page.map(|(from, content)| (from, content.clone())).collect();
         drop(round);
         self.contents_of(wanted).await
@@ -264,16 +264,16 @@ impl Board for Nats {
 
     async fn senders(&self, id: RoundId, slot: Slot) -> Result<Vec<Identity>, Error> {
         let round = self.current(id).await?;
-        Ok(round.ledger.iter().flat_map(|ledger| ledger.of(slot, None)).map(|(from, _)| from).collect())
+        Ok(round.state.iter().flat_map(|state| state.of(slot, None)).map(|(from, _)| from).collect())
     }
 
     async fn count(&self, id: RoundId, slot: Slot) -> Result<u64, Error> {
-        Ok(self.current(id).await?.ledger.as_ref().map(|ledger| ledger.count(slot)).unwrap_or_default())
+        Ok(self.current(id).await?.state.as_ref().map(|state| state.count(slot)).unwrap_or_default())
     }
 
     async fn advance(&self, id: RoundId, step: Step<'_>) -> Result<bool, Error> {
         let round = self.current(id).await?;
-        let phase = round.ledger.as_ref().map(|ledger| ledger.status.phase);
+        let phase = round.state.as_ref().map(|state| state.status.phase);
         drop(round);
         if phase != Some(step.from) {
             return Ok(false);

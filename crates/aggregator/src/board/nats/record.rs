@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use secagg::Identity;
 use serde::{Deserialize, Serialize};
 
-use crate::board::ledger::{Change, Ledger, Message};
+use crate::board::state::{Change, Message, State};
 use crate::board::{Phase, Posted, Slot, Status, Step};
 use crate::error::Error;
 
@@ -79,50 +79,54 @@ impl From<Entry> for (Slot, Message<Content>) {
 pub(super) struct Round {
     /// The first place in the stream that was not looked at.
     pub(super) next: u64,
-    pub(super) ledger: Option<Ledger<Content>>,
+    pub(super) state: Option<State<Content>>,
+    /// Slots whose contents are to be purged, and up to which place.
+    pub(super) erased: Vec<(Slot, u64)>,
     /// What became of our own records, until whoever wrote them has asked.
     own: BTreeMap<u64, Outcome>,
 }
 
 impl Default for Round {
     fn default() -> Self {
-        Round { next: 1, ledger: None, own: BTreeMap::new() }
+        Round { next: 1, state: None, erased: Vec::new(), own: BTreeMap::new() }
     }
 }
 
 impl Round {
-    /// Takes the record at a place in the stream. Gives the slots whose contents go with it.
-    pub(super) fn take(&mut self, place: u64, record: &[u8], me: u64) -> Result<Vec<Slot>, Error> {
+    /// Takes the record at a place in the stream.
+    pub(super) fn take(&mut self, place: u64, record: &[u8], me: u64) -> Result<(), Error> {
         let Record { writer, act } = serde_json::from_slice(record)
             .map_err(|e| Error::board(format!("message {place} of the stream is none of ours: {e}")))?;
-        let (outcome, erased) = self.perform(act);
+        let outcome = self.perform(act, place);
         if writer == me {
             self.own.insert(place, outcome);
         }
         self.next = place + 1;
-        Ok(erased)
+        Ok(())
     }
 
-    fn perform(&mut self, act: Act) -> (Outcome, Vec<Slot>) {
-        let outcome = match (act, &mut self.ledger) {
-            (Act::Open { phase, seed, now_ms }, ledger) => {
-                let ledger = ledger.get_or_insert_with(|| Ledger::open(Phase(phase), seed, now_ms));
-                Outcome::Opened(ledger.status.clone())
+    fn perform(&mut self, act: Act, place: u64) -> Outcome {
+        match (act, &mut self.state) {
+            (Act::Open { phase, seed, now_ms }, state) => {
+                let state = state.get_or_insert_with(|| State::open(Phase(phase), seed, now_ms));
+                Outcome::Opened(state.status.clone())
             }
             (_, None) => Outcome::Nowhere,
-            (Act::Post { phase, from, messages }, Some(ledger)) => {
+            (Act::Post { phase, from, messages }, Some(state)) => {
                 let messages = messages.into_iter().map(Into::into).collect();
-                Outcome::Posted(ledger.post(Phase(phase), Identity(from), messages))
+                Outcome::Posted(state.post(Phase(phase), Identity(from), messages))
             }
-            (Act::Advance { from, to, now_ms, reason, document, erase }, Some(ledger)) => {
+            (Act::Advance { from, to, now_ms, reason, document, erase }, Some(state)) => {
                 let (from, to, document) = (Phase(from), Phase(to), document.map(Into::into));
                 let erase: Vec<Slot> = erase.into_iter().map(Slot).collect();
-                let erased = erase.clone();
-                let done = ledger.advance(Change { from, to, now_ms, reason, document, erase });
-                return (Outcome::Advanced(done), if done { erased } else { vec![] });
+                let change = Change { from, to, now_ms, reason, document, erase: erase.clone() };
+                let done = state.advance(change);
+                if done {
+                    self.erased.extend(erase.into_iter().map(|slot| (slot, place)));
+                }
+                Outcome::Advanced(done)
             }
-        };
-        (outcome, vec![])
+        }
     }
 
     /// What became of our own record at a place, once.

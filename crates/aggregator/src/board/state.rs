@@ -9,7 +9,7 @@ use secagg::Identity;
 use super::{Phase, Posted, SERVICE, Slot, Status};
 
 /// One round. `C` is a content, or says where it is.
-pub(crate) struct Ledger<C> {
+pub(crate) struct State<C> {
     pub(crate) status: Status,
     messages: BTreeMap<(Slot, Identity), Message<C>>,
     counts: BTreeMap<Slot, u64>,
@@ -38,7 +38,7 @@ impl<C> Message<C> {
     }
 }
 
-impl<C> Ledger<C> {
+impl<C> State<C> {
     pub(crate) fn open(phase: Phase, seed: [u8; 32], now_ms: u64) -> Self {
         let status = Status { phase, since_ms: now_ms, seed, reason: String::new() };
         Self { status, messages: BTreeMap::new(), counts: BTreeMap::new() }
