@@ -79,16 +79,6 @@ pub enum Error {
         /// Its name in their stores.
         name: String,
     },
-    /// A contribution would cost more than its contributor's budget has left.
-    #[error("the budget is spent: ρ = {spent:.4} of {budget:.4}, and a contribution costs {cost:.4}")]
-    Overspent {
-        /// What was spent.
-        spent: f64,
-        /// What the contribution would cost.
-        cost: f64,
-        /// The budget.
-        budget: f64,
-    },
     /// Waiting had an end.
     #[error("no result within the time given")]
     Timeout,
@@ -131,7 +121,6 @@ impl Error {
             Self::RoundFailed { .. } => "aggregator.round-failed",
             Self::Busy => "aggregator.busy",
             Self::Kept { .. } => "aggregator.kept",
-            Self::Overspent { .. } => "aggregator.overspent",
             Self::Timeout => "aggregator.timeout",
             Self::Board { .. } => "aggregator.board",
             Self::System { .. } => "aggregator.system",
@@ -156,7 +145,6 @@ impl Error {
             Self::Kept { .. } => {
                 "load it in a program among the three aggregators, and release what all agree to".into()
             }
-            Self::Overspent { .. } => "leave this round out, or decide on a greater budget".into(),
             Self::Timeout => "see whether the service runs, and what `privity rounds` says of the round".into(),
             Self::Board { .. } | Self::System { .. } => "see the log of the service and the room on its disk".into(),
         }

@@ -39,7 +39,6 @@ pub use member::Member;
 pub use noise::{Noise, NoiseDraft};
 pub use random::fresh;
 pub use round::{Progress, Published, Rounds, Sender, Stage, phases};
-pub use secagg::dp::Zcdp;
 pub use service::{Service, Standing};
 pub use terms::{
     AggregatorDraft, CommitteeDraft, Draft, Encoding, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, SharesDraft,

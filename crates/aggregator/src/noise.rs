@@ -15,7 +15,7 @@ use crate::random::fresh;
 use crate::terms::Draft;
 
 /// What terms say of noise.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct NoiseDraft {
     /// The least standard deviation of the noise in each published sum, in the unit of the values.
@@ -34,11 +34,12 @@ pub struct NoiseDraft {
 /// Noise that was checked against the rest of the terms.
 #[derive(Clone, Copy, Debug)]
 pub struct Noise {
+    said: NoiseDraft,
     distributed: Distributed,
-    norm: f64,
     step: f64,
     loss: Zcdp,
     most: u32,
+    rounds: u64,
 }
 
 impl Noise {
@@ -61,8 +62,8 @@ impl Noise {
         let length = f64::from(draft.length);
         let l2 = said.norm / step + 1.5 * length.sqrt();
         let loss = distributed.loss(length.sqrt() * l2, l2, draft.length as usize);
-        let noise = Noise { distributed, norm: said.norm, step, loss, most: draft.most };
-        let all = noise.epsilon(draft.rounds, said.delta);
+        let noise = Noise { said: *said, distributed, step, loss, most: draft.most, rounds: draft.rounds };
+        let all = noise.epsilon(draft.rounds);
         if all.is_nan() || all > said.epsilon {
             return Err(Error::terms(format!(
                 "{} rounds cost a contributor ε = {all:.3}, and [noise] allows {}: agree on more noise, a smaller norm or \
@@ -79,10 +80,10 @@ impl Noise {
         self.loss
     }
 
-    /// What contributions to so many rounds lose together, at a δ.
+    /// ε of contributions to so many rounds together, at the δ of the terms.
     #[must_use]
-    pub fn epsilon(&self, rounds: u64, delta: f64) -> f64 {
-        Zcdp::new(self.loss.rho() * rounds as f64).epsilon(delta)
+    pub fn epsilon(&self, rounds: u64) -> f64 {
+        Zcdp::new(self.loss.rho() * rounds as f64).epsilon(self.said.delta)
     }
 
     /// The standard deviation of the noise in the sum of so many contributions, in the unit of the values.
@@ -103,27 +104,25 @@ impl Noise {
     /// A contribution: values scaled down to the norm, rounded, with a part of the noise.
     pub(crate) fn encode(&self, mut values: Zeroizing<Vec<f64>>, to: &Quantiser) -> Result<Vector, Error> {
         let mut rng = fresh()?;
-        clip_norm(&mut values, self.norm)?;
+        clip_norm(&mut values, self.said.norm)?;
         let mut vector = to.encode(&values, &mut rng)?;
         self.distributed.add(&mut vector, &mut rng)?;
         Ok(vector)
     }
 
     /// What it protects, in words.
-    pub(crate) fn words(&self, draft: &Draft) -> String {
-        let Some(said) = &draft.noise else { return String::new() };
-        let so_long = match said.dishonest {
+    pub(crate) fn words(&self) -> String {
+        let NoiseDraft { deviation, dishonest, delta, .. } = self.said;
+        let so_long = match dishonest {
             0 => "while all contributors add their part".to_owned(),
             few => format!("while all but {few} of the contributors add their part"),
         };
         format!(
-            "; sums carry noise of a standard deviation of {} or more, {so_long}: a contribution to one round loses ε = {:.3} \
-             at δ = {}, to all {} rounds ε = {:.3}",
-            said.deviation,
-            self.epsilon(1, said.delta),
-            said.delta,
-            draft.rounds,
-            self.epsilon(draft.rounds, said.delta)
+            "; sums carry noise of a standard deviation of {deviation} or more, {so_long}: a contribution to one round loses \
+             ε = {:.3} at δ = {delta}, to all {} rounds ε = {:.3}",
+            self.epsilon(1),
+            self.rounds,
+            self.epsilon(self.rounds)
         )
     }
 }

@@ -394,7 +394,7 @@ impl Terms {
             Protocol::Pairwise(pairwise) => pairwise.assumption(),
         };
         match &self.draft.shares {
-            None => assumption + &self.noise.map_or(String::new(), |noise| noise.words(&self.draft)),
+            None => assumption + &self.noise.map_or(String::new(), |noise| noise.words()),
             Some(shares) => format!(
                 "{assumption}; sums are not published: the three keep them as shares, and {} has to agree to what is \
                  released of what they compute",

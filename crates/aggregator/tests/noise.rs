@@ -7,7 +7,6 @@ use std::sync::Arc;
 use aggregator::board::InMemory;
 use aggregator::{Aggregate, Draft, Input, NoiseDraft, Terms};
 use common::{World, soon};
-use secagg::dp::Zcdp;
 
 const CLIENTS: u32 = 5;
 const LENGTH: u32 = 400;
@@ -89,11 +88,11 @@ async fn a_contributor_keeps_to_its_own_budget() {
     let input = Input { values: &values, weight: None };
     let service = world.serve(Arc::new(InMemory::default())).await;
     // One contribution costs a little more than 1/8.
-    let contributor = |i: usize, rho: f64| world.client(i, service.address()).within(Zcdp::new(rho), &file);
+    let contributor = |i: usize, rho: f64| world.client(i, service.address()).within(rho, &file).unwrap();
     contributor(0, 0.2).contribute(&input, None, soon()).await.unwrap();
     // With another key of the same contributor, it would be in the sum twice.
     let refused = contributor(1, 0.2).contribute(&input, None, soon()).await.err().map(|e| e.code().to_owned());
-    assert_eq!(refused.as_deref(), Some("aggregator.overspent"));
+    assert_eq!(refused.as_deref(), Some("secagg.budget"));
     // What was paid for is not paid for again; it is another contribution, which the service refuses.
     let refused = contributor(0, 0.2).contribute(&input, None, soon()).await.err().map(|e| e.code().to_owned());
     assert_eq!(refused.as_deref(), Some("secagg.second"));
@@ -102,9 +101,9 @@ async fn a_contributor_keeps_to_its_own_budget() {
         draft.name = "another survey".into();
     });
     let service = other.serve(Arc::new(InMemory::default())).await;
-    let contributor = |rho: f64| other.client(0, service.address()).within(Zcdp::new(rho), &file);
+    let contributor = |rho: f64| other.client(0, service.address()).within(rho, &file).unwrap();
     let refused = contributor(0.2).contribute(&input, None, soon()).await.err().map(|e| e.code().to_owned());
-    assert_eq!(refused.as_deref(), Some("aggregator.overspent"));
+    assert_eq!(refused.as_deref(), Some("secagg.budget"));
     let spent = std::fs::read_to_string(&file).unwrap();
     assert!(spent.contains("digits") && !spent.contains("another survey"), "{spent}");
     contributor(0.3).contribute(&input, None, soon()).await.unwrap();
@@ -119,7 +118,11 @@ async fn a_budget_wants_terms_with_noise() {
     let world = World::committee(CLIENTS, (2, 2), |_| {});
     let folder = tempfile::tempdir().unwrap();
     let service = world.serve(Arc::new(InMemory::default())).await;
-    let client = world.client(0, service.address()).within(Zcdp::new(1.0), &folder.path().join("ledger.json"));
+    let file = folder.path().join("ledger.json");
+    for none in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+        assert!(world.client(0, service.address()).within(none, &file).is_err(), "{none} would allow everything");
+    }
+    let client = world.client(0, service.address()).within(1.0, &file).unwrap();
     let values = world.digit(0);
     let refused = client.contribute(&Input { values: &values, weight: None }, None, soon()).await.err().unwrap();
     assert!(refused.to_string().contains("add no noise"), "{refused}");

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use aggregator::{Aggregate, Client, Config, Error, Input, Standing, Terms, Zcdp, enrol, open_key};
+use aggregator::{Aggregate, Client, Config, Error, Input, Standing, Terms, enrol, open_key};
 use clap::Args;
 use privity::data::{Columns, Source, Values, load};
 use privity::ir::{DType, Dim, Type};
@@ -192,14 +192,7 @@ pub(crate) fn contribute(a: &Contribute) -> Result<(), Failure> {
         client = client.resuming(resume);
     }
     if let (Some(ledger), Some(budget)) = (&a.ledger, a.budget) {
-        if !(budget.is_finite() && budget > 0.0) {
-            return Err(Failure::input(
-                "usage",
-                "a budget is a number above zero",
-                "give the greatest loss, such as 0.5",
-            ));
-        }
-        client = client.within(Zcdp::new(budget), ledger);
+        client = client.within(budget, ledger)?;
     }
     let values = values(&a.data, a.column.as_deref(), client.terms().draft().length)?;
     runtime()?.block_on(async {

@@ -4,7 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use aggregator::{Aggregate, Client, Error, Input, Terms, Zcdp};
+use aggregator::{Aggregate, Client, Error, Input, Terms};
 use numpy::{PyArray1, PyReadonlyArray1, ToPyArray};
 use privity::net::KeyPair;
 use pyo3::exceptions::{PyOSError, PyValueError};
@@ -43,7 +43,7 @@ impl AggregationClient {
             client = client.resuming(&file);
         }
         if let Some((file, budget)) = ledger {
-            client = client.within(Zcdp::new(budget), &file);
+            client = client.within(budget, &file).map_err(|e| failed(&e))?;
         }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|e| PyOSError::new_err(e.to_string()))?;

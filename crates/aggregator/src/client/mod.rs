@@ -1,17 +1,17 @@
 //! A client: one vector into one round, through crashes of the service, and of its own in the committee sum.
 
 pub(crate) mod api;
-mod ledger;
 mod outcome;
 mod pairwise;
 mod resume;
+mod spending;
 
+use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use net::KeyPair;
 use secagg::committee::contribute;
-use secagg::dp::Zcdp;
 use secagg::{Vector, pairwise as protocol};
 use zeroize::Zeroizing;
 
@@ -23,10 +23,29 @@ use crate::round::{Stage, phases};
 use crate::service::Standing;
 use crate::terms::{Encoding, Protocol, Terms};
 
-use self::ledger::Ledger;
+use self::spending::Spending;
 
 pub use api::Api;
 pub use outcome::Aggregate;
+
+/// Writes a file durably: one beside it, which then takes its name.
+fn replace(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), Error> {
+    let beside = path.with_added_extension("new");
+    let replace = || {
+        let mut file = File::create(&beside)?;
+        write(&mut file)?;
+        file.sync_all()?;
+        std::fs::rename(&beside, path)?;
+        // The new name is durable with its folder.
+        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
+        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
+    };
+    replace().map_err(|e| failed(path, &e))
+}
+
+fn failed(file: &Path, e: &std::io::Error) -> Error {
+    Error::System { what: format!("{}: {e}", file.display()) }
+}
 
 /// One client of one set of terms.
 pub struct Client {
@@ -34,7 +53,7 @@ pub struct Client {
     terms: Terms,
     key: KeyPair,
     resume: Option<PathBuf>,
-    ledger: Option<Ledger>,
+    spending: Option<Spending>,
 }
 
 /// What a client contributes.
@@ -52,7 +71,7 @@ impl Client {
     /// [`Error::Net`] if no certificate can be made for the key.
     pub fn new(terms: Terms, key: KeyPair, address: Option<String>) -> Result<Self, Error> {
         let api = Api::new(&terms, &key, address)?;
-        Ok(Self { api, terms, key, resume: None, ledger: None })
+        Ok(Self { api, terms, key, resume: None, spending: None })
     }
 
     /// Keeps what is sent to a round of the committee sum in this file, so that a client that is started again sends the
@@ -66,10 +85,13 @@ impl Client {
 
     /// Contributes only while all its contributions, to whatever terms, lose no more than this together. What each of them
     /// loses is written into the file before it leaves, and never comes back. Terms without noise are refused.
-    #[must_use]
-    pub fn within(mut self, budget: Zcdp, file: &Path) -> Self {
-        self.ledger = Some(Ledger { file: file.to_owned(), budget });
-        self
+    /// The budget is the ρ of zero-concentrated differential privacy.
+    ///
+    /// # Errors
+    /// [`Error::Terms`] unless it is a number above zero.
+    pub fn within(mut self, budget: f64, file: &Path) -> Result<Self, Error> {
+        self.spending = Some(Spending::new(file, budget)?);
+        Ok(self)
     }
 
     /// Its terms.
@@ -93,7 +115,7 @@ impl Client {
     /// does.
     ///
     /// # Errors
-    /// [`Error::Late`] as the service says it, what it refused otherwise, [`Error::Overspent`], or [`Error::Timeout`].
+    /// [`Error::Late`] as the service says it, what it refused otherwise, one over the [budget](Self::within), or [`Error::Timeout`].
     pub async fn contribute(&self, input: &Input<'_>, round: Option<u64>, until: Instant) -> Result<u64, Error> {
         match self.terms.protocol() {
             Protocol::Committee(committee) => {
@@ -167,7 +189,8 @@ impl Client {
     }
 
     fn charge(&self, round: u64) -> Result<(), Error> {
-        self.ledger.as_ref().map_or(Ok(()), |ledger| ledger.charge(&self.key.identity(), &self.terms, round))
+        let owner = secagg::Identity(*self.key.identity().as_bytes());
+        self.spending.as_ref().map_or(Ok(()), |spending| spending.charge(owner, &self.terms, round))
     }
 
     fn resumed(&self, round: u64) -> Result<Option<Vec<u8>>, Error> {

@@ -5,17 +5,17 @@ use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
-use net::Identity;
-use secagg::dp::Zcdp;
+use secagg::Identity;
+use secagg::dp::{Ledger, Zcdp};
 use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::terms::Terms;
 
 /// A budget, and the file with what was spent of it.
-pub(super) struct Ledger {
-    pub(super) file: PathBuf,
-    pub(super) budget: Zcdp,
+pub(super) struct Spending {
+    file: PathBuf,
+    budget: Zcdp,
 }
 
 #[derive(Default, Serialize, Deserialize)]
@@ -35,57 +35,53 @@ struct Contribution {
     rho: f64,
 }
 
-impl Ledger {
+impl Spending {
+    /// # Errors
+    /// [`Error::Terms`] unless the budget is a number above zero: any other would allow everything.
+    pub(super) fn new(file: &Path, rho: f64) -> Result<Self, Error> {
+        if !(rho.is_finite() && rho > 0.0) {
+            return Err(Error::terms("a budget is a number above zero"));
+        }
+        Ok(Self { file: file.to_owned(), budget: Zcdp::new(rho) })
+    }
+
     /// Charges a contribution, once, durably; nothing is charged if the budget does not allow it.
     ///
     /// # Errors
-    /// [`Error::Terms`] for terms without noise, of which the loss has no bound; [`Error::Overspent`]; and what
+    /// [`Error::Terms`] for terms without noise, of which the loss has no bound; [`secagg::Error::Budget`]; and what
     /// the file system has against it.
-    pub(super) fn charge(&self, key: &Identity, terms: &Terms, round: u64) -> Result<(), Error> {
+    pub(super) fn charge(&self, owner: Identity, terms: &Terms, round: u64) -> Result<(), Error> {
         let noise =
             terms.noise().ok_or_else(|| Error::terms("these terms add no noise: what they cost has no bound"))?;
         // Another process of the same contributor waits.
         let lock = File::create(self.file.with_added_extension("lock")).and_then(|lock| lock.lock().map(|()| lock));
         let _lock = lock.map_err(|e| self.failed(e))?;
         let mut spent = self.read()?;
-        let (key, digest) = (key.to_string(), hex::encode(terms.digest()));
+        let (key, digest, loss) = (owner.to_string(), hex::encode(terms.digest()), noise.loss());
         let paid = |known: &Contribution| known.key == key && known.terms == digest && known.round == round;
         if spent.contributions.iter().any(paid) {
             return Ok(());
         }
-        let before: f64 = spent.contributions.iter().map(|known| known.rho).sum();
-        let rho = noise.loss().rho();
-        let after = before + rho;
-        if after.is_nan() || after > self.budget.rho() {
-            return Err(Error::Overspent { spent: before, cost: rho, budget: self.budget.rho() });
-        }
-        spent.contributions.push(Contribution { name: terms.draft().name.clone(), key, terms: digest, round, rho });
+        // Whichever keys it came with: they are one contributor's.
+        let before = spent.contributions.iter().fold(Zcdp::default(), |sum, known| sum.and(Zcdp::new(known.rho)));
+        Ledger::with_spent(self.budget, [(owner, before)]).charge(&[owner], loss)?;
+        let name = terms.draft().name.clone();
+        spent.contributions.push(Contribution { name, key, terms: digest, round, rho: loss.rho() });
         self.write(&spent)
     }
 
     fn read(&self) -> Result<Spent, Error> {
         match std::fs::read(&self.file) {
-            // A ledger that cannot be read is not one in which nothing was spent.
+            // A file that cannot be read is not one in which nothing was spent.
             Ok(bytes) => serde_json::from_slice(&bytes).map_err(|e| self.failed(e)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Spent::default()),
             Err(e) => Err(self.failed(e)),
         }
     }
 
-    /// Into a file beside, which then takes the name.
     fn write(&self, spent: &Spent) -> Result<(), Error> {
         let text = serde_json::to_vec_pretty(spent).map_err(|e| self.failed(e))?;
-        let beside = self.file.with_added_extension("new");
-        let write = || {
-            let mut file = File::create(&beside)?;
-            file.write_all(&text)?;
-            file.sync_all()?;
-            std::fs::rename(&beside, &self.file)?;
-            // The new name is durable with its folder.
-            let folder = self.file.parent().filter(|folder| !folder.as_os_str().is_empty());
-            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-        };
-        write().map_err(|e| self.failed(e))
+        super::replace(&self.file, |file| file.write_all(&text))
     }
 
     fn failed(&self, e: impl std::fmt::Display) -> Error {
