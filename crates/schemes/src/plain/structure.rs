@@ -1,5 +1,7 @@
 //! Operators that only move elements: the same for every kind of tensor, clear or shared.
 
+use std::borrow::Cow;
+
 use algebra::{ShapeError, Tensor};
 use ir::{Attrs, IndexItem, Op};
 
@@ -54,23 +56,25 @@ pub(crate) fn is_structural(op: Op) -> bool {
     )
 }
 
-/// Elements at public positions and ranges.
+/// Elements at public positions and ranges. What is left out is not copied: a loop over batches takes a few rows of many.
 pub(crate) fn index<T: Clone>(x: &Tensor<T>, at: &[IndexItem]) -> Result<Tensor<T>, ShapeError> {
-    let mut out = x.clone();
+    let mut out = Cow::Borrowed(x);
     let mut axis = 0;
     for item in at {
         let n = out.shape().get(axis).copied().unwrap_or(0) as i64;
         let from_front = |i: i64| if i < 0 { i + n } else { i };
         match *item {
             // A position outside of the axis wraps round to one that `index` refuses.
-            IndexItem::At(i) => out = out.index(axis, usize::try_from(from_front(i)).unwrap_or(usize::MAX))?,
+            IndexItem::At(i) => {
+                out = Cow::Owned(out.index(axis, usize::try_from(from_front(i)).unwrap_or(usize::MAX))?);
+            }
             IndexItem::Range { start, end, step } => {
                 let clamp = |i: i64| from_front(i).clamp(0, n) as usize;
                 let (start, end) = (clamp(start.unwrap_or(0)), clamp(end.unwrap_or(n)));
-                out = out.slice(axis, start, end.max(start), step as usize)?;
+                out = Cow::Owned(out.slice(axis, start, end.max(start), step as usize)?);
                 axis += 1;
             }
         }
     }
-    Ok(out)
+    Ok(out.into_owned())
 }
