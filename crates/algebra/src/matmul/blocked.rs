@@ -4,6 +4,8 @@
 //! block of B is packed once and shared, blocks of A are packed per thread, and a micro-kernel updates one small
 //! tile of C that stays in registers. Peak memory beside C: `KC·NC` packed elements, and `MC·KC` for each thread.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 use zeroize::{Zeroize, Zeroizing};
 
@@ -37,12 +39,15 @@ pub(crate) trait MicroKernel<T>: Copy + Sync {
     const A_PLANES: usize;
     /// Planes per B panel.
     const B_PLANES: usize;
+    /// Whether [`tile`](Self::tile) multiplies two steps at a time: of neighbouring steps it adds (x + y')(x' + y), which is x·y + x'·y' and
+    /// x·x' + y·y' too many. These are taken off row by row and column by column.
+    const PAIRED: bool = false;
 
     /// What plane `plane` of an A panel holds of `x`.
     fn split_a(x: T, plane: usize) -> Self::Packed;
     /// What plane `plane` of a B panel holds of `x`.
     fn split_b(x: T, plane: usize) -> Self::Packed;
-    /// `c[i·ldc + j] += Σ a·b` over `k <= KC` steps, for all `i < MR`, `j < NR`.
+    /// `c[i·ldc + j] += Σ a·b` over `k <= KC` steps, for all `i < MR`, `j < NR`. If steps are paired, `k` is even.
     fn tile(self, k: usize, a: &[Self::Packed], b: &[Self::Packed], c: &mut [T], ldc: usize);
 
     /// As [`tile`](Self::tile), where only the first rows and columns (`size`) of the tile are wanted.
@@ -63,7 +68,7 @@ pub(crate) fn gemm<T: Element, K: MicroKernel<T>>(kernel: K, pairs: &[(MatRef<'_
     } else {
         MC
     };
-    let (kc, nc) = (k.min(KC), n.min(NC).next_multiple_of(K::NR));
+    let (kc, nc) = (steps::<T, K>(k.min(KC)), n.min(NC).next_multiple_of(K::NR));
     let mut b_packed = Zeroizing::new(vec![K::Packed::default(); kc * nc * K::B_PLANES]);
     let a_buffer = || Zeroizing::new(vec![K::Packed::default(); mc.min(m).next_multiple_of(K::MR) * kc * K::A_PLANES]);
     let mut a_serial = if parallel { Zeroizing::new(vec![]) } else { a_buffer() };
@@ -73,10 +78,15 @@ pub(crate) fn gemm<T: Element, K: MicroKernel<T>>(kernel: K, pairs: &[(MatRef<'_
             for depth in (0..k).step_by(KC) {
                 let depth = depth..k.min(depth + KC);
                 pack_b::<T, K>(*b, depth.clone(), cols.clone(), &mut b_packed);
+                // Blocks have an even number of steps but for the last, so pairs are those of the whole depth.
+                let surplus = (K::PAIRED && depth.start == 0).then(|| column_pairs(*b, k, cols.clone()));
                 let block = |a_packed: &mut Zeroizing<Vec<K::Packed>>, (i, c): (usize, &mut [T])| {
                     let rows = i * mc..i * mc + c.len() / n;
                     pack_a::<T, K>(*a, rows.clone(), depth.clone(), a_packed);
-                    panels(kernel, depth.len(), a_packed, &b_packed, rows.len(), cols.clone(), c, n);
+                    if let Some(surplus) = &surplus {
+                        take_off_pairs(*a, rows.clone(), surplus, cols.clone(), c);
+                    }
+                    panels(kernel, steps::<T, K>(depth.len()), a_packed, &b_packed, rows.len(), cols.clone(), c, n);
                 };
                 if parallel {
                     let blocks = c.par_chunks_mut(mc * n).enumerate();
@@ -89,14 +99,39 @@ pub(crate) fn gemm<T: Element, K: MicroKernel<T>>(kernel: K, pairs: &[(MatRef<'_
     }
 }
 
+/// Steps of a packed block: a kernel that takes two at a time gets one of zeros after an odd last one.
+const fn steps<T, K: MicroKernel<T>>(depth: usize) -> usize {
+    if K::PAIRED { depth.next_multiple_of(2) } else { depth }
+}
+
+/// Σ y·y' over pairs of neighbouring steps, for each column.
+fn column_pairs<T: Element>(b: MatRef<'_, T>, k: usize, cols: Range<usize>) -> Zeroizing<Vec<T>> {
+    let mut sums = Zeroizing::new(vec![T::ZERO; cols.len()]);
+    for step in (1..k).step_by(2) {
+        let pair = b.row(step - 1)[cols.clone()].iter().zip(&b.row(step)[cols.clone()]);
+        sums.iter_mut().zip(pair).for_each(|(sum, (&x, &y))| *sum = sum.plus(x.times(y)));
+    }
+    sums
+}
+
+/// Takes from rows of C what pairing adds to them: Σ x·x' of the row of A, and the surplus of each column of B.
+fn take_off_pairs<T: Element>(a: MatRef<'_, T>, rows: Range<usize>, surplus: &[T], cols: Range<usize>, c: &mut [T]) {
+    let n = c.len() / rows.len();
+    for (row, c) in rows.zip(c.chunks_exact_mut(n)) {
+        let pairs = a.row(row).as_chunks::<2>().0;
+        let own = pairs.iter().fold(T::ZERO, |sum, &[x, y]| sum.plus(x.times(y)));
+        c[cols.clone()].iter_mut().zip(surplus).for_each(|(c, &other)| *c = c.minus(own.plus(other)));
+    }
+}
+
 /// Packs rows of A into panels of `MR` rows, padding the last with zeros.
 fn pack_a<T: Element, K: MicroKernel<T>>(
     a: MatRef<'_, T>,
-    rows: std::ops::Range<usize>,
-    depth: std::ops::Range<usize>,
+    rows: Range<usize>,
+    depth: Range<usize>,
     out: &mut [K::Packed],
 ) {
-    let kc = depth.len();
+    let kc = steps::<T, K>(depth.len());
     for (row, panel) in rows.clone().step_by(K::MR).zip(out.chunks_mut(K::MR * kc * K::A_PLANES)) {
         let used = (rows.end - row).min(K::MR);
         for (plane, out) in panel.chunks_exact_mut(K::MR * kc).enumerate() {
@@ -104,7 +139,8 @@ fn pack_a<T: Element, K: MicroKernel<T>>(
                 let lane = out[i..].iter_mut().step_by(K::MR);
                 if i < used {
                     let source = &a.row(row + i)[depth.clone()];
-                    lane.zip(source).for_each(|(o, &x)| *o = K::split_a(x, plane));
+                    let padded = source.iter().copied().chain(std::iter::repeat(T::ZERO));
+                    lane.zip(padded).for_each(|(o, x)| *o = K::split_a(x, plane));
                 } else {
                     lane.for_each(|o| *o = K::Packed::default());
                 }
@@ -116,11 +152,14 @@ fn pack_a<T: Element, K: MicroKernel<T>>(
 /// Packs columns of B into panels of `NR` columns, padding the last with zeros. B is read row by row, as it lies.
 fn pack_b<T: Element, K: MicroKernel<T>>(
     b: MatRef<'_, T>,
-    depth: std::ops::Range<usize>,
-    cols: std::ops::Range<usize>,
+    depth: Range<usize>,
+    cols: Range<usize>,
     out: &mut [K::Packed],
 ) {
-    let kc = depth.len();
+    let kc = steps::<T, K>(depth.len());
+    for plane in out.chunks_exact_mut(K::NR * kc) {
+        plane[K::NR * depth.len()..].fill(K::Packed::default());
+    }
     for (step, row) in depth.enumerate() {
         let chunks = b.row(row)[cols.clone()].chunks(K::NR);
         for (source, panel) in chunks.zip(out.chunks_mut(K::NR * kc * K::B_PLANES)) {
@@ -142,7 +181,7 @@ fn panels<T: Element, K: MicroKernel<T>>(
     a: &[K::Packed],
     b: &[K::Packed],
     rows: usize,
-    cols: std::ops::Range<usize>,
+    cols: Range<usize>,
     c: &mut [T],
     n: usize,
 ) {
