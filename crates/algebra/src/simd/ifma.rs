@@ -58,9 +58,9 @@ unsafe fn pairs(k: usize, a: *const u64, b: *const u64, mut each: impl FnMut(usi
         let ys = [y(step), y(step + 1)];
         for i in 0..MR {
             let xs = [x(step, i), x(step + 1, i)];
-            for j in 0..VECTORS {
+            for (j, (y, y_next)) in ys[0].into_iter().zip(ys[1]).enumerate() {
                 // SAFETY: whoever calls this has AVX-512 F.
-                unsafe { each(i, j, _mm512_add_epi64(xs[0], ys[1][j]), _mm512_add_epi64(xs[1], ys[0][j])) }
+                unsafe { each(i, j, _mm512_add_epi64(xs[0], y_next), _mm512_add_epi64(xs[1], y)) }
             }
         }
     }
