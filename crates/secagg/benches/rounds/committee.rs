@@ -4,9 +4,13 @@ use std::collections::BTreeSet;
 
 use secagg::committee::{Accepted, Collecting, Collector, Combiner, Memory, contribute};
 use secagg::testing::{CommitteeRound, World, seeded, task};
-use secagg::{Error, Identity};
+use secagg::{Error, Identity, Vector};
 
 use crate::cost::{Cost, Expected, timed};
+
+/// Elements on a board that is kept in this process. Of larger rounds messages are made once more when the server reads
+/// them: nobody's time, and no memory.
+const KEPT: u64 = 200_000_000;
 
 /// One committee round of which the first `dropped` clients never contribute.
 pub(crate) fn round(n: usize, len: u32, dropped: usize, (size, threshold): (usize, usize)) -> Result<Cost, Error> {
@@ -17,13 +21,17 @@ pub(crate) fn round(n: usize, len: u32, dropped: usize, (size, threshold): (usiz
     let mut cost = Cost { aggregators: vec![0; size], rounds: 1, ..Cost::default() };
     let mut collector = Collector::new(task, round.committee.clone(), world.enrolled.clone())?;
     let mut board = vec![];
-    let enrolled: World = World { rng: seeded(0), clients: vec![], enrolled: world.enrolled };
+    let kept = n as u64 * u64::from(len) <= KEPT;
+    let message_of = |i: usize, input: &Vector| {
+        contribute(&task, &round.committee, &world.clients[i], input, &mut seeded(1 + i as u64))
+    };
+    let enrolled: World = World { rng: seeded(0), clients: vec![], enrolled: world.enrolled.clone() };
     let mut aggregators: Vec<Collecting<&BTreeSet<Identity>>> =
         (0..size).map(|i| round.aggregator(i, &enrolled, Memory::default())).collect::<Result<_, _>>()?;
-    for (i, client) in world.clients.iter().enumerate().skip(dropped) {
+    for i in dropped..n {
         let input = expected.input(i)?;
         let mut spent = 0;
-        let message = timed(&mut spent, || contribute(&task, &round.committee, client, &input, &mut world.rng))?;
+        let message = timed(&mut spent, || message_of(i, &input))?;
         cost.clients.push(spent);
         cost.up = message.len();
         let accepted = cost.server.does(|| collector.accept(&message))?;
@@ -34,7 +42,7 @@ pub(crate) fn round(n: usize, len: u32, dropped: usize, (size, threshold): (usiz
         }
         // What is passed on is not the server's to keep.
         cost.server.does(|| drop(accepted));
-        board.push(message);
+        board.push(kept.then_some(message));
     }
     let mut closed = cost.server.does(|| collector.close())?;
     let proposal = closed.proposal();
@@ -49,7 +57,9 @@ pub(crate) fn round(n: usize, len: u32, dropped: usize, (size, threshold): (usiz
     let frozen = frozen.expect("a quorum voted");
     let bytes = frozen.encode(&task, &round.committee);
     let mut combiner = Combiner::new(task, round.committee.clone(), frozen)?;
-    for message in &board {
+    for (i, message) in (dropped..).zip(&board) {
+        let made = if message.is_none() { Some(message_of(i, &expected.again(i)?)?) } else { None };
+        let message = message.as_ref().or(made.as_ref()).expect("kept or made");
         cost.server.does(|| combiner.contribution(message))?;
     }
     for (aggregator, spent) in waiting.into_iter().zip(&mut cost.aggregators) {

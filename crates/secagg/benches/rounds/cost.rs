@@ -68,11 +68,16 @@ impl Expected {
 
     /// The input of a client that contributes.
     pub(crate) fn input(&mut self, client: usize) -> Result<Vector, Error> {
-        let element = |j| (client as u64 * 7919 + j * 31) % self.limit;
-        let elements: Vec<u64> = (0..self.sum.len() as u64).map(element).collect();
-        let input = Vector::from_elements(self.sum.ring(), &elements)?;
+        let input = self.again(client)?;
         self.sum.add(&input)?;
         Ok(input)
+    }
+
+    /// The same, for a message that is made once more.
+    pub(crate) fn again(&self, client: usize) -> Result<Vector, Error> {
+        let element = |j| (client as u64 * 7919 + j * 31) % self.limit;
+        let elements: Vec<u64> = (0..self.sum.len() as u64).map(element).collect();
+        Vector::from_elements(self.sum.ring(), &elements)
     }
 
     /// # Panics
