@@ -6,11 +6,12 @@ CARGO  ?= cargo
 # TensorFlow Federated runs on no later one.
 PYTHON_TFF ?= python3.11
 
-.PHONY: help demo demo-enclave test test-rust test-python test-flower test-tff lint docs fuzz bench instructions clean
+.PHONY: help demo demo-enclave page test test-rust test-python test-flower test-tff lint docs fuzz bench instructions clean
 
 help:
 	@echo "make demo     the main job on real data: three owners, one analyst, on this machine"
 	@echo "make demo-enclave   a joint task inside a machine that proves itself (a software TPM), and what is refused"
+	@echo "make page     the page that contributes to a sum, for a service to serve (target/page)"
 	@echo "make test     all tests: Rust, end to end over TLS, Python, documents"
 	@echo "make test-flower   federated learning with Flower through Privity, in an environment of its own"
 	@echo "make test-tff   programs of TensorFlow Federated through Privity, in an environment of its own (Python 3.11, 2.5 GB)"
@@ -27,6 +28,10 @@ demo:
 # The tests of the same flow, telling what they do. Debian's swtpm is unpacked below target if it is not there.
 demo-enclave:
 	$(CARGO) test --quiet --package privity-cli --test enclave --test modules -- --nocapture
+
+# Adds the compiler's target for WebAssembly if it is not there.
+page:
+	$(CARGO) xtask page
 
 test: test-rust test-python
 
@@ -61,6 +66,8 @@ lint:
 	$(CARGO) clippy --workspace --all-targets -- -D warnings
 	$(CARGO) fmt --all --check --manifest-path modules/Cargo.toml
 	$(CARGO) clippy --manifest-path modules/Cargo.toml --all-targets -- -D warnings
+	$(CARGO) fmt --all --check --manifest-path web/Cargo.toml
+	$(CARGO) clippy --manifest-path web/Cargo.toml --target-dir target/web -- -D warnings
 	RUSTDOCFLAGS="-D warnings" $(CARGO) doc --workspace --exclude privity-python --no-deps
 	$(CARGO) xtask tidy
 	@if command -v cargo-deny >/dev/null; then $(CARGO) deny check bans licenses sources; \

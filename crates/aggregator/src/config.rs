@@ -7,6 +7,7 @@ use std::sync::Arc;
 
 use net::KeyPair;
 use serde::Deserialize;
+use terms::Terms;
 use tokio::task::JoinSet;
 
 use crate::board::{Board, Embedded, InMemory, Nats, Postgres};
@@ -14,8 +15,7 @@ use crate::enrolment::Enrolled;
 use crate::error::Error;
 use crate::member::Member;
 use crate::round::Rounds;
-use crate::service::Service;
-use crate::terms::Terms;
+use crate::service::{Page, Service};
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -32,6 +32,16 @@ struct RawService {
     listen: SocketAddr,
     http: Option<SocketAddr>,
     board: String,
+    page: Option<RawPage>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct RawPage {
+    listen: SocketAddr,
+    certificate: PathBuf,
+    key: PathBuf,
+    folder: PathBuf,
 }
 
 #[derive(Deserialize)]
@@ -61,6 +71,7 @@ struct ServiceConfig {
     listen: SocketAddr,
     http: Option<SocketAddr>,
     board: Place,
+    page: Option<(Page, SocketAddr)>,
 }
 
 /// Where messages wait.
@@ -95,19 +106,8 @@ impl Config {
             }
         }
         if let Some(service) = raw.service {
-            match load_key(&folder.join(&service.key)) {
-                Ok(key) => {
-                    let board = match service.board.as_str() {
-                        "memory" => Place::Memory,
-                        address if address.starts_with("postgres://") => Place::Postgres(address.to_owned()),
-                        address if ["nats://", "tls://"].iter().any(|scheme| address.starts_with(scheme)) => {
-                            Place::Nats(address.to_owned())
-                        }
-                        file => Place::File(folder.join(file)),
-                    };
-                    let RawService { listen, http, .. } = service;
-                    config.service = Some(ServiceConfig { key, listen, http, board });
-                }
+            match read_service(folder, service) {
+                Ok(service) => config.service = Some(service),
                 Err(problem) => problems.push(problem),
             }
         }
@@ -173,7 +173,11 @@ impl Config {
             let rounds =
                 |(terms, list): &(Terms, Enrolled)| Rounds::new(terms.clone(), list.clone(), Arc::clone(&board));
             let rounds = self.tasks.iter().map(rounds).collect::<Result<_, _>>()?;
-            service = Some(Service::start(config.key, config.listen, config.http, rounds).await?);
+            let mut started = Service::start(config.key, config.listen, config.http, rounds).await?;
+            if let Some((page, at)) = config.page {
+                started.serve_page(page, at).await?;
+            }
+            service = Some(started);
         }
         if let Some(config) = self.member {
             for (terms, list) in self.tasks {
@@ -202,6 +206,17 @@ impl Config {
 }
 
 impl Place {
+    fn of(board: &str, folder: &Path) -> Self {
+        match board {
+            "memory" => Self::Memory,
+            address if address.starts_with("postgres://") => Self::Postgres(address.to_owned()),
+            address if ["nats://", "tls://"].iter().any(|scheme| address.starts_with(scheme)) => {
+                Self::Nats(address.to_owned())
+            }
+            file => Self::File(folder.join(file)),
+        }
+    }
+
     async fn open(&self) -> Result<Arc<dyn Board>, Error> {
         Ok(match self {
             Self::Memory => Arc::new(InMemory::default()),
@@ -221,6 +236,17 @@ async fn lost(service: &mut Option<Service>) {
 
 fn load_key(file: &Path) -> Result<KeyPair, String> {
     KeyPair::load(file).map_err(|e| e.to_string())
+}
+
+fn read_service(folder: &Path, raw: RawService) -> Result<ServiceConfig, String> {
+    let RawService { key, listen, http, board, page } = raw;
+    let read = |page: RawPage| {
+        let [files, certificate, key] = [page.folder, page.certificate, page.key].map(|path| folder.join(path));
+        let page_of = Page::read(&files, &certificate, &key);
+        page_of.map(|read| (read, page.listen)).map_err(|e| format!("the page: {e}"))
+    };
+    let page = page.map(read).transpose()?;
+    Ok(ServiceConfig { key: load_key(&folder.join(&key))?, listen, http, board: Place::of(&board, folder), page })
 }
 
 fn read_task(folder: &Path, task: &RawTask) -> Result<(Terms, Enrolled), String> {

@@ -5,9 +5,9 @@ use std::sync::Arc;
 
 use net::{Identity, KeyPair, PublicKey};
 use secagg::Enrolment;
+use terms::Terms;
 
 use crate::error::Error;
-use crate::terms::Terms;
 
 const CONTEXT: &str = "privity enrolment";
 const HEADER: &str = "privity enrolment v1";

@@ -56,6 +56,12 @@ pub enum Error {
         /// What it asked.
         what: &'static str,
     },
+    /// A request from a page does not say who asks, or not for a challenge of this service.
+    #[error("the request is not signed as it should be: {what}")]
+    Credential {
+        /// What is wrong.
+        what: String,
+    },
     /// There is no such thing here.
     #[error("there is no such {what} here")]
     Unknown {
@@ -96,6 +102,17 @@ pub enum Error {
     },
 }
 
+impl From<terms::Error> for Error {
+    fn from(error: terms::Error) -> Self {
+        match error {
+            terms::Error::Protocol(error) => Self::Protocol(error),
+            terms::Error::Answer { what } => Self::Answer { what },
+            terms::Error::Kept { name } => Self::Kept { name },
+            other => Self::Terms { what: other.to_string() },
+        }
+    }
+}
+
 impl Error {
     pub(crate) fn terms(what: impl Into<String>) -> Self {
         Self::Terms { what: what.into() }
@@ -117,6 +134,7 @@ impl Error {
             Self::Late { .. } => "aggregator.late",
             Self::Early { .. } => "aggregator.early",
             Self::Forbidden { .. } => "aggregator.forbidden",
+            Self::Credential { .. } => "aggregator.credential",
             Self::Unknown { .. } => "aggregator.unknown",
             Self::RoundFailed { .. } => "aggregator.round-failed",
             Self::Busy => "aggregator.busy",
@@ -139,6 +157,7 @@ impl Error {
             Self::Late { .. } => "take part in the next round, with a fresh contribution".into(),
             Self::Early { .. } => "wait for the round's stage, as `privity rounds` shows it".into(),
             Self::Forbidden { .. } => "ask the enroller, or whoever wrote the terms".into(),
+            Self::Credential { .. } => "load the page again".into(),
             Self::Unknown { .. } => "compare the terms of both ends, and see which round is open".into(),
             Self::RoundFailed { .. } => "nothing was published; take part in the next round".into(),
             Self::Busy => "send one message after the other".into(),
@@ -176,6 +195,7 @@ impl Error {
             Self::Protocol(secagg::Error::NotEnrolled { .. }) | Self::Forbidden { .. } => 403,
             Self::Protocol(secagg::Error::Late { .. }) | Self::Late { .. } => 410,
             Self::Protocol(secagg::Error::Second { .. } | secagg::Error::Equivocation { .. }) => 409,
+            Self::Credential { .. } => 401,
             Self::Early { .. } => 425,
             Self::Busy => 429,
             Self::Unknown { .. } => 404,

@@ -3,10 +3,10 @@
 use net::Identity;
 use secagg::Vector;
 use secagg::committee::KeptSum;
+use terms::{Encoding, Terms};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
-use crate::terms::{Encoding, Terms};
 
 /// One part of a three-party replicated sharing of a round's sum, and what the terms say of it.
 ///

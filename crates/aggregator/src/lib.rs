@@ -1,6 +1,6 @@
 //! Secure aggregation as a service: many clients each hold a vector, and only the sum over a round may be seen.
 //!
-//! `secagg` has the protocols, as state machines without I/O. Here is what stands around them:
+//! `secagg` has the protocols, as state machines without I/O, and `terms` what is agreed. Here is what stands around them:
 //!
 //! | part | who runs it |
 //! |---|---|
@@ -23,24 +23,21 @@ mod kept;
 mod keys;
 mod member;
 mod metrics;
-mod noise;
 mod random;
 mod round;
 mod service;
-mod terms;
 
-pub use client::{Aggregate, Api, Client, Input};
+pub use client::{Api, Client};
 pub use config::Config;
 pub use enrolment::{Enrolled, Selected, enrol};
 pub use error::Error;
 pub use kept::{Keeper, Kept};
 pub use keys::{open_key, signer};
 pub use member::Member;
-pub use noise::{Noise, NoiseDraft};
 pub use random::fresh;
-pub use round::{Progress, Published, Rounds, Sender, Stage, phases};
-pub use service::{Service, Standing};
+pub use round::{Progress, Rounds, Stage, phases};
+pub use service::{Page, Service, Standing};
 pub use terms::{
-    AggregatorDraft, CommitteeDraft, Draft, Encoding, PairwiseDraft, Protocol, ServerDraft, ServiceDraft, SharesDraft,
-    Terms,
+    Aggregate, AggregatorDraft, CommitteeDraft, Draft, Encoding, Input, Noise, NoiseDraft, PairwiseDraft, Protocol,
+    Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
 };

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use net::KeyPair;
 use secagg::Vector;
 use secagg::committee::{AwaitFrozen, Collecting, Committee, Frozen, Memory};
+use terms::{Protocol, Terms};
 
 use crate::board::Phase;
 use crate::client::Api;
@@ -20,7 +21,6 @@ use crate::error::Error;
 use crate::kept::{Keeper, Kept};
 use crate::keys;
 use crate::round::{Stage, phases};
-use crate::terms::{Protocol, Terms};
 
 /// How long one exchange with the service may take before the round is looked at anew.
 const PATIENCE: Duration = Duration::from_secs(60);

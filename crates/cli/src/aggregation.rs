@@ -120,7 +120,7 @@ fn file(path: &Path, error: &std::io::Error) -> Failure {
 
 fn read_terms(path: &Path) -> Result<Terms, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| file(path, &e))?;
-    Ok(Terms::parse(&text)?)
+    Ok(Terms::parse(&text).map_err(Error::from)?)
 }
 
 fn read_key(path: &Path) -> Result<KeyPair, Failure> {

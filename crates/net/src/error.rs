@@ -102,6 +102,12 @@ pub enum NetError {
         /// What is wrong with it.
         fault: KeyFileFault,
     },
+    /// What browsers are to be shown is no certificate with its key.
+    #[error("the certificate for browsers: {what}")]
+    Certificate {
+        /// What is wrong with it.
+        what: String,
+    },
     /// Nobody answers at a player's endpoint.
     #[error("{player} cannot be reached at {endpoint}: {reason}")]
     Unreachable {
@@ -221,6 +227,7 @@ impl NetError {
             NetError::UnknownPlayer { .. } => "net.unknown-player",
             NetError::Misuse { .. } => "net.misuse",
             NetError::KeyFile { .. } => "net.key-file",
+            NetError::Certificate { .. } => "net.certificate",
             NetError::Unreachable { .. } => "net.unreachable",
             NetError::WrongKey { .. } => "net.wrong-key",
             NetError::UnknownKey { .. } => "net.unknown-key",
@@ -258,6 +265,7 @@ impl NetError {
             NetError::UnknownPlayer { .. }
             | NetError::Misuse { .. }
             | NetError::KeyFile { .. }
+            | NetError::Certificate { .. }
             | NetError::UnknownKey { .. }
             | NetError::Ended { .. } => None,
         }
@@ -292,6 +300,9 @@ impl NetError {
                 "this is a defect of privity: please report it with the program".into()
             }
             NetError::KeyFile { path, fault } => fault.help(path),
+            NetError::Certificate { .. } => {
+                "give a chain of certificates, the service's own first, and its key, both in PEM".into()
+            }
             NetError::Unreachable { endpoint, .. } => {
                 format!("see whether the worker of {who} runs, and whether {endpoint} is right and open from here")
             }

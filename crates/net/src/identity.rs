@@ -6,75 +6,17 @@
 //! pass for another although one key makes all three.
 
 mod file;
-mod text;
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
+pub use ::identity::{Identity, IdentityError};
 pub use file::KeyFileFault;
 
 const SIGNATURE_PREFIX: &[u8] = b"privity signature v1\0";
-
-/// The fingerprint of a worker's long-term key: BLAKE3-256 of its Ed25519 public key.
-///
-/// Its text form is `prv1-` and 56 characters in seven groups, of which the last ones are a checksum:
-/// what is read out over the telephone is either right or refused.
-#[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
-pub struct Identity([u8; 32]);
-
-impl Identity {
-    /// The identity with this fingerprint.
-    pub fn from_bytes(fingerprint: [u8; 32]) -> Identity {
-        Identity(fingerprint)
-    }
-
-    /// The fingerprint.
-    pub fn as_bytes(&self) -> &[u8; 32] {
-        &self.0
-    }
-
-    /// The beginning of the text form, for progress lines. Not enough to recognise anyone by.
-    pub fn short(&self) -> String {
-        text::identity(&self.0).chars().take(13).collect()
-    }
-}
-
-impl fmt::Display for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&text::identity(&self.0))
-    }
-}
-
-impl fmt::Debug for Identity {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.short())
-    }
-}
-
-impl FromStr for Identity {
-    type Err = IdentityError;
-
-    /// Reads the text form, and only that: one identity has one text.
-    fn from_str(text: &str) -> Result<Self, IdentityError> {
-        text::parse_identity(text).map(Identity)
-    }
-}
-
-/// Why a text is no identity.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-#[non_exhaustive]
-pub enum IdentityError {
-    /// It does not have the form.
-    #[error("an identity has the form prv1-xxxxxxxx-…, with seven groups of eight letters a to z and digits 2 to 7")]
-    Form,
-    /// It has the form, but a character was mistaken.
-    #[error("the identity's checksum does not fit: a character is wrong")]
-    Checksum,
-}
 
 /// An Ed25519 public key that is safe to verify with.
 #[derive(Clone, Copy, PartialEq, Eq)]
@@ -95,7 +37,7 @@ impl PublicKey {
 
     /// The fingerprint.
     pub fn identity(&self) -> Identity {
-        Identity(*blake3::hash(self.0.as_bytes()).as_bytes())
+        Identity::of_key(self.0.as_bytes())
     }
 
     /// Checks a signature that [`KeyPair::sign`] made in the same context.

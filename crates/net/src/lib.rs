@@ -38,11 +38,11 @@ pub mod relay;
 pub mod step;
 pub mod tls;
 
+pub use self::identity::{Identity, KeyPair, PublicKey};
 pub use error::NetError;
 pub use exchange::{Exchange, Message, Options};
 pub use frame::Frame;
 pub use greet::Card;
-pub use identity::{Identity, KeyPair, PublicKey};
 pub use link::Link;
 pub use mesh::Switchboard;
 pub use player::{Player, PlayerId};

@@ -16,6 +16,7 @@ mod certificate;
 mod dial;
 mod listen;
 mod prove;
+mod public;
 mod reason;
 mod verify;
 
@@ -38,6 +39,7 @@ pub use certificate::Credentials;
 pub use dial::Dialer;
 pub use listen::{Connections, Incoming, Limits, listen};
 pub use prove::{Appraiser, Attester, MOST_EVIDENCE, Proofs};
+pub use public::PublicAcceptor;
 pub use verify::Rejection;
 
 pub(crate) use reason::was_refused;

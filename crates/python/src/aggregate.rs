@@ -36,7 +36,7 @@ impl AggregationClient {
         ledger: Option<(PathBuf, f64)>,
     ) -> PyResult<AggregationClient> {
         let failed = |e: &Error| error::of_aggregation(py, e);
-        let terms = Terms::parse(terms).map_err(|e| failed(&e))?;
+        let terms = Terms::parse(terms).map_err(|e| failed(&e.into()))?;
         let key = KeyPair::load(&key).map_err(|e| failed(&e.into()))?;
         let mut client = Client::new(terms, key, at).map_err(|e| failed(&e))?;
         if let Some(file) = resume {

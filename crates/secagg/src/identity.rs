@@ -50,13 +50,11 @@ impl PublicKey {
         Identity(*blake3::hash(self.0.as_bytes()).as_bytes())
     }
 
-    pub(crate) fn verify(
-        &self,
-        domain: &[u8],
-        body: &[u8],
-        signature: &[u8; 64],
-        message: &'static str,
-    ) -> Result<(), Error> {
+    /// Verifies a signature of [`Signer::sign`]; `message` names what was signed.
+    ///
+    /// # Errors
+    /// [`Error::Signature`] if it does not hold.
+    pub fn verify(&self, domain: &[u8], body: &[u8], signature: &[u8; 64], message: &'static str) -> Result<(), Error> {
         self.0
             .verify_strict(&[domain, body].concat(), &Signature::from_bytes(signature))
             .map_err(|_| Error::Signature { message, culprit: self.identity() })
@@ -91,7 +89,9 @@ impl Signer {
         self.public().identity()
     }
 
-    pub(crate) fn sign(&self, domain: &[u8], body: &[u8]) -> [u8; 64] {
+    /// Signs in a domain, which is no other signature's.
+    #[must_use]
+    pub fn sign(&self, domain: &[u8], body: &[u8]) -> [u8; 64] {
         self.0.sign(&[domain, body].concat()).to_bytes()
     }
 }

@@ -88,7 +88,8 @@ fn fetch(root: &Path, package: &str) -> io::Result<()> {
 
 /// Downloads a package and what it needs that is not installed here.
 fn download(apt: &Apt, package: &str, folder: &Path) -> io::Result<()> {
-    let wanted = run(apt.get().args(["install", "--reinstall", "--yes", "--print-uris", package]))?;
+    let wanted =
+        run(apt.get().args(["install", "--no-install-recommends", "--reinstall", "--yes", "--print-uris", package]))?;
     // `'https://…/name_version_arch.deb' name_version_arch.deb size digest`
     let name = |line: &str| line.split_whitespace().nth(1)?.split('_').next().map(str::to_owned);
     let mut names: Vec<String> = wanted.lines().filter(|l| l.starts_with('\'')).filter_map(name).collect();

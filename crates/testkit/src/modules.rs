@@ -20,22 +20,28 @@ static BUILDING: Mutex<()> = Mutex::new(());
 /// # Errors
 /// If the target cannot be had, or a module does not build.
 pub fn module(name: &str) -> io::Result<Vec<u8>> {
-    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../modules").canonicalize()?;
+    std::fs::read(build(&root, &root, "modules")?.join(format!("{name}.wasm")))
+}
+
+/// Builds a workspace for WebAssembly in a folder below `target`, and says where its results are. What lies below `sources` is
+/// called by that folder's name in them.
+pub(crate) fn build(workspace: &Path, sources: &Path, name: &str) -> io::Result<PathBuf> {
+    let _one = BUILDING.lock().unwrap_or_else(std::sync::PoisonError::into_inner);
     add_target()?;
-    let folder = target()?.join("modules");
+    let folder = target()?.join(name);
     let mut cargo = clean(Command::new("cargo"));
-    cargo.args(["build", "--release", "--locked", "--quiet", "--target", TARGET]).current_dir(&root);
-    cargo.env("CARGO_TARGET_DIR", &folder).env("CONST_RANDOM_SEED", "privity").env("RUSTFLAGS", flags(&root));
+    cargo.args(["build", "--release", "--locked", "--quiet", "--target", TARGET]).current_dir(workspace);
+    cargo.env("CARGO_TARGET_DIR", &folder).env("CONST_RANDOM_SEED", "privity").env("RUSTFLAGS", flags(sources, name));
     succeed(&mut cargo)?;
-    std::fs::read(folder.join(TARGET).join("release").join(format!("{name}.wasm")))
+    Ok(folder.join(TARGET).join("release"))
 }
 
 /// What keeps this machine's paths out of panics' places.
-fn flags(root: &Path) -> String {
+fn flags(sources: &Path, name: &str) -> String {
     let home = std::env::var_os("CARGO_HOME").map(PathBuf::from);
     let home = home.or_else(|| std::env::home_dir().map(|h| h.join(".cargo"))).unwrap_or_default();
-    format!("--remap-path-prefix={}=/cargo --remap-path-prefix={}=/modules", home.display(), root.display())
+    format!("--remap-path-prefix={}=/cargo --remap-path-prefix={}=/{name}", home.display(), sources.display())
 }
 
 fn add_target() -> io::Result<()> {

@@ -1,5 +1,5 @@
 //! For us: `cargo xtask gen` writes what is made from the operator table; `cargo xtask tidy` checks that the
-//! repository is as its documents say.
+//! repository is as its documents say; `cargo xtask page` builds the page that contributes to a sum.
 
 mod generate;
 mod tidy;
@@ -13,12 +13,24 @@ fn main() -> ExitCode {
     let problems = match task.as_str() {
         "gen" => generate::write(&root),
         "tidy" => tidy::check(&root),
-        _ => vec!["usage: cargo xtask gen|tidy".to_owned()],
+        "page" => page(),
+        _ => vec!["usage: cargo xtask gen|tidy|page".to_owned()],
     };
     for problem in &problems {
         eprintln!("{problem}");
     }
     if problems.is_empty() { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+/// Builds the page, and says where it is.
+fn page() -> Vec<String> {
+    match testkit::page() {
+        Ok(folder) => {
+            println!("{}", folder.display());
+            vec![]
+        }
+        Err(error) => vec![error.to_string()],
+    }
 }
 
 /// The repository: the folder above `crates`.

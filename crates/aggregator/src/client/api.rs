@@ -11,12 +11,12 @@ use hyper_util::rt::{TokioExecutor, TokioIo, TokioTimer};
 use net::{Alpn, Credentials, Dialer, Identity, KeyPair, NetError, Player, PlayerId};
 use secagg::Identity as Client;
 use serde::Deserialize;
+use terms::{Sender, Terms};
 use tokio::sync::Mutex;
 
 use crate::error::Error;
-use crate::round::{Sender, Stage};
+use crate::round::Stage;
 use crate::service::{Standing, decode_page};
-use crate::terms::Terms;
 
 /// Pauses between two attempts: the first, and the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(50);

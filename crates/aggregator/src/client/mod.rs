@@ -1,7 +1,6 @@
 //! A client: one vector into one round, through crashes of the service, and of its own in the committee sum.
 
 pub(crate) mod api;
-mod outcome;
 mod pairwise;
 mod resume;
 mod spending;
@@ -12,8 +11,8 @@ use std::time::Instant;
 
 use net::KeyPair;
 use secagg::committee::contribute;
-use secagg::{Vector, pairwise as protocol};
-use zeroize::Zeroizing;
+use secagg::pairwise as protocol;
+use terms::{Aggregate, Input, Protocol, Terms};
 
 use crate::enrolment::Enrolled;
 use crate::error::Error;
@@ -21,12 +20,10 @@ use crate::keys;
 use crate::random::fresh;
 use crate::round::{Stage, phases};
 use crate::service::Standing;
-use crate::terms::{Encoding, Protocol, Terms};
 
 use self::spending::Spending;
 
 pub use api::Api;
-pub use outcome::Aggregate;
 
 /// Writes a file durably: one beside it, which then takes its name.
 fn replace(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), Error> {
@@ -54,14 +51,6 @@ pub struct Client {
     key: KeyPair,
     resume: Option<PathBuf>,
     spending: Option<Spending>,
-}
-
-/// What a client contributes.
-pub struct Input<'a> {
-    /// Its values, as many as the terms say; each is clipped to the terms' range.
-    pub values: &'a [f64],
-    /// Its weight, where the terms have weights.
-    pub weight: Option<u32>,
 }
 
 impl Client {
@@ -125,7 +114,7 @@ impl Client {
                     Some(message) => message,
                     None => {
                         let signer = keys::signer(&self.key);
-                        let vector = self.encode(input)?;
+                        let vector = self.terms.encode(input, &mut fresh()?)?;
                         contribute(&task, committee, &signer, &vector, &mut fresh()?)?
                     }
                 };
@@ -144,7 +133,7 @@ impl Client {
                     Ok(protocol::start(self.terms.task(round), *parameters, signer, &mut fresh()?)?)
                 };
                 let clients = enrolled.of_round(&self.terms, round);
-                let vector = self.encode(input)?;
+                let vector = self.terms.encode(input, &mut fresh()?)?;
                 self.charge(round)?;
                 pairwise::take_part(&self.api, round, start()?, &clients, &vector, until).await?;
                 Ok(round)
@@ -167,7 +156,7 @@ impl Client {
                 _ => after = Some(standing.phase),
             }
         }
-        Aggregate::decode(&self.terms, round, &self.api.result(round, until).await?)
+        Ok(Aggregate::decode(&self.terms, round, &self.api.result(round, until).await?)?)
     }
 
     /// The number of the round that is asked for, or of the current one, as soon as it is open.
@@ -197,27 +186,6 @@ impl Client {
         match &self.resume {
             Some(file) => resume::kept(file, &self.terms, round),
             None => Ok(None),
-        }
-    }
-
-    /// Values to the round's vector.
-    fn encode(&self, input: &Input<'_>) -> Result<Vector, Error> {
-        let draft = self.terms.draft();
-        if input.values.len() != draft.length as usize {
-            let what = format!("{} values, but the terms say {}", input.values.len(), draft.length);
-            return Err(secagg::Error::Vector { what }.into());
-        }
-        let values = Zeroizing::new(input.values.to_vec());
-        if let (Encoding::Levels(to), Some(noise), None) = (self.terms.encoding(), self.terms.noise(), input.weight) {
-            return noise.encode(values, to);
-        }
-        let mut rng = fresh()?;
-        match (self.terms.encoding(), draft.weights, input.weight) {
-            (Encoding::Levels(to), Some(_), Some(weight)) => Ok(to.encode_weighted(&values, weight, &mut rng)?),
-            (Encoding::Levels(to), None, None) => Ok(to.encode(&values, &mut rng)?),
-            (Encoding::Fixed(to), None, None) => Ok(to.encode(&values, &mut rng)?),
-            (_, Some(_), None) => Err(Error::terms("these terms want a weight with the values")),
-            (_, None, Some(_)) | (Encoding::Fixed(_), Some(_), _) => Err(Error::terms("these terms have no weights")),
         }
     }
 }

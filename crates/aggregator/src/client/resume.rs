@@ -2,9 +2,9 @@
 
 use std::io::Write as _;
 use std::path::Path;
+use terms::Terms;
 
 use crate::error::Error;
-use crate::terms::Terms;
 
 fn head(terms: &Terms, round: u64) -> Vec<u8> {
     [&b"privity contribution v1\n"[..], &terms.digest(), &round.to_le_bytes()].concat()

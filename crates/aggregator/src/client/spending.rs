@@ -8,9 +8,9 @@ use std::path::{Path, PathBuf};
 use secagg::Identity;
 use secagg::dp::{Ledger, Zcdp};
 use serde::{Deserialize, Serialize};
+use terms::Terms;
 
 use crate::error::Error;
-use crate::terms::Terms;
 
 /// A budget, and the file with what was spent of it.
 pub(super) struct Spending {

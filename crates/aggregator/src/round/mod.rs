@@ -20,15 +20,15 @@ mod stage;
 use std::sync::Arc;
 
 use secagg::{Identity, Task};
+use terms::{Protocol, Published, Sender, Terms};
 use tokio::sync::{Mutex, Notify};
 
 use crate::board::{Board, Phase, Posted, RoundId, SERVICE, Slot, Status, Step};
 use crate::enrolment::{Enrolled, Selected};
 use crate::error::Error;
 use crate::random;
-use crate::terms::{Protocol, Terms};
 
-pub use stage::{Sender, Stage, phases};
+pub use stage::{Stage, phases};
 
 /// How long a process may be alone with a round before another one tries as well.
 const LEASE_MS: u64 = 30_000;
@@ -48,15 +48,6 @@ pub struct Rounds {
     holder: u64,
     live: Mutex<Option<pairwise::Live>>,
     changed: Notify,
-}
-
-/// A published sum.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Published {
-    /// How many contributions are in it.
-    pub contributions: u32,
-    /// The packed sum.
-    pub sum: Vec<u8>,
 }
 
 /// How a round stands, for those who take part.
@@ -417,20 +408,5 @@ fn out_of_turn(stage: Stage, phase: Phase) -> Error {
     match phase > stage.phase() {
         true => Error::Late { what: stage.plural() },
         false => Error::Early { what: stage.plural() },
-    }
-}
-
-impl Published {
-    /// Its bytes: the number of contributions (32 bits, little-endian) and the packed sum.
-    #[must_use]
-    pub fn encode(&self) -> Vec<u8> {
-        [&self.contributions.to_le_bytes()[..], &self.sum].concat()
-    }
-
-    /// What [`encode`](Self::encode) gave; `None` if it is too short.
-    #[must_use]
-    pub fn decode(bytes: &[u8]) -> Option<Self> {
-        let (contributions, sum) = bytes.split_at_checked(4)?;
-        Some(Self { contributions: u32::from_le_bytes(contributions.try_into().ok()?), sum: sum.to_vec() })
     }
 }

@@ -1,7 +1,8 @@
 //! Stages, phases and slots: what may come when, from whom, and where it lies on the board.
 
+use terms::{Protocol, Sender, Terms};
+
 use crate::board::{Phase, Slot};
-use crate::terms::{Protocol, Terms};
 
 /// The phases of a round, in the order in which it goes through them.
 pub mod phases {
@@ -72,15 +73,6 @@ pub mod phases {
     pub fn named(name: &str) -> Option<Phase> {
         NAMES.iter().find(|(_, known)| *known == name).map(|(phase, _)| *phase)
     }
-}
-
-/// Who sends the messages of a stage.
-#[derive(Clone, Copy, PartialEq, Eq, Debug)]
-pub enum Sender {
-    /// An enrolled client.
-    Client,
-    /// An aggregator of the committee.
-    Aggregator,
 }
 
 /// What a message is.

@@ -1,4 +1,4 @@
-//! Connections and requests of the service's port.
+//! Requests: what is asked of the service, by whoever proved to be somebody. Connections of its port.
 
 use std::convert::Infallible;
 use std::sync::Arc;
@@ -59,15 +59,19 @@ async fn connection(secured: Secured, shared: Arc<Shared>) {
     }
 }
 
-async fn respond(shared: &Shared, who: Identity, request: Request<Incoming>) -> Response<Full<Bytes>> {
+/// Answers a request of whoever was proved to be `who`.
+pub(super) async fn respond(shared: &Shared, who: Identity, request: Request<Incoming>) -> Response<Full<Bytes>> {
     match handle(shared, who, request).await {
         Ok(response) => response,
-        Err(error) => {
-            tracing::debug!(%who, code = error.code(), %error, "a request was refused");
-            shared.metrics.refusal(error.code());
-            answer::refusal(&error)
-        }
+        Err(error) => refuse(shared, &error),
     }
+}
+
+/// Says why not, and counts it.
+pub(super) fn refuse(shared: &Shared, error: &Error) -> Response<Full<Bytes>> {
+    tracing::debug!(code = error.code(), %error, "a request was refused");
+    shared.metrics.refusal(error.code());
+    answer::refusal(error)
 }
 
 async fn handle(shared: &Shared, who: Identity, request: Request<Incoming>) -> Result<Response<Full<Bytes>>, Error> {

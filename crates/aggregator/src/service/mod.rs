@@ -11,10 +11,11 @@
 //! | `GET /v1/TERMS/rounds/N/result` | clients, aggregators, readers | the published sum |
 //!
 //! `TERMS` is the terms' digest in hexadecimal. Errors are JSON with a code, a message and a line of help. An identity is what
-//! TLS proved, never what a request says.
+//! TLS proved, never what a request says; [pages](page) ask the same, over a port of their own, and sign every request.
 
 mod answer;
 mod http;
+mod page;
 mod status;
 
 use std::collections::{HashMap, HashSet};
@@ -32,7 +33,10 @@ use crate::error::Error;
 use crate::metrics::Metrics;
 use crate::round::Rounds;
 
+use self::page::Challenges;
+
 pub(crate) use answer::decode_page;
+pub use page::Page;
 pub use status::Standing;
 
 /// Uploads that are in memory at once: with the length of a message, what bounds memory whatever the number of clients.
@@ -48,6 +52,7 @@ pub(crate) struct Shared {
     pub(crate) metrics: Metrics,
     pub(crate) uploads: Semaphore,
     pub(crate) uploading: Uploading,
+    challenges: Challenges,
 }
 
 /// Who is uploading just now: one message of each identity at a time, so that nobody takes all places.
@@ -78,6 +83,7 @@ impl Drop for Upload<'_> {
 pub struct Service {
     address: SocketAddr,
     http: Option<SocketAddr>,
+    shared: Arc<Shared>,
     tasks: JoinSet<()>,
 }
 
@@ -106,7 +112,8 @@ impl Service {
             known.insert(of_task.terms().digest(), Arc::new(of_task));
         }
         let (metrics, uploads, uploading) = (Metrics::new(), Semaphore::new(UPLOADS), Uploading::default());
-        let shared = Arc::new(Shared { tasks: known, metrics, uploads, uploading });
+        let challenges = Challenges::of(&key);
+        let shared = Arc::new(Shared { tasks: known, metrics, uploads, uploading, challenges });
         let failed = |e: std::io::Error| Error::System { what: format!("listening at {listen_at}: {e}") };
         let listener = TcpListener::bind(listen_at).await.map_err(failed)?;
         let address = listener.local_addr().map_err(failed)?;
@@ -121,9 +128,22 @@ impl Service {
         for rounds in shared.tasks.values() {
             tasks.spawn(run(Arc::clone(rounds), Arc::clone(&shared)));
         }
-        tasks.spawn(http::serve(listen(listener, acceptor, limits).control, shared));
+        tasks.spawn(http::serve(listen(listener, acceptor, limits).control, Arc::clone(&shared)));
         tracing::info!(%address, "listening");
-        Ok(Self { address, http, tasks })
+        Ok(Self { address, http, shared, tasks })
+    }
+
+    /// Listens for browsers as well, and serves them a page that contributes. Says where.
+    ///
+    /// # Errors
+    /// [`Error::System`] if the address cannot be listened at.
+    pub async fn serve_page(&mut self, page: Page, at: SocketAddr) -> Result<SocketAddr, Error> {
+        let failed = |e: std::io::Error| Error::System { what: format!("listening at {at}: {e}") };
+        let listener = TcpListener::bind(at).await.map_err(failed)?;
+        let address = listener.local_addr().map_err(failed)?;
+        self.tasks.spawn(page::serve(listener, page, Arc::clone(&self.shared)));
+        tracing::info!(%address, "serving a page");
+        Ok(address)
     }
 
     /// Where it listens.

@@ -5,12 +5,12 @@ use std::io::{Read, Write};
 use std::os::unix::fs::{MetadataExt, OpenOptionsExt};
 use std::path::Path;
 
+use ::identity::{KeyText, KeyTextError};
 use zeroize::Zeroizing;
 
-use super::{KeyPair, text};
+use super::KeyPair;
 use crate::error::NetError;
 
-const HEADER: &str = "privity secret key v1";
 /// A key file has about 150 bytes; more is something else.
 const MOST: u64 = 1024;
 
@@ -63,8 +63,7 @@ impl KeyPair {
     }
 
     fn write(&self, path: &Path) -> Result<(), KeyFileFault> {
-        let secret = text::body(self.seed());
-        let content = Zeroizing::new(format!("{HEADER}\nidentity {}\nsecret {}\n", self.identity(), *secret));
+        let content = KeyText { identity: self.identity(), seed: Zeroizing::new(*self.seed()) }.write();
         let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
         file.write_all(content.as_bytes())?;
         file.sync_all()?;
@@ -93,16 +92,18 @@ fn read(path: &Path) -> Result<KeyPair, KeyFileFault> {
 }
 
 fn parse(content: &str) -> Result<KeyPair, KeyFileFault> {
-    let mut lines = content.lines();
-    let (header, identity, secret) = (lines.next(), lines.next(), lines.next());
-    let identity = identity.and_then(|line| line.strip_prefix("identity ")).ok_or(KeyFileFault::Form)?;
-    let secret = secret.and_then(|line| line.strip_prefix("secret ")).ok_or(KeyFileFault::Form)?;
-    if header != Some(HEADER) || lines.next().is_some() {
-        return Err(KeyFileFault::Form);
+    let text = KeyText::read(content)?;
+    let key = KeyPair::from_seed(&text.seed);
+    if key.identity() == text.identity { Ok(key) } else { Err(KeyFileFault::Damaged) }
+}
+
+impl From<KeyTextError> for KeyFileFault {
+    fn from(error: KeyTextError) -> Self {
+        match error {
+            KeyTextError::Form => KeyFileFault::Form,
+            _ => KeyFileFault::Damaged,
+        }
     }
-    let seed = text::parse_body(secret).map_err(|_| KeyFileFault::Damaged)?;
-    let key = KeyPair::from_seed(&seed);
-    if key.identity().to_string() == identity { Ok(key) } else { Err(KeyFileFault::Damaged) }
 }
 
 impl From<std::io::Error> for KeyFileFault {

@@ -3,147 +3,25 @@
 //! Its digest is in everything that anyone signs or seals: parties with different terms do not understand each other. It is
 //! taken over the values, so that comments and order do not matter.
 
-use net::Identity;
+use identity::Identity;
 use secagg::committee::Committee;
 use secagg::fixed::FixedPoint;
 use secagg::pairwise::{Graph, Pairwise, Server};
 use secagg::quantise::Quantiser;
 use secagg::{Ring, Task};
-use serde::{Deserialize, Serialize};
 
+use crate::draft::{AggregatorDraft, Draft, ServerDraft};
 use crate::error::Error;
 use crate::keys;
-use crate::noise::{Noise, NoiseDraft};
-use crate::round::Sender;
+use crate::noise::Noise;
 
-/// What the file says. [`Terms`] is what was checked.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Draft {
-    /// A name for people.
-    pub name: String,
-    /// Values in a contribution.
-    pub length: u32,
-    /// Values are clipped to [−clip, clip].
-    pub clip: f64,
-    /// Values are rounded, stochastically, to 2^precision levels. Not with [`shares`](Self::shares), which say their own.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub precision: Option<u32>,
-    /// The fewest contributions that may be published as one sum.
-    pub minimum: u32,
-    /// The most contributions of one round.
-    pub most: u32,
-    /// The greatest integer weight of a contribution; without it all have weight one and the sum is published.
-    #[serde(default)]
-    pub weights: Option<u32>,
-    /// How many rounds there are.
-    pub rounds: u64,
-    /// The fraction of clients that take part in each round, by lot; 1 if not said.
-    #[serde(default = "everyone")]
-    pub share: f64,
-    /// Seconds for the clients of each stage.
-    pub collect_seconds: f64,
-    /// Seconds for the aggregators' votes and answers.
-    #[serde(default = "minute")]
-    pub answer_seconds: f64,
-    /// The public key of whoever says who may contribute: 64 hexadecimal digits.
-    pub enroller: String,
-    /// Who may read results besides clients and aggregators.
-    #[serde(default)]
-    pub readers: Vec<String>,
-    /// Where rounds are run.
-    pub service: ServiceDraft,
-    /// Sums are not published, but kept by the aggregators as shares for a computation among them.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub shares: Option<SharesDraft>,
-    /// Contributors add noise.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub noise: Option<NoiseDraft>,
-    /// The committee sum.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub committee: Option<CommitteeDraft>,
-    /// Pairwise masking.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub pairwise: Option<PairwiseDraft>,
-}
-
-/// Where rounds are run.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct ServiceDraft {
-    /// Its identity (`prv1-…`), which its TLS connections prove.
-    pub identity: String,
-    /// `host:port`.
-    pub address: String,
-}
-
-/// What sums are that aggregators keep as shares.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct SharesDraft {
-    /// The name in the aggregators' stores; that of round 7 is `name-7`.
-    pub name: String,
-    /// Bits after the point: sums are `fixed<64, fraction>`.
-    pub fraction: u32,
-    /// The identity (`prv1-…`) that has to agree to whatever is released of what is computed from them.
-    pub owner: String,
-}
-
-/// The aggregators and their thresholds.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct CommitteeDraft {
-    /// How many can unmask together.
-    pub threshold: usize,
-    /// How many sign a list before any answers for it.
-    pub quorum: usize,
-    /// How many may be malicious.
-    pub corrupt: usize,
-    /// Who they are.
-    pub aggregators: Vec<AggregatorDraft>,
-}
-
-/// One aggregator, as `privity aggregator --keys` prints it.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct AggregatorDraft {
-    /// A name for people.
-    pub name: String,
-    /// Its public key: 64 hexadecimal digits.
-    pub key: String,
-    /// Its sealing key: 64 hexadecimal digits.
-    pub seal: String,
-}
-
-/// Parameters of pairwise masking.
-#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct PairwiseDraft {
-    /// Neighbours of a client; everyone with everyone if not said.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub degree: Option<u32>,
-    /// How many neighbours recover a secret.
-    pub threshold: u32,
-    /// `curious` or `semi-malicious`.
-    pub server: ServerDraft,
-}
-
-/// What the service is trusted with.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "kebab-case")]
-pub enum ServerDraft {
-    /// It follows the protocol.
-    Curious,
-    /// It collects keys honestly and may lie afterwards.
-    SemiMalicious,
-}
-
-fn everyone() -> f64 {
-    1.0
-}
-
-fn minute() -> f64 {
-    60.0
+/// Who sends the messages of a stage.
+#[derive(Clone, Copy, PartialEq, Eq, Debug)]
+pub enum Sender {
+    /// An enrolled client.
+    Client,
+    /// An aggregator of the committee.
+    Aggregator,
 }
 
 /// How contributions are masked.
@@ -213,6 +91,14 @@ impl Terms {
     pub fn parse(text: &str) -> Result<Self, Error> {
         let draft: Draft = toml::from_str(text).map_err(|e| Error::terms(e.to_string()))?;
         Self::check(draft)
+    }
+
+    /// A text that [`parse`](Self::parse) makes the same terms of, without the comments of a file.
+    ///
+    /// # Errors
+    /// [`Error::Terms`] for more rounds than TOML has numbers.
+    pub fn text(&self) -> Result<String, Error> {
+        toml::to_string(&self.draft).map_err(|e| Error::terms(e.to_string()))
     }
 
     /// Checks terms that a program made.
@@ -287,7 +173,10 @@ impl Terms {
     }
 
     /// Who has to agree to what is released of sums that are kept as shares; `None` if they are published.
-    pub(crate) fn owner(&self) -> Result<Option<Identity>, Error> {
+    ///
+    /// # Errors
+    /// None for terms that were checked.
+    pub fn owner(&self) -> Result<Option<Identity>, Error> {
         self.draft.shares.as_ref().map(|shares| identity(&shares.owner)).transpose()
     }
 
@@ -334,17 +223,21 @@ impl Terms {
     }
 
     /// Who says who may contribute.
-    pub(crate) fn enroller(&self) -> Result<secagg::PublicKey, Error> {
+    ///
+    /// # Errors
+    /// None for terms that were checked.
+    pub fn enroller(&self) -> Result<secagg::PublicKey, Error> {
         keys::public_key(&self.draft.enroller)
     }
 
     /// Who may read results besides clients and aggregators.
-    pub(crate) fn may_read(&self, who: &secagg::Identity) -> bool {
+    #[must_use]
+    pub fn may_read(&self, who: &secagg::Identity) -> bool {
         self.members().any(|member| member == *who) || self.readers.iter().any(|reader| *reader.as_bytes() == who.0)
     }
 
     /// The aggregators' identities, in their order.
-    pub(crate) fn members(&self) -> impl Iterator<Item = secagg::Identity> + '_ {
+    pub fn members(&self) -> impl Iterator<Item = secagg::Identity> + '_ {
         let members = match &self.protocol {
             Protocol::Committee(committee) => committee.members(),
             Protocol::Pairwise(_) => &[],

@@ -4,15 +4,15 @@
 //! holds a sum without noise (Kairouz, Liu, Steinke 2021; `secagg::dp`). What a contribution loses is what the sum tells of
 //! whether it was made of its values or of zeros; how many contributed, and who, is known anyway.
 
+use rand_core::CryptoRng;
 use secagg::Vector;
 use secagg::dp::{Distributed, Rational, Zcdp};
 use secagg::quantise::{Quantiser, clip_norm};
 use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 
+use crate::draft::Draft;
 use crate::error::Error;
-use crate::random::fresh;
-use crate::terms::Draft;
 
 /// What terms say of noise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -102,11 +102,15 @@ impl Noise {
     }
 
     /// A contribution: values scaled down to the norm, rounded, with a part of the noise.
-    pub(crate) fn encode(&self, mut values: Zeroizing<Vec<f64>>, to: &Quantiser) -> Result<Vector, Error> {
-        let mut rng = fresh()?;
+    pub(crate) fn encode<R: CryptoRng>(
+        &self,
+        mut values: Zeroizing<Vec<f64>>,
+        to: &Quantiser,
+        rng: &mut R,
+    ) -> Result<Vector, Error> {
         clip_norm(&mut values, self.said.norm)?;
-        let mut vector = to.encode(&values, &mut rng)?;
-        self.distributed.add(&mut vector, &mut rng)?;
+        let mut vector = to.encode(&values, rng)?;
+        self.distributed.add(&mut vector, rng)?;
         Ok(vector)
     }
 

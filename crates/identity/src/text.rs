@@ -2,7 +2,7 @@
 
 use zeroize::Zeroizing;
 
-use super::IdentityError;
+use crate::IdentityError;
 
 const ALPHABET: &[u8; 32] = b"abcdefghijklmnopqrstuvwxyz234567";
 const PREFIX: &str = "prv1-";
@@ -11,13 +11,13 @@ const CHECKSUM_CONTEXT: &str = "privity 2026-11 net text checksum v1";
 const BODY: usize = 56;
 const GROUP: usize = 8;
 
-pub(super) fn identity(fingerprint: &[u8; 32]) -> String {
+pub(crate) fn identity(fingerprint: &[u8; 32]) -> String {
     let body = body(fingerprint);
     let groups: Vec<&str> = (0..BODY / GROUP).map(|group| &body[group * GROUP..(group + 1) * GROUP]).collect();
     format!("{PREFIX}{}", groups.join("-"))
 }
 
-pub(super) fn parse_identity(text: &str) -> Result<[u8; 32], IdentityError> {
+pub(crate) fn parse_identity(text: &str) -> Result<[u8; 32], IdentityError> {
     let grouped = text.strip_prefix(PREFIX).ok_or(IdentityError::Form)?;
     let groups: Vec<&str> = grouped.split('-').collect();
     if groups.len() != BODY / GROUP || groups.iter().any(|group| group.len() != GROUP) {
@@ -27,7 +27,7 @@ pub(super) fn parse_identity(text: &str) -> Result<[u8; 32], IdentityError> {
 }
 
 /// 32 bytes and their checksum as 56 characters. May be a secret: wiped by whoever drops it.
-pub(super) fn body(bytes: &[u8; 32]) -> Zeroizing<String> {
+pub(crate) fn body(bytes: &[u8; 32]) -> Zeroizing<String> {
     let mut all = Zeroizing::new([0; 35]);
     all[..32].copy_from_slice(bytes);
     all[32..].copy_from_slice(&checksum(bytes));
@@ -41,7 +41,7 @@ pub(super) fn body(bytes: &[u8; 32]) -> Zeroizing<String> {
     text
 }
 
-pub(super) fn parse_body(text: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
+pub(crate) fn parse_body(text: &str) -> Result<Zeroizing<[u8; 32]>, IdentityError> {
     if text.len() != BODY {
         return Err(IdentityError::Form);
     }

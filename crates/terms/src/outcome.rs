@@ -3,8 +3,16 @@
 use secagg::Vector;
 
 use crate::error::Error;
-use crate::round::Published;
 use crate::terms::{Encoding, Terms};
+
+/// A published sum.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Published {
+    /// How many contributions are in it.
+    pub contributions: u32,
+    /// The packed sum.
+    pub sum: Vec<u8>,
+}
 
 /// What a round published.
 #[derive(Clone, Debug, PartialEq)]
@@ -29,10 +37,10 @@ impl Aggregate {
     /// # Errors
     /// [`Error::Answer`] for another form; [`Error::Protocol`] for a sum that no contributions give.
     pub fn decode(terms: &Terms, round: u64, bytes: &[u8]) -> Result<Self, Error> {
-        let strange = |what: &str| Error::Answer { what: what.into() };
-        let Published { contributions, sum } = Published::decode(bytes).ok_or_else(|| strange("too short a result"))?;
+        let Published { contributions, sum } =
+            Published::decode(bytes).ok_or_else(|| Error::answer("too short a result"))?;
         if contributions < terms.draft().minimum {
-            return Err(strange("a result of fewer contributions than the minimum"));
+            return Err(Error::answer("a result of fewer contributions than the minimum"));
         }
         let Encoding::Levels(quantiser) = terms.encoding() else {
             return Err(Error::Kept { name: terms.kept_name(round) });
@@ -48,5 +56,20 @@ impl Aggregate {
         let (sum, mean) = (quantiser.decode_sum(&vector, count)?, quantiser.decode_mean(&vector, count)?);
         let noise = terms.noise().map(|noise| noise.deviation(contributions));
         Ok(Self { round, contributions, sum, mean, weight: None, noise })
+    }
+}
+
+impl Published {
+    /// Its bytes: the number of contributions (32 bits, little-endian) and the packed sum.
+    #[must_use]
+    pub fn encode(&self) -> Vec<u8> {
+        [&self.contributions.to_le_bytes()[..], &self.sum].concat()
+    }
+
+    /// What [`encode`](Self::encode) gave; `None` if it is too short.
+    #[must_use]
+    pub fn decode(bytes: &[u8]) -> Option<Self> {
+        let (contributions, sum) = bytes.split_at_checked(4)?;
+        Some(Self { contributions: u32::from_le_bytes(contributions.try_into().ok()?), sum: sum.to_vec() })
     }
 }

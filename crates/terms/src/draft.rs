@@ -1,0 +1,135 @@
+//! What the file of terms says, as it is written.
+
+use serde::{Deserialize, Serialize};
+
+use crate::noise::NoiseDraft;
+
+/// What the file says. [`Terms`](crate::Terms) is what was checked.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Draft {
+    /// A name for people.
+    pub name: String,
+    /// Values in a contribution.
+    pub length: u32,
+    /// Values are clipped to [−clip, clip].
+    pub clip: f64,
+    /// Values are rounded, stochastically, to 2^precision levels. Not with [`shares`](Self::shares), which say their own.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub precision: Option<u32>,
+    /// The fewest contributions that may be published as one sum.
+    pub minimum: u32,
+    /// The most contributions of one round.
+    pub most: u32,
+    /// The greatest integer weight of a contribution; without it all have weight one and the sum is published.
+    #[serde(default)]
+    pub weights: Option<u32>,
+    /// How many rounds there are.
+    pub rounds: u64,
+    /// The fraction of clients that take part in each round, by lot; 1 if not said.
+    #[serde(default = "everyone")]
+    pub share: f64,
+    /// Seconds for the clients of each stage.
+    pub collect_seconds: f64,
+    /// Seconds for the aggregators' votes and answers.
+    #[serde(default = "minute")]
+    pub answer_seconds: f64,
+    /// The public key of whoever says who may contribute: 64 hexadecimal digits.
+    pub enroller: String,
+    /// Who may read results besides clients and aggregators.
+    #[serde(default)]
+    pub readers: Vec<String>,
+    /// Where rounds are run.
+    pub service: ServiceDraft,
+    /// Sums are not published, but kept by the aggregators as shares for a computation among them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub shares: Option<SharesDraft>,
+    /// Contributors add noise.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub noise: Option<NoiseDraft>,
+    /// The committee sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub committee: Option<CommitteeDraft>,
+    /// Pairwise masking.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub pairwise: Option<PairwiseDraft>,
+}
+
+/// Where rounds are run.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct ServiceDraft {
+    /// Its identity (`prv1-…`), which its TLS connections prove.
+    pub identity: String,
+    /// `host:port`.
+    pub address: String,
+}
+
+/// What sums are that aggregators keep as shares.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct SharesDraft {
+    /// The name in the aggregators' stores; that of round 7 is `name-7`.
+    pub name: String,
+    /// Bits after the point: sums are `fixed<64, fraction>`.
+    pub fraction: u32,
+    /// The identity (`prv1-…`) that has to agree to whatever is released of what is computed from them.
+    pub owner: String,
+}
+
+/// The aggregators and their thresholds.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct CommitteeDraft {
+    /// How many can unmask together.
+    pub threshold: usize,
+    /// How many sign a list before any answers for it.
+    pub quorum: usize,
+    /// How many may be malicious.
+    pub corrupt: usize,
+    /// Who they are.
+    pub aggregators: Vec<AggregatorDraft>,
+}
+
+/// One aggregator, as `privity aggregator --keys` prints it.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AggregatorDraft {
+    /// A name for people.
+    pub name: String,
+    /// Its public key: 64 hexadecimal digits.
+    pub key: String,
+    /// Its sealing key: 64 hexadecimal digits.
+    pub seal: String,
+}
+
+/// Parameters of pairwise masking.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct PairwiseDraft {
+    /// Neighbours of a client; everyone with everyone if not said.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub degree: Option<u32>,
+    /// How many neighbours recover a secret.
+    pub threshold: u32,
+    /// `curious` or `semi-malicious`.
+    pub server: ServerDraft,
+}
+
+/// What the service is trusted with.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "kebab-case")]
+pub enum ServerDraft {
+    /// It follows the protocol.
+    Curious,
+    /// It collects keys honestly and may lie afterwards.
+    SemiMalicious,
+}
+
+fn everyone() -> f64 {
+    1.0
+}
+
+fn minute() -> f64 {
+    60.0
+}

@@ -1,0 +1,24 @@
+//! What those who take part in an aggregation agree on, and what follows from it: how values become what is summed, and a
+//! sum becomes numbers.
+//!
+//! Pure: randomness is an argument, there are no files, sockets or clocks. So it also is the client's part in a page of a
+//! browser, which has the same terms, digest and rounding as every other client.
+
+#![forbid(unsafe_code)]
+
+mod credential;
+mod draft;
+mod encode;
+mod error;
+mod keys;
+mod noise;
+mod outcome;
+mod terms;
+
+pub use credential::Credential;
+pub use draft::{AggregatorDraft, CommitteeDraft, Draft, PairwiseDraft, ServerDraft, ServiceDraft, SharesDraft};
+pub use encode::Input;
+pub use error::Error;
+pub use noise::{Noise, NoiseDraft};
+pub use outcome::{Aggregate, Published};
+pub use terms::{Encoding, Protocol, Sender, Terms};
