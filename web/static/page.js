@@ -90,12 +90,13 @@ function show(described) {
   }
   $("#weighted").hidden = weights === null;
   $("#weight").required = weights !== null;
+  $("#weight").max = weights ?? "";
   $("main").hidden = false;
 }
 
 class Page {
   constructor(core, terms, described) {
-    Object.assign(this, { core, terms, described, service: null, standing: null, unanswered: null });
+    Object.assign(this, { core, terms, described, identity: null, service: null, unanswered: null, outcome: null });
     $("form").addEventListener("submit", (event) => this.submit(event));
     $("#values").addEventListener("input", () => this.count());
     $("#make").addEventListener("click", () => this.use(core.makeKey()));
@@ -104,7 +105,8 @@ class Page {
     $("#forget").addEventListener("click", () => this.forget());
     $("#download").addEventListener("click", () => this.download());
     const kept = localStorage.getItem(KEY);
-    if (kept === null) this.somebody(null); else this.use(kept);
+    this.somebody(null);
+    if (kept !== null) this.use(kept);
     this.count();
   }
 
@@ -128,7 +130,8 @@ class Page {
 
   async open(input) {
     const [file] = input.files;
-    if (file) this.use(await file.text());
+    const replaced = "Use this key instead? Without a file of the one that is in use now, nobody can use that again.";
+    if (file && (this.identity === null || confirm(replaced))) this.use(await file.text());
     input.value = "";
   }
 
@@ -175,7 +178,6 @@ class Page {
       try {
         const standing = await of.standing("current", after);
         if (this.service !== of) return;
-        this.standing = standing;
         const { round, phase, have, of: all, closes_in_ms: left } = standing;
         const open = phase === "waiting" || phase === "collect";
         const ends = left === null ? "" : `, at most ${Math.ceil(left / 1000)} s more`;
@@ -217,8 +219,7 @@ class Page {
   async prepare(of) {
     const values = numbers($("#values").value);
     const weight = this.described.weights === null ? null : Number($("#weight").value);
-    if (this.standing === null) this.standing = await of.standing();
-    const { round } = this.standing;
+    const { round } = await of.standing();
     return { round, message: this.core.contribute(this.terms, localStorage.getItem(KEY), round, weight, values) };
   }
 

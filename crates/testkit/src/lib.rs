@@ -1,4 +1,4 @@
-//! For us: programs of others that tests run against, and modules built for them.
+//! For us: programs of others that tests run against, and what is built for WebAssembly: modules, and the page.
 
 mod chromium;
 mod debian;

@@ -65,7 +65,7 @@ impl Files {
 
 impl Page {
     /// What every answer says to a browser.
-    pub(super) fn seal(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
+    pub(super) fn guarded(mut response: Response<Full<Bytes>>) -> Response<Full<Bytes>> {
         for (name, value) in HEADERS {
             response.headers_mut().insert(name, header::HeaderValue::from_static(value));
         }

@@ -60,7 +60,7 @@ impl Page {
                 Err(error) => http::refuse(shared, &error),
             },
         };
-        Self::seal(response)
+        Self::guarded(response)
     }
 
     /// What anybody may see.
