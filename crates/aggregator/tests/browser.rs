@@ -6,6 +6,7 @@ mod https;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::sync::Arc;
+use std::time::{SystemTime, UNIX_EPOCH};
 
 use aggregator::board::{Board, InMemory, RoundId, Slot, Step};
 use aggregator::{Enrolled, Input, Member, Page, Rounds, Service, enrol, phases};
@@ -83,7 +84,8 @@ impl Site<'_> {
 
     /// Ends the time for contributions, as any process that shares the board does when it is up.
     async fn close(&self) {
-        let step = Step { from: phases::COLLECT, to: phases::CHECK, now_ms: 1, reason: "", document: None, erase: &[] };
+        let now_ms = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_millis() as u64;
+        let step = Step { from: phases::COLLECT, to: phases::CHECK, now_ms, reason: "", document: None, erase: &[] };
         let id = RoundId { task: self.world.terms.digest(), round: 1 };
         assert!(self.board.advance(id, step).await.unwrap());
     }

@@ -96,7 +96,7 @@ impl Terms {
     /// A text that [`parse`](Self::parse) makes the same terms of, without the comments of a file.
     ///
     /// # Errors
-    /// [`Error::Terms`] for more rounds than TOML has numbers.
+    /// None for terms that were checked.
     pub fn text(&self) -> Result<String, Error> {
         toml::to_string(&self.draft).map_err(|e| Error::terms(e.to_string()))
     }

@@ -1,0 +1,83 @@
+//! Terms as text: what a page is given has the digest that everyone else signs.
+
+use identity::Identity;
+use proptest::prelude::*;
+use secagg::{OpenKey, Signer};
+use terms::{
+    AggregatorDraft, CommitteeDraft, Draft, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft, SharesDraft, Terms,
+};
+
+fn signer(number: u8) -> Signer {
+    Signer::from_bytes(&[number; 32])
+}
+
+fn identity(number: u8) -> String {
+    Identity::from_bytes(signer(number).identity().0).to_string()
+}
+
+fn aggregator(number: u8) -> AggregatorDraft {
+    let seal = OpenKey::from_bytes(&[number; 32]).unwrap().public();
+    let key = hex::encode(signer(number).public().to_bytes());
+    AggregatorDraft { name: format!("the \"{number}\"th"), key, seal: hex::encode(seal.to_bytes()) }
+}
+
+fn draft(clip: f64) -> Draft {
+    let aggregators = (10..13).map(aggregator).collect();
+    Draft {
+        name: "blood\n pressure, [north]".into(),
+        length: 3,
+        clip,
+        precision: Some(20),
+        minimum: 10,
+        most: 1000,
+        weights: None,
+        rounds: 12,
+        share: 0.1,
+        collect_seconds: 3600.5,
+        answer_seconds: 60.0,
+        enroller: hex::encode(signer(2).public().to_bytes()),
+        readers: vec![identity(3), identity(4)],
+        service: ServiceDraft { identity: identity(1), address: "rounds.example.org:7100".into() },
+        shares: None,
+        noise: None,
+        committee: Some(CommitteeDraft { threshold: 2, quorum: 3, corrupt: 1, aggregators }),
+        pairwise: None,
+    }
+}
+
+/// The text's terms are the same, and so is the text of these.
+fn same(draft: Draft) {
+    let terms = Terms::check(draft).unwrap();
+    let text = terms.text().unwrap();
+    let again = Terms::parse(&text).unwrap();
+    assert_eq!(again.draft(), terms.draft());
+    assert_eq!((again.digest(), again.text().unwrap()), (terms.digest(), text));
+}
+
+#[test]
+fn every_kind_of_terms_has_a_text() {
+    same(Draft { weights: Some(500), ..draft(200.0) });
+    let noise = NoiseDraft { deviation: 300.0, norm: 300.0, dishonest: 2, delta: 1e-6, epsilon: 100.0 };
+    same(Draft { noise: Some(noise), ..draft(200.0) });
+    let shares = SharesDraft { name: "pressure".into(), fraction: 16, owner: identity(5) };
+    same(Draft { shares: Some(shares), precision: None, ..draft(200.0) });
+    same(Draft { rounds: u64::MAX, ..draft(200.0) });
+    for degree in [None, Some(20)] {
+        let pairwise = PairwiseDraft { degree, threshold: 15, server: ServerDraft::Curious };
+        same(Draft { pairwise: Some(pairwise), committee: None, ..draft(200.0) });
+    }
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { failure_persistence: None, ..ProptestConfig::with_cases(64) })]
+
+    #[test]
+    fn no_number_changes_on_the_way(clip in 1e-30f64..1e30) {
+        same(draft(clip));
+    }
+
+    #[test]
+    fn no_text_is_a_panic(text in ".{0,200}") {
+        prop_assert!(Terms::parse(&text).is_err());
+    }
+}
