@@ -39,6 +39,18 @@ pub enum Refusal {
     /// Too much at once.
     #[error("too many uploads at once")]
     Busy,
+    /// All tables together would take more than there is room for.
+    #[error("the tables that are kept and on their way would take more than {most} bytes")]
+    Full {
+        /// Bytes that they may take.
+        most: usize,
+    },
+    /// The upload as a whole took too long.
+    #[error("the upload took more than {seconds} s")]
+    Slow {
+        /// How long it may take.
+        seconds: u64,
+    },
     /// The client stopped sending.
     #[error("nothing came for too long")]
     Silent,
@@ -62,6 +74,8 @@ impl Refusal {
             Refusal::Table(error) => error.code(),
             Refusal::Call(_) => "flight.call",
             Refusal::Busy => "flight.busy",
+            Refusal::Full { .. } => "flight.full",
+            Refusal::Slow { .. } => "flight.slow",
             Refusal::Silent => "flight.silent",
             Refusal::Worker(_) => "flight.worker",
         }
@@ -83,6 +97,12 @@ impl Refusal {
             Refusal::Table(error) => error.help(),
             Refusal::Call(_) => "use a Flight client, with the dataset's name as the descriptor's path",
             Refusal::Busy => "try again later",
+            Refusal::Full { .. } => {
+                "try again when other agreements have been used, or ask the worker's operator to raise `flight.total_mib`"
+            }
+            Refusal::Slow { .. } => {
+                "send it without pauses, or ask the worker's operator to raise `flight.upload_seconds`"
+            }
             Refusal::Silent => "look at the connection, and try again",
             Refusal::Worker(_) => "look at the worker's log",
         }
@@ -102,9 +122,11 @@ impl From<Refusal> for Status {
             Refusal::Again(_) => Code::AlreadyExists,
             Refusal::Missing(_) => Code::NotFound,
             Refusal::NotApproved(_) | Refusal::NotYet(_) => Code::FailedPrecondition,
-            Refusal::Table(TableError::TooLarge { .. }) | Refusal::Busy => Code::ResourceExhausted,
+            Refusal::Table(TableError::TooLarge { .. }) | Refusal::Busy | Refusal::Full { .. } => {
+                Code::ResourceExhausted
+            }
             Refusal::Table(_) | Refusal::Unfit(_) | Refusal::Call(_) => Code::InvalidArgument,
-            Refusal::Silent => Code::DeadlineExceeded,
+            Refusal::Silent | Refusal::Slow { .. } => Code::DeadlineExceeded,
             Refusal::Worker(_) => Code::Internal,
         };
         Status::new(code, format!("{}: {refusal}; {}", refusal.code(), refusal.help()))

@@ -18,6 +18,7 @@ mod convert;
 mod error;
 mod log;
 mod proxy;
+mod room;
 mod rules;
 mod serve;
 mod service;

@@ -12,13 +12,14 @@ use futures::StreamExt;
 use futures::stream::BoxStream;
 use net::Identity;
 use tables::{Limits, Table};
-use tokio::sync::Semaphore;
+use tokio::sync::{Mutex, Semaphore};
 use tonic::codegen::http::Extensions;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::convert::{self, shown};
 use crate::error::Refusal;
 use crate::log::{Deed, Event, Log};
+use crate::room::Room;
 use crate::rules::{Dataset, Rules};
 use crate::serve::Caller;
 use crate::store::Store;
@@ -35,16 +36,21 @@ const STATUS: &str = "status";
 pub struct Bounds {
     /// How large a table may be.
     pub table: Limits,
-    /// Uploads at once. With the size of a table this bounds the memory that they take.
+    /// Bytes of all tables together, those that are kept and those on their way.
+    pub total: usize,
+    /// Uploads at once.
     pub uploads: usize,
     /// How long an upload may be silent.
     pub patience: Duration,
+    /// How long an upload may take from its call to its last byte.
+    pub duration: Duration,
 }
 
 impl Default for Bounds {
-    /// Tables of [`Limits::default`], four at once, half a minute.
+    /// Tables of [`Limits::default`], 1 GiB of them, four at once; half a minute of silence, a quarter of an hour in all.
     fn default() -> Bounds {
-        Bounds { table: Limits::default(), uploads: 4, patience: Duration::from_secs(30) }
+        let (patience, duration) = (Duration::from_secs(30), Duration::from_secs(900));
+        Bounds { table: Limits::default(), total: 1 << 30, uploads: 4, patience, duration }
     }
 }
 
@@ -56,6 +62,9 @@ pub struct Service {
     log: Arc<dyn Log>,
     bounds: Bounds,
     uploads: Arc<Semaphore>,
+    room: Arc<Room>,
+    /// Tables are checked and kept one after the other: that takes copies of them, and the room left is then certain.
+    keeping: Arc<Mutex<()>>,
     who: fn(&Extensions) -> Option<Identity>,
 }
 
@@ -63,8 +72,9 @@ impl Service {
     /// A service over connections of [`serve`](crate::serve()).
     pub fn new(rules: Arc<dyn Rules>, store: Arc<dyn Store>, log: Arc<dyn Log>, bounds: Bounds) -> Service {
         let uploads = Arc::new(Semaphore::new(bounds.uploads));
+        let room = Arc::new(Room::new(bounds.total));
         let who = |extensions: &Extensions| extensions.get::<Caller>().map(|caller| caller.0);
-        Service { rules, store, log, bounds, uploads, who }
+        Service { rules, store, log, bounds, uploads, room, keeping: Arc::default(), who }
     }
 
     /// The same over other connections: who called is found by `who`, which must give what a handshake proved.
@@ -129,10 +139,17 @@ impl Service {
         let asked = name.clone();
         let _place = Arc::clone(&self.uploads).try_acquire_owned().map_err(|_| Refusal::Busy)?;
         // Asked before its bytes are read, and the rules again after, since they may have changed.
-        self.apart(move |service| service.may_upload(caller, &asked)).await?;
-        let table = upload.read(self.bounds.table).await?;
+        let kept = self.apart(move |service| {
+            service.may_upload(caller, &asked)?;
+            service.store.bytes().map_err(Refusal::from)
+        });
+        let mut part = Room::part(&self.room, kept.await?);
+        let table = upload.read(self.bounds.table, &mut part).await?;
+        let alone = Arc::clone(&self.keeping).lock_owned().await;
         self.apart(move |service| {
+            let _alone = alone;
             service.may_upload(caller, &name)?;
+            part.fits(service.store.bytes()?)?;
             service.rules.check(&name, &table)?;
             service.note(caller, &name, Deed::Uploaded { rows: table.rows() })?;
             if service.store.keep(&name, table)? { Ok(()) } else { Err(Refusal::Again(name)) }
@@ -171,7 +188,7 @@ impl FlightService for Service {
 
     async fn do_put(&self, request: Request<Streaming<FlightData>>) -> Result<Response<Self::DoPutStream>, Status> {
         let caller = self.caller(&request)?;
-        let upload = Upload::begin(request.into_inner(), self.bounds.patience).await?;
+        let upload = Upload::begin(request.into_inner(), self.bounds).await?;
         let name = upload.name().unwrap_or_default().to_owned();
         if let Err(refusal) = self.upload(caller, upload).await {
             let deed = Deed::UploadRefused(refusal.clone());

@@ -29,6 +29,12 @@ pub trait Store: Send + Sync + 'static {
     /// # Errors
     /// [`StoreFault`].
     fn get(&self, name: &str) -> Result<Option<Table>, StoreFault>;
+
+    /// Bytes that all its tables take.
+    ///
+    /// # Errors
+    /// [`StoreFault`].
+    fn bytes(&self) -> Result<usize, StoreFault>;
 }
 
 /// Tables in this process's memory, which are gone with it.
@@ -63,5 +69,9 @@ impl Store for Memory {
 
     fn get(&self, name: &str) -> Result<Option<Table>, StoreFault> {
         Ok(self.lock().get(name).cloned())
+    }
+
+    fn bytes(&self) -> Result<usize, StoreFault> {
+        Ok(self.lock().values().map(Table::bytes).sum())
     }
 }

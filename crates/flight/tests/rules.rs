@@ -117,6 +117,51 @@ async fn silence_ends_an_upload_and_gives_its_place_back() {
     put(&mut world.client(ALICE), "doses", &table(5)).await.unwrap();
 }
 
+/// A client that is never silent and never done, as fast as it is let or in drops.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_upload_that_never_ends_is_ended_and_gives_its_place_back() {
+    let (patience, duration) = (Duration::from_secs(60), Duration::from_secs(1));
+    let world = World::start(Bounds { uploads: 1, patience, duration, ..Bounds::default() }).await;
+    // What the worker does not read counts for nothing, but for its time.
+    let drop = |_| FlightData { app_metadata: "drop".into(), ..FlightData::default() };
+    let slowly = async |mut pace: tokio::time::Interval| {
+        pace.tick().await;
+        Some(((), pace))
+    };
+    let slowly = futures::stream::unfold(tokio::time::interval(Duration::from_millis(20)), slowly);
+    let endless = [futures::stream::repeat(()).boxed(), slowly.boxed()];
+    for drops in endless {
+        let begun = messages("doses", &table(5)).await.into_iter().take(1);
+        let stream = futures::stream::iter(begun).chain(drops.map(drop));
+        let ended = world.client(ALICE).do_put(stream).await.unwrap_err();
+        assert_eq!(ended.code(), Code::DeadlineExceeded);
+        assert!(ended.message().starts_with("flight.slow: "), "{ended}");
+        assert_eq!(world.last(), (key(ALICE).identity(), Deed::UploadRefused(Refusal::Slow { seconds: 1 })));
+    }
+    // One that is done at once is in time.
+    put(&mut world.client(ALICE), "doses", &table(5)).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tables_have_room_together() {
+    let most = 64 << 10;
+    let world = World::start(Bounds { total: most, ..Bounds::default() }).await;
+    world.agreed.weighed.store(true, Ordering::SeqCst);
+    let mut client = world.client(ALICE);
+    let full = async |name: &str, rows: usize| {
+        let full = put(&mut world.client(ALICE), name, &table(rows)).await.unwrap_err();
+        assert_eq!(full.code(), Code::ResourceExhausted);
+        assert!(full.message().starts_with("flight.full: "), "{full}");
+        assert_eq!(world.last(), (key(ALICE).identity(), Deed::UploadRefused(Refusal::Full { most })));
+    };
+    // One that is too large by itself takes nothing from others; beside one that is kept, there is less.
+    full("doses", 4000).await;
+    put(&mut client, "doses", &table(1500)).await.unwrap();
+    full("weights", 1500).await;
+    assert_eq!(get(&mut client, "weights").await.unwrap_err().code(), Code::NotFound);
+    put(&mut client, "weights", &table(200)).await.unwrap();
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn what_cannot_be_logged_is_not_done() {
     let world = World::start(Bounds::default()).await;

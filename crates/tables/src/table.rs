@@ -1,5 +1,7 @@
 //! A table: a schema and batches of it.
 
+use std::collections::BTreeMap;
+
 use arrow_array::RecordBatch;
 use arrow_schema::SchemaRef;
 
@@ -45,6 +47,18 @@ impl Table {
     #[must_use]
     pub fn rows(&self) -> usize {
         self.batches.iter().map(RecordBatch::num_rows).sum()
+    }
+
+    /// Bytes of memory that its columns hold. Columns that lie in one message share its memory, which counts once, whole.
+    #[must_use]
+    pub fn bytes(&self) -> usize {
+        let columns = self.batches.iter().flat_map(|batch| batch.columns()).map(|column| column.to_data());
+        let mut held = BTreeMap::new();
+        for column in columns {
+            let nulls = column.nulls().map(|nulls| nulls.buffer());
+            held.extend(column.buffers().iter().chain(nulls).map(|b| (b.data_ptr().as_ptr().addr(), b.capacity())));
+        }
+        held.values().sum()
     }
 }
 

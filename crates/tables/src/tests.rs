@@ -37,6 +37,17 @@ fn tables_go_round() {
     assert_eq!(format!("{:?}", sample(7)), "Table(7 rows in 1 batches, 4 columns)");
 }
 
+/// Columns that lie in one message do not count it once each.
+#[test]
+fn bytes_are_what_a_table_holds() {
+    let table = sample(1000);
+    let written = write(&table).unwrap();
+    let back = read(written.clone(), Limits::default()).unwrap();
+    assert!((written.len()..written.len() + 4096).contains(&back.bytes()), "{} {}", back.bytes(), written.len());
+    assert!((written.len() / 2..written.len() * 2).contains(&table.bytes()), "{} {}", table.bytes(), written.len());
+    assert_eq!(Table::new(table.schema().clone(), Vec::new()).unwrap().bytes(), 0);
+}
+
 #[test]
 fn numbers_go_in_and_out() {
     let columns = [

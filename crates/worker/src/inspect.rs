@@ -100,8 +100,9 @@ fn own(seen: &mut Inspection, config: &Config) {
         None => seen.good("policy", "none: nothing is ratified without asking"),
     }
     if let Some(uploads) = &config.flight {
-        let most = uploads.bounds.table.bytes >> 20;
-        seen.good("flight", format!("tables of at most {most} MiB are taken, and kept in {}", uploads.place()));
+        let [most, total] = [uploads.bounds.table.bytes, uploads.bounds.total].map(|bytes| bytes >> 20);
+        let place = uploads.place();
+        seen.good("flight", format!("tables of at most {most} MiB are taken, {total} MiB in all, and kept in {place}"));
     }
     // That they could be read is part of reading the configuration.
     for (input, path) in config.sealing.tables() {

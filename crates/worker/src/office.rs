@@ -169,7 +169,7 @@ impl Office {
         check_brought(&self.config, agreement.checked().computation(), player)?;
         self.check_machines(&agreement)?;
         let ratified = self.ratified(agreement, &request.ratifications)?;
-        self.check_uploads(ratified.agreement())?;
+        let opened = self.check_uploads(ratified.agreement())?;
         if attempt > 0 {
             may_attempt(&ratified, session, attempt)?;
         }
@@ -187,7 +187,8 @@ impl Office {
         }
         let card = card(&ratified, player, session, attempt)?;
         let peers = card.players.len().saturating_sub(1) as u64;
-        let memory = session::memory_bound(&Plan::project(&ratified, player)?).saturating_add(peers * AHEAD as u64);
+        let values = session::memory_bound(&Plan::project(&ratified, player)?);
+        let memory = values.saturating_add(peers * AHEAD as u64).saturating_add(opened);
         let job = Job { ratified, player, session, attempt, card, memory };
         self.store.afford(now_ms(), &self.charges(&job)?)?;
         Ok(job)

@@ -4,13 +4,16 @@
 //! [flight]                       # takes tables for inputs that the configuration has no data for
 //! keep = "store"                 # in the worker's store; or "memory", until the worker stops
 //! table_mib = 256                # the largest table
+//! total_mib = 1024               # all tables together, those that are kept and those on their way
 //! uploads = 4                    # uploads at once
+//! upload_seconds = 900           # how long one may take
 //! ```
 //!
 //! A dataset is called `AGREEMENT/INPUT`, with the agreement's digest. Who uploads it is who brings it by the agreement: the player
 //! whose worker this is, or, of what lies inside an enclave, its owner. It is taken once this worker ratified the agreement, once, and
 //! only if it is of the agreed type and lengths. Only who uploaded it downloads it: for others a table would be a disclosure
-//! that nobody signed. It goes when the agreement's last use ended well, or the agreement expired.
+//! that nobody signed. A session is admitted with memory for the tables that it opens. A table goes when the agreement's last use ended
+//! well, or the agreement expired.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
@@ -36,6 +39,8 @@ use crate::service::{Doors, refused};
 
 /// What begins the name of an upload in the store.
 const UPLOAD: &str = "upload ";
+/// What opening a table takes for each of its bytes: the store's text of it, as it was sealed and opened, and its values and keys.
+const OPENED: u64 = 3;
 /// How long an upload may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -45,12 +50,14 @@ const PATIENCE: Duration = Duration::from_secs(30);
 pub(crate) struct RawFlight {
     keep: Option<Keep>,
     table_mib: usize,
+    total_mib: usize,
     uploads: usize,
+    upload_seconds: u64,
 }
 
 impl Default for RawFlight {
     fn default() -> RawFlight {
-        RawFlight { keep: None, table_mib: 256, uploads: 4 }
+        RawFlight { keep: None, table_mib: 256, total_mib: 1024, uploads: 4, upload_seconds: 900 }
     }
 }
 
@@ -76,8 +83,12 @@ impl Uploads {
     /// # Errors
     /// What is wrong with it, in words.
     pub(crate) fn read(raw: &RawFlight, exposed: bool) -> Result<Uploads, String> {
-        if raw.table_mib == 0 || raw.uploads == 0 {
-            return Err("`flight.table_mib` or `flight.uploads` is 0: nothing could be uploaded".into());
+        let RawFlight { table_mib, total_mib, uploads, upload_seconds, .. } = *raw;
+        let seconds = usize::try_from(upload_seconds).unwrap_or(usize::MAX);
+        let fields =
+            [("table_mib", table_mib), ("total_mib", total_mib), ("uploads", uploads), ("upload_seconds", seconds)];
+        if let Some((field, _)) = fields.iter().find(|(_, value)| *value == 0) {
+            return Err(format!("`flight.{field}` is 0: nothing could be uploaded"));
         }
         let keep = match raw.keep {
             None if exposed => {
@@ -88,8 +99,10 @@ impl Uploads {
             }
             keep => keep.unwrap_or(Keep::Store),
         };
-        let table = Limits { bytes: raw.table_mib.saturating_mul(1 << 20), ..Limits::default() };
-        let bounds = Bounds { table, uploads: raw.uploads, patience: PATIENCE };
+        let table = Limits { bytes: table_mib.saturating_mul(1 << 20), ..Limits::default() };
+        let total = total_mib.saturating_mul(1 << 20);
+        let bounds =
+            Bounds { table, total, uploads, patience: PATIENCE, duration: Duration::from_secs(upload_seconds) };
         Ok(Uploads { bounds, keep, memory: Memory::default() })
     }
 
@@ -215,11 +228,21 @@ impl flight::Store for Hatch {
     }
 
     fn has(&self, name: &str) -> Result<bool, StoreFault> {
-        self.0.has_upload(name).map_err(|error| logged(&error))
+        self.0.upload_size(name).map(|size| size.is_some()).map_err(|error| logged(&error))
     }
 
     fn get(&self, name: &str) -> Result<Option<Table>, StoreFault> {
         self.0.uploaded(name).map_err(|error| logged(&error))
+    }
+
+    fn bytes(&self) -> Result<usize, StoreFault> {
+        let Some(uploads) = &self.0.config.flight else { return Ok(0) };
+        if uploads.keep == Keep::Memory {
+            return uploads.memory.bytes();
+        }
+        let stored = self.0.store.list().map_err(|error| logged(&error.into()))?;
+        let uploads = stored.iter().filter(|(meta, _)| meta.name.starts_with(UPLOAD));
+        Ok(uploads.map(|(meta, _)| size(meta)).fold(0, usize::saturating_add))
     }
 }
 
@@ -230,6 +253,11 @@ fn logged(error: &WorkerError) -> StoreFault {
 
 fn stored(name: &str) -> String {
     format!("{UPLOAD}{name}")
+}
+
+/// Bytes of an upload in the store.
+fn size(meta: &Meta) -> usize {
+    meta.shape.first().map_or(0, |bytes| usize::try_from(*bytes).unwrap_or(usize::MAX))
 }
 
 impl Office {
@@ -268,10 +296,13 @@ impl Office {
         })
     }
 
-    fn has_upload(&self, name: &str) -> Result<bool, WorkerError> {
+    /// Bytes of an upload, if it is there.
+    fn upload_size(&self, name: &str) -> Result<Option<usize>, WorkerError> {
         match &self.config.flight {
-            Some(uploads) if uploads.keep == Keep::Memory => Ok(uploads.memory.has(name).unwrap_or(false)),
-            _ => Ok(self.store.meta(&stored(name))?.is_some()),
+            Some(uploads) if uploads.keep == Keep::Memory => {
+                Ok(uploads.memory.get(name).ok().flatten().map(|table| table.bytes()))
+            }
+            _ => Ok(self.store.meta(&stored(name))?.as_ref().map(size)),
         }
     }
 
@@ -280,28 +311,30 @@ impl Office {
             Some(uploads) if uploads.keep == Keep::Memory => Ok(uploads.memory.get(name).ok().flatten()),
             _ if self.store.meta(&stored(name))?.is_none() => Ok(None),
             _ => {
-                let (_, bytes) = self.store.get(&stored(name))?;
-                let read = tables::read(bytes.to_vec(), Limits { bytes: usize::MAX, ..Limits::default() });
+                let (_, mut bytes) = self.store.get(&stored(name))?;
+                let bytes = std::mem::take(&mut *bytes);
+                let read = tables::read(bytes, Limits { bytes: usize::MAX, ..Limits::default() });
                 read.map(Some).map_err(|e| WorkerError::System { what: e.to_string() })
             }
         }
     }
 
-    /// Whether all is there that has to be uploaded here for an agreement: asked before anything is spent anywhere.
-    pub(crate) fn check_uploads(&self, agreement: &Agreement) -> Result<(), WorkerError> {
+    /// Checks that all is there that has to be uploaded here for an agreement: asked before anything is spent anywhere. Returns the
+    /// bytes of memory that opening it takes at most.
+    pub(crate) fn check_uploads(&self, agreement: &Agreement) -> Result<u64, WorkerError> {
         if self.config.flight.is_none() {
-            return Ok(());
+            return Ok(0);
         }
         let me = self.config.key.identity();
         let here = |player: &str| agreement.roster().get(player).is_some_and(|m| m.identity == me);
         let open = |d: &&agreement::Dataset| here(&d.player) && !self.config.has_data(&d.player, &d.name);
+        let mut opened = 0u64;
         for dataset in agreement.datasets().iter().filter(open) {
-            if !self.has_upload(&format!("{}/{}", agreement.digest(), dataset.name))? {
-                let (input, by) = (dataset.name.clone(), dataset.brought_by.clone());
-                return Err(InputFault::NotUploaded { input, by }.into());
-            }
+            let missing = || InputFault::NotUploaded { input: dataset.name.clone(), by: dataset.brought_by.clone() };
+            let bytes = self.upload_size(&format!("{}/{}", agreement.digest(), dataset.name))?.ok_or_else(missing)?;
+            opened = opened.saturating_add(OPENED.saturating_mul(bytes as u64));
         }
-        Ok(())
+        Ok(opened)
     }
 
     /// An input that was uploaded for an agreement. What is wrong with it was told to who uploaded it.

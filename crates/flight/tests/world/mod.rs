@@ -27,12 +27,14 @@ pub(crate) fn key(who: u8) -> KeyPair {
     KeyPair::from_seed(&[who + 1; 32])
 }
 
-/// Alice's `doses`, which Bob may download once it is approved.
+/// Alice's `doses`, which Bob may download once it is approved, and her `weights`.
 #[derive(Default)]
 pub(crate) struct Agreed {
     pub(crate) approved: AtomicBool,
     /// Whether it is too early to upload.
     pub(crate) early: AtomicBool,
+    /// Whether there are `weights`.
+    pub(crate) weighed: AtomicBool,
     /// Who has asked too often.
     pub(crate) deaf_to: Mutex<Option<Identity>>,
 }
@@ -44,9 +46,17 @@ impl Rules for Agreed {
 
     fn datasets(&self) -> Vec<Dataset> {
         let approved = self.approved.load(Ordering::SeqCst);
-        let readers = BTreeSet::from([key(BOB).identity()]);
         let taken = !self.early.load(Ordering::SeqCst);
-        vec![Dataset { name: "doses".into(), owner: key(ALICE).identity(), readers, taken, approved }]
+        let names = ["doses", "weights"].into_iter().take(1 + usize::from(self.weighed.load(Ordering::SeqCst)));
+        let readers = BTreeSet::from([key(BOB).identity()]);
+        let dataset = |name: &str| Dataset {
+            name: name.into(),
+            owner: key(ALICE).identity(),
+            readers: readers.clone(),
+            taken,
+            approved,
+        };
+        names.map(dataset).collect()
     }
 
     fn check(&self, _: &str, table: &Table) -> Result<(), Refusal> {

@@ -1,11 +1,12 @@
-//! What owners bring into this worker's machine has a way in, and nothing of its operator's takes its place.
+//! What owners bring to this worker has a way in, memory set aside for it, and nothing of the operator's in its place.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 
 use agreement::{Member, Roster};
 use net::{Credentials, Dialer};
 
-use super::{HONEST, agreement, config, refusal, roster};
+use super::{HONEST, PROGRAM, admit, agreement, config, refusal, roster};
 use crate::config::Config;
 use crate::office::Office;
 use crate::uploads::{RawFlight, Uploads};
@@ -45,4 +46,43 @@ fn an_input_inside_the_machine_is_its_owners_to_bring() {
     assert_eq!(refused(&|config| (takes(config), has(config)).1), "worker.own-data");
     // With a way in, the next thing that is missing is the machine's proof.
     assert_eq!(refused(&takes), "worker.proves-nothing");
+}
+
+/// What an upload takes when a session opens it is set aside with the session's memory.
+#[test]
+fn a_session_is_admitted_with_memory_for_what_was_uploaded() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&folder, true);
+    config.flight = Some(Uploads::read(&RawFlight::default(), false).unwrap());
+    let office = Office::open(config, Dialer::new(Credentials::new(super::key("a")).unwrap())).unwrap();
+    let agreement = agreement(PROGRAM, &roster(HONEST));
+    let input = agreement.datasets().iter().find(|d| d.player == "a").unwrap();
+    let bytes = vec![0; 5 << 20];
+    let meta = store::Meta {
+        name: format!("upload {}/{}", agreement.digest(), input.name),
+        kind: store::Kind::Plain,
+        dtype: "bytes".into(),
+        shape: vec![bytes.len() as u64],
+        range: None,
+        label: BTreeMap::new(),
+        origin: None,
+        when: 0,
+    };
+    assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "worker.not-uploaded");
+    office.store.put(&meta, &bytes).unwrap();
+    let job = admit(&office, agreement.text(), &[1; 16], &[]).ok().unwrap();
+    let without = 40 << 20..41 << 20;
+    assert!(without.contains(&(job.memory - 3 * bytes.len() as u64)), "{}", job.memory);
+}
+
+#[test]
+fn limits_of_uploads_are_read_and_none_is_zero() {
+    let read = |text: &str| Uploads::read(&toml::from_str(text).unwrap(), false);
+    let bounds = read("table_mib = 2\ntotal_mib = 3\nuploads = 4\nupload_seconds = 5\n").unwrap().bounds;
+    let (table, total) = (bounds.table.bytes >> 20, bounds.total >> 20);
+    assert_eq!((table, total, bounds.uploads, bounds.duration.as_secs()), (2, 3, 4, 5));
+    for field in ["table_mib", "total_mib", "uploads", "upload_seconds"] {
+        let why = read(&format!("{field} = 0\n")).err().unwrap();
+        assert!(why.contains(&format!("`flight.{field}` is 0")), "{why}");
+    }
 }
