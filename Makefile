@@ -25,9 +25,10 @@ demo:
 	$(CARGO) build --release --quiet --package privity-cli
 	$${CARGO_TARGET_DIR:-target}/release/privity run examples/diabetes/diabetes.pv --local --data examples/diabetes/DATA.toml --compare --disclose
 
-# The tests of the same flow, telling what they do. Debian's swtpm is unpacked below target if it is not there.
+# The tests of the same flow, telling what they do: data that owners bring, training, modules, and what is refused. Debian's swtpm is
+# unpacked below target if it is not there, and pyarrow installed there.
 demo-enclave:
-	$(CARGO) test --quiet --package privity-cli --test enclave --test modules -- --nocapture
+	$(CARGO) test --quiet --package privity-cli --test brought --test enclave --test modules -- --nocapture --test-threads 1
 
 # Adds the compiler's target for WebAssembly if it is not there.
 page:
@@ -84,7 +85,7 @@ fuzz:
 		$(CARGO) +nightly fuzz run $$target -- -max_total_time=$(FUZZ_SECONDS) || exit 1; done
 
 bench:
-	$(CARGO) bench --package privity-algebra --package privity-bench --package privity-sandbox
+	$(CARGO) bench --package privity-algebra --package privity-attest --package privity-bench --package privity-sandbox
 	$(CARGO) bench --package privity-schemes --features testing
 	$(CARGO) bench --package privity-secagg --bench rounds
 

@@ -1,5 +1,6 @@
 //! Owners bring their data into a machine that a third party operates and that proves itself: uploaded over Arrow Flight by
 //! a stock client, or sealed and opened with a key that is released to that machine alone. And what is refused.
+//! `make demo-enclave` shows what it prints.
 //!
 //! The machine is a software TPM, which proves what was measured and protects no memory: everything here is for
 //! development, and says so.
@@ -101,6 +102,13 @@ impl Drop for Proxy {
     }
 }
 
+/// Tells what was tried and how it was answered, by the code that every answer begins with.
+fn tells(what: &str, answer: &str, code: &str) {
+    assert!(answer.contains(code), "{what}: {answer}");
+    let said = answer.split(". ").find(|part| part.contains(code)).unwrap_or(answer);
+    println!("  {what}: {}", said.trim_start_matches("gRPC returned ").lines().next().unwrap_or_default());
+}
+
 /// A cloud whose machine, with a store sealed to it, all others know. The others have no data in their configurations.
 fn parties(cloud: &str, owner: impl Fn(&str) -> String) -> (Parties, SoftwareTpm) {
     let (parties, tpm) = attested::parties(&PLAYERS);
@@ -124,18 +132,30 @@ fn run(parties: &Parties, what: &str) -> (Value, i32) {
     json(&privity(parties.path(), &[&["run", what][..], &flags].concat()))
 }
 
+/// What a run ended with, in words.
+fn words(outcome: &Value) -> &str {
+    outcome["error"]["message"].as_str().unwrap_or_default()
+}
+
 /// That a run was trained on all rows, and that the analyst alone has the model.
 fn trained(outcome: &Value) {
     let outputs = outcome["outputs"].as_object().unwrap_or_else(|| panic!("{outcome}"));
     assert_eq!(outputs.keys().collect::<Vec<_>>(), ["analyst"], "only the requester learns the model");
     let right = outputs["analyst"]["share of the rows told right"]["values"].as_f64().unwrap();
     assert!((0.7..0.9).contains(&right), "{right}");
+    println!(
+        "\nTrained inside the machine. The analyst alone receives the model; it tells {right:.3} of the rows right."
+    );
 }
 
 #[test]
 fn owners_upload_over_flight_to_a_machine_that_proved_itself_and_the_requester_alone_learns_the_model() {
     let (mut parties, tpm) = parties("[flight]\n", |_| String::new());
     let path = parties.path().to_owned();
+    println!("\nOwners bring their data to a machine of the cloud's, over Arrow Flight, with pyarrow.");
+    println!(
+        "A software TPM proves what was measured into it, and NOT that memory is secret: this is for development.\n"
+    );
     for player in PLAYERS {
         parties.start(player, &[]);
     }
@@ -146,8 +166,9 @@ fn owners_upload_over_flight_to_a_machine_that_proved_itself_and_the_requester_a
     let (vitals, target) = (format!("{digest}/vitals"), format!("{digest}/target"));
     let [clinic, registry, analyst] = ["clinic", "registry", "analyst"].map(|who| Proxy::start(&path, who));
     let columns = "patient,age,sex,bmi,bp";
+    println!("Each party's proxy has appraised the machine. A scheduler, who is no party, has proposed the agreement.");
     let early = clinic.upload(&path, &vitals, "clinic.csv", columns);
-    assert!(early.contains("flight.not-yet"), "{early}");
+    tells("the clinic uploads before the cloud's operator has ratified", &early, "flight.not-yet");
     for player in PLAYERS {
         told(&path, &format!("ratify {digest} --config {player}.toml"));
     }
@@ -161,32 +182,37 @@ fn owners_upload_over_flight_to_a_machine_that_proved_itself_and_the_requester_a
         }
     }
 
-    // Not by anyone else, not another table, and once.
+    println!("\nAll four have ratified it. Not by anyone else, not another table, and once:");
     let foreign = analyst.upload(&path, &vitals, "clinic.csv", columns);
-    assert!(foreign.contains("flight.unknown"), "{foreign}");
+    tells("the analyst uploads the clinic's table", &foreign, "flight.unknown");
     let narrow = clinic.upload(&path, &vitals, "clinic.csv", "patient,age,sex,bmi");
-    assert!(narrow.contains("flight.unfit"), "{narrow}");
+    tells("the clinic uploads a column too few", &narrow, "flight.unfit");
     let (missing, code) = run(&parties, &digest);
     assert_ne!(code, 0);
     assert_eq!(missing["error"]["code"], "worker.not-uploaded", "{missing}");
+    println!("  the analyst starts the run: {}", words(&missing));
     assert_eq!(clinic.upload(&path, &vitals, "clinic.csv", columns), "taken");
+    println!("  the clinic uploads its 442 rows: taken");
     let again = clinic.upload(&path, &vitals, "clinic.csv", columns);
-    assert!(again.contains("flight.again"), "{again}");
+    tells("the clinic uploads them again", &again, "flight.again");
     assert_eq!(registry.upload(&path, &target, "registry.csv", "patient,target"), "taken");
+    println!("  the registry uploads its own: taken");
 
     // Its owner may look at it; nobody else, not even who is to learn the model.
     assert_eq!(clinic.download(&vitals), "442");
-    for other in [&registry, &analyst] {
-        let refused = other.download(&vitals);
-        assert!(refused.contains("flight.unknown"), "{refused}");
+    for (who, other) in [("registry", &registry), ("analyst", &analyst)] {
+        tells(&format!("the {who} downloads the clinic's table"), &other.download(&vitals), "flight.unknown");
     }
     let (outcome, code) = run(&parties, &digest);
     assert_eq!(code, 0, "{outcome}");
     trained(&outcome);
 
     // The one use is spent, and what was uploaded is gone with it.
-    let gone = clinic.download(&vitals);
-    assert!(gone.contains("flight.missing"), "{gone}");
+    tells(
+        "the use is spent, and the table with it; the clinic downloads it",
+        &clinic.download(&vitals),
+        "flight.missing",
+    );
     let log = parties.read("cloud.audit.jsonl");
     for kind in ["\"uploaded\"", "\"downloaded\"", "\"what\":\"upload\"", "\"what\":\"download\"", "\"removed\""] {
         assert!(log.contains(kind), "{kind} in {log}");
@@ -200,7 +226,11 @@ fn owners_upload_over_flight_to_a_machine_that_proved_itself_and_the_requester_a
     let line = "flight-proxy --to cloud --roster roster.toml --key clinic.key --policy cloud-machine.toml --json";
     let (refused, code) = json(&privity(&path, &line.split_whitespace().collect::<Vec<_>>()));
     assert_eq!((refused["error"]["code"].as_str(), code), (Some("net.unproved"), 3), "{refused}");
-    assert!(refused["error"]["message"].as_str().unwrap().contains("pcr.sha256.14"), "{refused}");
+    let message = refused["error"]["message"].as_str().unwrap();
+    assert!(message.contains("pcr.sha256.14"), "{refused}");
+    println!(
+        "\nThe cloud's operator starts another binary. The clinic's proxy does not start, and nothing was sent:\n  {message}"
+    );
 }
 
 #[test]
@@ -216,6 +246,9 @@ fn keys_of_sealed_tables_go_to_the_machine_that_proved_itself_and_to_no_other() 
         parties(sealed, release)
     };
     let path = parties.path().to_owned();
+    println!(
+        "\nOwners' tables lie sealed on the cloud's disk. Keys go to its machine once it has proved itself, for one session."
+    );
     let seal =
         "seal vitals --csv clinic.csv --columns age,sex,bmi,bp --key patient --under vitals.key -o vitals.sealed";
     told(&path, seal);
@@ -232,11 +265,14 @@ fn keys_of_sealed_tables_go_to_the_machine_that_proved_itself_and_to_no_other() 
     assert_eq!(released(&parties), 1);
     assert!(parties.read("registry.audit.jsonl").contains("\"key-released\""));
 
+    println!("The clinic's log has it: one key was released.");
+
     // Sealed for another input: the key does not open it, and its owner's worker says so.
     std::fs::copy(path.join("target.sealed"), path.join("vitals.sealed")).unwrap();
     let (outcome, code) = run(&parties, "agreed.toml");
     let error = outcome["error"].to_string();
     assert!(code != 0 && error.contains("release.refused"), "{outcome}");
+    println!("\nThe cloud puts the registry's table in the place of the clinic's:\n  {}", words(&outcome));
     std::fs::write(path.join("vitals.sealed"), &stored).unwrap();
 
     // A machine that runs something else.
@@ -245,5 +281,6 @@ fn keys_of_sealed_tables_go_to_the_machine_that_proved_itself_and_to_no_other() 
     told(&path, "attest measure binary --tpm tpm/socket");
     let (outcome, code) = run(&parties, "agreed.toml");
     assert!(code != 0 && outcome["error"].to_string().contains("pcr.sha256.14"), "{outcome}");
+    println!("\nThe cloud's operator starts another binary, and no key is released:\n  {}", words(&outcome));
     assert_eq!(released(&parties), 1, "nothing more was released");
 }
