@@ -33,9 +33,9 @@ impl Positive<'_> {
         let original = claims(&self.bytes).unwrap_or_else(|| panic!("{}: the original is refused", self.name));
         let all = std::env::var_os("PRIVITY_FLIP_ALL").is_some();
         let stride = if all { 1 } else { self.stride };
-        let tried = (0..self.bytes.len()).filter(|at| *at < self.dense || at % stride == 0);
+        let tried: Vec<usize> = (0..self.bytes.len()).filter(|at| *at < self.dense || at % stride == 0).collect();
         let refused = AtomicUsize::new(0);
-        tried.collect::<Vec<_>>().into_par_iter().for_each(|at| {
+        tried.par_iter().copied().for_each(|at| {
             let mut flipped = self.bytes.clone();
             flipped[at] ^= if at % 2 == 0 { 0x01 } else { 0x80 };
             match claims(&flipped) {
@@ -50,7 +50,7 @@ impl Positive<'_> {
             }
         });
         let refused = refused.into_inner();
-        println!("{}: {refused} flips refused", self.name);
+        println!("{}: {refused} of {} flips refused", self.name, tried.len());
         refused
     }
 

@@ -2,6 +2,8 @@
 
 mod common;
 
+use std::path::Path;
+
 use attest::azure::HclReport;
 use attest::nitro::Document;
 use attest::sgx_tdx::{Collateral, parse_quote};
@@ -205,5 +207,24 @@ fn every_prefix_of_every_file_is_handled() {
         for length in (0..bytes.len().min(12_000)).step_by(61) {
             feed(&bytes[..length], &roots, at);
         }
+    }
+}
+
+/// The fuzzer's stored inputs, replayed without a fuzzer.
+#[test]
+fn the_corpora_are_handled() {
+    let (roots, at) = (roots(), time("2025-06-25T00:00:00Z"));
+    let corpus = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../fuzz/corpus");
+    for target in ["evidence", "quote", "snp", "tpm", "event_log", "nitro", "azure", "certificate", "reference"] {
+        let files = std::fs::read_dir(corpus.join(target)).unwrap().map(|entry| entry.unwrap().path());
+        let inputs: Vec<_> = files.map(|file| std::fs::read(file).unwrap()).collect();
+        assert!(!inputs.is_empty(), "{target}");
+        inputs.iter().for_each(|bytes| feed(bytes, &roots, at));
+    }
+    let policy = std::fs::read_to_string(corpus.join("reference/policy")).unwrap();
+    Policy::parse(&policy).unwrap();
+    EventLog::parse(&std::fs::read(corpus.join("event_log/trust-domain")).unwrap()).unwrap();
+    for report in ["snp", "tdx"] {
+        HclReport::parse(&std::fs::read(corpus.join("azure").join(report)).unwrap()).unwrap();
     }
 }

@@ -1,0 +1,1 @@
+../../../crates/attest/testdata/tpm/gce-cos-85-no-nonce.pb

@@ -1,0 +1,1 @@
+../../../crates/attest/testdata/tpm/swtpm/q.sig
