@@ -168,11 +168,16 @@ class Tracer:
         return caller()
 
     def player(self, p: Player) -> int:
-        """The index of a player, declared where it is new."""
+        """The index of a player or group, declared where it is new."""
+        from .types import Group
+
         if p.name not in self._players:
             if self._places:
                 raise LatePlayer(p)
-            self.builder.player(p.name, caller())
+            if isinstance(p, Group):
+                self.builder.group(p.name, p.at_least, p.at_most, caller())
+            else:
+                self.builder.player(p.name, caller())
             self._players.append(p.name)
         return self._players.index(p.name)
 

@@ -720,6 +720,24 @@ def segment_last(key: Operand) -> Tensor:
     return result
 
 
+def federated_sum(x: Operand, *, type: DType | None = None) -> Tensor:
+    """The sum of what the members of a group hold, each its own x, as shares: it leaves a member only masked, and nobody sees a member's part.
+
+    ``type``: `fixed<64, f>`, what each member's numbers become; that of x, or of the `on` block, if absent.
+    """
+    result: Tensor = _trace.apply("federated_sum", [x], {"type": type})
+    return result
+
+
+def federated_mean(x: Sequence[Operand], *, type: DType | None = None) -> Tensor:
+    """The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values.
+
+    ``type``: `fixed<64, f>`, what each member's numbers become; that of x, or of the `on` block, if absent.
+    """
+    result: Tensor = _trace.apply("federated_mean", list(x), {"type": type})
+    return result
+
+
 def module(columns: Sequence[Operand], *, name: str, digest: str, takes: str, gives: str, arguments: str | None = None, type: DType, shape: Sequence[int | str], fuel: int, memory: int) -> Tensor:
     """What a WebAssembly module, named by its digest, gives for tables of these columns. It stands in the main program, outside of loops. That it was stopped is no secret.
 
@@ -826,5 +844,7 @@ __all__ = [
     "group_mean",
     "segment_sum",
     "segment_last",
+    "federated_sum",
+    "federated_mean",
     "module",
 ]

@@ -149,6 +149,22 @@ class Labelled:
     owners: tuple[tuple[Player, tuple[Player, ...]], ...]
 
 
+@dataclass(frozen=True)
+class Group(Player):
+    """A role that many fill at once. In a ``with`` block, each member computes for itself, in the clear."""
+
+    at_least: int
+    at_most: int | None = None
+
+
+def group(name: str, *, at_least: int, at_most: int | None = None) -> Group:
+    """A group of so many members, which sums over it (``federated_sum``) need ``at_most`` for.
+
+    In local runs an input of a group is one array, with a row for each member.
+    """
+    return Group(name, at_least, at_most)
+
+
 def players(names: str | Iterable[str]) -> tuple[Player, ...]:
     """Players by name: ``clinic, analyst = players("clinic analyst")``."""
     return tuple(Player(n) for n in (names.split() if isinstance(names, str) else names))
@@ -215,6 +231,6 @@ def enclave(machine: Player, *, name: str | None = None) -> Placement:
 
 
 __all__ = [
-    "DType", "InputType", "Placement", "Player", "StoredType", "TensorType", "bool_", "enclave", "f32", "f64", "fixed",
-    "i64", "player", "players", "replicated", "u64",
+    "DType", "Group", "InputType", "Placement", "Player", "StoredType", "TensorType", "bool_", "enclave", "f32", "f64", "fixed",
+    "group", "i64", "player", "players", "replicated", "u64",
 ]

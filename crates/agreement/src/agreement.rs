@@ -90,7 +90,11 @@ impl Agreement {
     /// # Errors
     /// As [`bind`](Self::bind).
     pub fn in_process(checked: Checked, dims: BTreeMap<String, u64>) -> Result<Agreement, AgreementError> {
-        let roster = Roster::in_process(checked.computation().players.iter().map(|p| p.name.as_str()));
+        let named = |group: bool| {
+            let players = checked.computation().players.iter().filter(move |p| p.group.is_some() == group);
+            players.map(|p| p.name.as_str())
+        };
+        let roster = Roster::in_process(named(false)).with_groups_in_process(named(true));
         Agreement::bind(checked, &roster, dims, Terms::default())
     }
 
@@ -101,14 +105,15 @@ impl Agreement {
     /// not check or is not that of its digest, or that says of disclosure or datasets what does not follow from the
     /// computation; and as [`bind`](Self::bind).
     pub fn from_text(text: &str) -> Result<Agreement, AgreementError> {
-        let raw = text::parse(text)?;
+        let mut raw = text::parse(text)?;
         let computation = ir::text::parse(&raw.computation.text).map_err(AgreementError::Computation)?;
         if computation.digest() != raw.computation.digest {
             return Err(AgreementError::ComputationDigest);
         }
         let checked = check::check(computation).map_err(AgreementError::Computation)?;
         let roster = raw.roster()?;
-        if let Some((name, _)) = roster.iter().find(|(name, _)| checked.computation().player_named(name).is_none()) {
+        let mut names = roster.iter().map(|(name, _)| name).chain(roster.groups().map(|(name, _)| name));
+        if let Some(name) = names.find(|name| checked.computation().player_named(name).is_none()) {
             return Err(AgreementError::UnknownPlayer { player: name.to_owned() });
         }
         let text::Raw { dims, terms, disclosure, datasets, .. } = raw;
@@ -197,10 +202,19 @@ impl Agreement {
 
 fn check_players(computation: &Computation, roster: &Roster) -> Result<(), AgreementError> {
     for player in &computation.players {
-        if player.group.is_some() {
-            return Err(AgreementError::Group { player: player.name.clone() });
+        if player.group.is_none() {
+            roster.require(&player.name)?;
+            continue;
         }
-        roster.require(&player.name)?;
+        let Some(enroller) = roster.enroller(&player.name) else {
+            return Err(AgreementError::NoEnroller { group: player.name.clone() });
+        };
+        // Who could make up members and is told of results would know what the others hold.
+        if let Some(same) =
+            computation.players.iter().find(|p| roster.get(&p.name).is_some_and(|m| m.identity == enroller))
+        {
+            return Err(AgreementError::Enroller { group: player.name.clone(), player: same.name.clone() });
+        }
     }
     Ok(())
 }

@@ -31,6 +31,10 @@ pub(crate) fn of(c: &Computation, dims: &BTreeMap<String, u64>) -> Result<Vec<Da
     for (instr, value) in c.inputs() {
         let value = c.graph.value(value);
         let place = c.placement(instr.placement);
+        // What members of a group hold is at no worker.
+        if place.scheme == Scheme::Each {
+            continue;
+        }
         let player = place.players.first().map(|p| c.player(*p).name.clone()).unwrap_or_default();
         let name = value.name.clone().unwrap_or_default();
         let along = |dim: &str| value.ty.shape.iter().any(|d| d.as_name() == Some(dim));

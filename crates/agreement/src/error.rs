@@ -117,10 +117,18 @@ pub enum AgreementError {
         /// The placement.
         placement: String,
     },
-    /// Groups cannot be bound yet.
-    #[error("{player} is a group, which this version cannot run")]
-    Group {
+    /// A group without anybody who says who its members are.
+    #[error("{group} is a group, and the roster does not say who enrols its members")]
+    NoEnroller {
         /// The group.
+        group: String,
+    },
+    /// A group whose members are enrolled by a player.
+    #[error("{player} enrols the members of {group}, and could fill it with members of its own making")]
+    Enroller {
+        /// The group.
+        group: String,
+        /// The player with the enroller's identity.
         player: String,
     },
     /// Two players of one protected placement are one party.
@@ -252,7 +260,8 @@ impl AgreementError {
             AgreementError::UnknownPlayer { .. } => "agreement.unknown-player",
             AgreementError::NotRunnable { .. } => "agreement.not-runnable",
             AgreementError::NoClaims { .. } => "agreement.no-claims",
-            AgreementError::Group { .. } => "agreement.group",
+            AgreementError::NoEnroller { .. } => "agreement.no-enroller",
+            AgreementError::Enroller { .. } => "agreement.enroller",
             AgreementError::OneIdentity { .. } => "agreement.one-identity",
             AgreementError::DimUnbound { .. } => "agreement.dim-unbound",
             AgreementError::UnknownDim { .. } => "agreement.unknown-dim",
@@ -272,7 +281,7 @@ impl AgreementError {
         match self {
             AgreementError::MissingPlayer { player, .. }
             | AgreementError::UnknownPlayer { player }
-            | AgreementError::Group { player } => Some(player),
+            | AgreementError::Enroller { player, .. } => Some(player),
             AgreementError::NoClaims { player, .. } => Some(player),
             AgreementError::OneIdentity { second, .. } => Some(second),
             AgreementError::TooLarge { player, .. } => Some(player),
@@ -309,7 +318,10 @@ impl AgreementError {
             AgreementError::NoClaims { .. } => {
                 "write `[players.NAME.claims]` into the roster, with what `privity attest pin` prints for a machine that you know"
             }
-            AgreementError::Group { .. } => "name the players one by one",
+            AgreementError::NoEnroller { .. } => {
+                "add it to the roster, as `[groups.NAME]` with `enroller = \"prv1-…\"`"
+            }
+            AgreementError::Enroller { .. } => "have the members enrolled by somebody who plays nothing else in it",
             AgreementError::OneIdentity { .. } => {
                 "one party would hold what only several together may read; give every role a party of its own"
             }

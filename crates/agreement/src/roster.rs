@@ -15,6 +15,9 @@
 //!
 //! [players.cloud.claims.measurements]
 //! mrtd = ["a3…"]
+//!
+//! [groups.people]
+//! enroller = "prv1-…"            # who says who is a member; it has no worker
 //! ```
 
 use std::collections::BTreeMap;
@@ -107,16 +110,27 @@ pub struct Member {
     pub claims: Option<Box<Policy>>,
 }
 
-/// Players by name.
+/// Players by name, and who says who the members of each group are.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Roster {
     members: BTreeMap<String, Member>,
+    enrollers: BTreeMap<String, Identity>,
 }
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawRoster {
     players: BTreeMap<String, RawMember>,
+    #[serde(default)]
+    groups: BTreeMap<String, RawGroup>,
+}
+
+/// A group's entry, in a roster and in an agreement.
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct RawGroup {
+    #[serde(deserialize_with = "crate::id::as_text::deserialize")]
+    pub(crate) enroller: Identity,
 }
 
 #[derive(Deserialize)]
@@ -155,7 +169,13 @@ impl Roster {
         let members = raw.players.into_iter().map(|(name, raw)| {
             (name, Member { identity: raw.identity, endpoint: Some(raw.endpoint), claims: raw.claims })
         });
-        Ok(Roster::new(members)?)
+        Ok(Roster::new(members)?.with_groups(raw.groups))
+    }
+
+    /// With the groups of a text.
+    pub(crate) fn with_groups(mut self, groups: BTreeMap<String, RawGroup>) -> Roster {
+        self.enrollers = groups.into_iter().map(|(name, raw)| (name, raw.enroller)).collect();
+        self
     }
 
     /// A roster of these players.
@@ -163,7 +183,7 @@ impl Roster {
     /// # Errors
     /// [`RosterFault::Empty`], [`RosterFault::NoEndpoint`], [`RosterFault::SharedEndpoint`], [`RosterFault::Claims`].
     pub fn new(members: impl IntoIterator<Item = (String, Member)>) -> Result<Roster, RosterFault> {
-        let roster = Roster { members: members.into_iter().collect() };
+        let roster = Roster { members: members.into_iter().collect(), enrollers: BTreeMap::new() };
         if roster.members.is_empty() {
             return Err(RosterFault::Empty);
         }
@@ -191,11 +211,15 @@ impl Roster {
 
     /// The roster of players that exist in one process only, each with an identity that nobody has the key of.
     pub fn in_process<'a>(players: impl IntoIterator<Item = &'a str>) -> Roster {
-        let member = |name: &str| {
-            let identity = Identity::from_bytes(blake3::derive_key(context::IN_PROCESS, name.as_bytes()));
-            (name.to_owned(), Member { identity, endpoint: None, claims: None })
-        };
-        Roster { members: players.into_iter().map(member).collect() }
+        let member = |name: &str| (name.to_owned(), Member { identity: nobody(name), endpoint: None, claims: None });
+        Roster { members: players.into_iter().map(member).collect(), enrollers: BTreeMap::new() }
+    }
+
+    /// The same with groups whose members exist in one process only.
+    #[must_use]
+    pub fn with_groups_in_process<'a>(mut self, groups: impl IntoIterator<Item = &'a str>) -> Roster {
+        self.enrollers = groups.into_iter().map(|name| (name.to_owned(), nobody(name))).collect();
+        self
     }
 
     /// Whether its players exist in one process only.
@@ -219,6 +243,21 @@ impl Roster {
         })
     }
 
+    /// Who says who the members of a group are.
+    pub fn enroller(&self, group: &str) -> Option<Identity> {
+        self.enrollers.get(group).copied()
+    }
+
+    /// All groups, by name, each with its enroller.
+    pub fn groups(&self) -> impl Iterator<Item = (&str, Identity)> {
+        self.enrollers.iter().map(|(name, enroller)| (name.as_str(), *enroller))
+    }
+
+    /// Who answers for what a player or group owns: the player itself, or the group's enroller.
+    pub fn owner(&self, name: &str) -> Option<Identity> {
+        self.get(name).map(|m| m.identity).or_else(|| self.enroller(name))
+    }
+
     /// All players, by name.
     pub fn iter(&self) -> impl Iterator<Item = (&str, &Member)> {
         self.members.iter().map(|(name, member)| (name.as_str(), member))
@@ -229,12 +268,18 @@ impl Roster {
         self.iter().filter(move |(_, m)| m.identity == identity).map(|(name, _)| name)
     }
 
-    /// The same roster with only these players.
+    /// The same roster with only these players and groups.
     #[must_use]
-    pub fn only<'a>(&self, players: impl IntoIterator<Item = &'a str>) -> Roster {
-        let chosen = players.into_iter().filter_map(|p| Some((p.to_owned(), self.members.get(p)?.clone())));
-        Roster { members: chosen.collect() }
+    pub fn only<'a>(&self, names: impl IntoIterator<Item = &'a str> + Clone) -> Roster {
+        let members = names.clone().into_iter().filter_map(|p| Some((p.to_owned(), self.members.get(p)?.clone())));
+        let enrollers = names.into_iter().filter_map(|g| Some((g.to_owned(), *self.enrollers.get(g)?)));
+        Roster { members: members.collect(), enrollers: enrollers.collect() }
     }
+}
+
+/// An identity that nobody has the key of.
+fn nobody(name: &str) -> Identity {
+    Identity::from_bytes(blake3::derive_key(context::IN_PROCESS, name.as_bytes()))
 }
 
 /// The text form, which parses as the same roster.
@@ -249,6 +294,9 @@ impl fmt::Display for Roster {
             if let Some(policy) = &member.claims {
                 write!(f, "\n{}", crate::claims::claims_text(name, policy))?;
             }
+        }
+        for (name, enroller) in self.groups() {
+            write!(f, "\n[groups.{}]\nenroller = \"{enroller}\"\n", crate::text::key(name))?;
         }
         Ok(())
     }

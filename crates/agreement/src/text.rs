@@ -11,7 +11,7 @@ use serde::Deserialize;
 use crate::agreement::Agreement;
 use crate::dataset::Dataset;
 use crate::error::AgreementError;
-use crate::roster::{Endpoint, Member, Roster};
+use crate::roster::{Endpoint, Member, RawGroup, Roster};
 use crate::terms::Terms;
 
 /// The version of the form that is read and written. The words of the disclosure are part of it.
@@ -30,6 +30,8 @@ pub(crate) struct Raw {
     #[serde(default)]
     pub(crate) dims: BTreeMap<String, u64>,
     players: BTreeMap<String, RawMember>,
+    #[serde(default)]
+    groups: BTreeMap<String, RawGroup>,
     #[serde(default)]
     pub(crate) datasets: RawDatasets,
     pub(crate) computation: RawComputation,
@@ -93,13 +95,13 @@ pub(crate) fn syntax(text: &str, error: &toml::de::Error) -> AgreementError {
 
 impl Raw {
     /// The roster in it.
-    pub(crate) fn roster(&self) -> Result<Roster, AgreementError> {
+    pub(crate) fn roster(&mut self) -> Result<Roster, AgreementError> {
         let mut members = Vec::new();
         for (name, raw) in &self.players {
             let endpoint = raw.endpoint.as_deref().map(str::parse::<Endpoint>).transpose()?;
             members.push((name.clone(), Member { identity: raw.identity, endpoint, claims: raw.claims.clone() }));
         }
-        Ok(Roster::new(members)?)
+        Ok(Roster::new(members)?.with_groups(std::mem::take(&mut self.groups)))
     }
 }
 

@@ -102,6 +102,7 @@ pub(crate) async fn run(
             inputs: inputs.remove(&player).unwrap_or_default(),
             keys: BTreeMap::new(),
             vault: Arc::new(MemoryVault::default()),
+            sums: session::Sums::new(),
             modules: Modules::default(),
             options: Options::in_process(),
             observer: session::unobserved(),

@@ -83,7 +83,7 @@ pub fn if_corrupt(checked: &Checked, players: &[PlayerId]) -> Coalition {
     Coalition { members: names, own, learned, broken, intact, matched, safe }
 }
 
-/// What is moved to a placement; all else there is computed from it.
+/// What is moved to a placement or summed on it; all else there is computed from it.
 fn exposed(checked: &Checked, id: PlacementId, members: &[String], others: &[Given]) -> Exposed {
     let c = checked.computation();
     let inputs = disclosure::inputs(c);
@@ -95,17 +95,28 @@ fn exposed(checked: &Checked, id: PlacementId, members: &[String], others: &[Giv
             let name = site.graph.value(*loaded).name.as_ref();
             found.inputs.extend(others.iter().filter(|g| Some(&g.name) == name).cloned());
         }
-        let (Op::Move, [arg]) = (site.instr.op, &site.instr.args[..]) else { return };
-        let (from, fact) = (site.graph.value(*arg), site.fact(*arg));
-        let known = fact.inputs.iter().all(|i| members.contains(&c.placement(inputs[i].at).name));
-        if site.instr.placement != id || from.placement == id || known {
+        if site.instr.op != Op::Move && !site.instr.op.is_federated() {
             return;
         }
-        let whole = site.trail.copy_of(*arg).and_then(|id| site.graph.value(id).name.as_ref());
-        match others.iter().find(|g| Some(&g.name) == whole) {
-            Some(given) if !found.inputs.contains(given) => found.inputs.push(given.clone()),
-            Some(_) => {}
-            None => found.values.push(disclosure::event(c, &inputs, &site, *arg, &[])),
+        for arg in &site.instr.args {
+            let (from, fact) = (site.graph.value(*arg), site.fact(*arg));
+            let known = fact.inputs.iter().all(|i| members.contains(&c.placement(inputs[i].at).name));
+            if site.instr.placement != id || from.placement == id || known {
+                continue;
+            }
+            let whole = site.trail.copy_of(*arg).and_then(|id| site.graph.value(id).name.as_ref());
+            match others.iter().find(|g| Some(&g.name) == whole) {
+                Some(given) if !found.inputs.contains(given) => found.inputs.push(given.clone()),
+                Some(_) => {}
+                None => {
+                    let event = disclosure::event(c, &inputs, &site, *arg, &[]);
+                    // Several sums may be of one value.
+                    let known = found.values.iter().any(|e| (&e.name, &e.from) == (&event.name, &event.from));
+                    if !site.instr.op.is_federated() || !known {
+                        found.values.push(event);
+                    }
+                }
+            }
         }
     });
     found

@@ -34,6 +34,38 @@ pub struct Disclosure {
     /// What is taken for granted on protected placements, where nobody checks it.
     #[serde(default)]
     pub assumptions: Vec<Assumption>,
+    /// The groups that something is summed over.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub groups: Vec<Crowd>,
+}
+
+/// A group whose members contribute to sums.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Crowd {
+    /// The group.
+    pub group: String,
+    /// No sum is over fewer members.
+    pub least: u32,
+    /// No sum is over more.
+    pub most: u32,
+    /// How the sums are held.
+    pub form: Form,
+    /// What is summed, in the order of the program.
+    pub sums: Vec<Summed>,
+}
+
+/// Something that is summed over a group.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Summed {
+    /// The value of each member.
+    pub name: String,
+    /// How much of each member that is, as `10 numbers`.
+    pub amount: String,
+    /// The member's own number that it is weighted by.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub weight: Option<String>,
+    /// The inputs that it is computed from.
+    pub from: Vec<String>,
 }
 
 /// A range that a program takes for granted: where a number is outside of it, results may be wrong; or, where a player has
@@ -210,7 +242,33 @@ pub(crate) fn of(c: &Computation, facts: &[Facts]) -> Disclosure {
         matched: matched(c),
         dims: c.dims().into_keys().collect(),
         assumptions: tracer.assumptions,
+        groups: c.contributions().filter_map(|contribution| crowd(c, facts, &contribution)).collect(),
     }
+}
+
+/// What the members of a group contribute, and to whom.
+fn crowd(c: &Computation, facts: &[Facts], contribution: &ir::Contribution) -> Option<Crowd> {
+    let (main, inputs) = (facts.last()?, inputs(c));
+    let player = c.player(contribution.group);
+    let (size, first) = (player.group?, contribution.parts.first()?);
+    let name = |id: ValueId| c.graph.value(id).name.clone().unwrap_or_else(|| "a value".to_owned());
+    let sum = |part: &ir::Contributed| {
+        let from = [Some(part.value), part.weight].into_iter().flatten().flat_map(|v| main[v.index()].inputs.iter());
+        let from: BTreeSet<usize> = from.collect();
+        Summed {
+            name: name(part.value),
+            amount: amount(&c.graph.value(part.value).ty),
+            weight: part.weight.map(name),
+            from: from.into_iter().map(|i| inputs[i].name.to_owned()).collect(),
+        }
+    };
+    Some(Crowd {
+        group: player.name.clone(),
+        least: size.least,
+        most: size.most.unwrap_or(u32::MAX),
+        form: form(c, c.graph.value(first.result).placement),
+        sums: contribution.parts.iter().map(sum).collect(),
+    })
 }
 
 /// An input or a loaded value as the tracer sees it.

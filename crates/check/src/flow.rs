@@ -217,7 +217,7 @@ impl<'a> Sweep<'a, '_> {
                 fact.label = fact.label.widened(instr.attrs.players("to").unwrap_or(&[]));
                 fact.unreleased = Sources::default();
             }
-            Op::Move => {
+            _ => {
                 // What each member of a group holds for itself is not for the other members.
                 let from = instr.args.first().map(|a| self.flow.c.placement(self.graph.value(*a).placement));
                 let each = from.filter(|p| p.scheme == Scheme::Each && *p != self.flow.c.placement(instr.placement));
@@ -225,7 +225,6 @@ impl<'a> Sweep<'a, '_> {
                     fact.label.join(&Label::apart(group));
                 }
             }
-            _ => {}
         }
         fact
     }

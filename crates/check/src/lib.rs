@@ -30,6 +30,8 @@
 //! 14. *Ranges.* On a protected placement no number arises that its ring does not hold, and no operand is outside of
 //!     its operator's domain, as long as inputs keep their ranges and assumptions hold. (`range`, with the data in
 //!     [`ir::Scheme::room`]; again by [`Checked::budget`] once lengths are known)
+//! 15. *Groups.* What a member of a group holds leaves it in a sum over the group alone, of at least two members and at
+//!     most a number that is known; members compute from their own inputs and constants. (`groups`)
 //!
 //! ```
 //! let program = r#"
@@ -56,6 +58,7 @@ mod coalition;
 mod disclosure;
 mod facts;
 mod flow;
+mod groups;
 mod label;
 mod places;
 mod range;
@@ -68,7 +71,9 @@ mod unmatched;
 mod words;
 
 pub use coalition::{Coalition, Exposed, if_corrupt};
-pub use disclosure::{Assumption, Disclosure, Event, Form, Given, Matched, Module, Owner, Reason, Stored};
+pub use disclosure::{
+    Assumption, Crowd, Disclosure, Event, Form, Given, Matched, Module, Owner, Reason, Stored, Summed,
+};
 pub use facts::{Learned, TooLarge, Ways, learned};
 pub use flow::{Fact, Sources};
 pub use label::{Label, MAX_PLAYERS, PlayerSet};
@@ -170,8 +175,9 @@ pub fn check(computation: Computation) -> Result<Checked, Vec<Diagnostic>> {
     if !found.is_empty() {
         return Err(found.sorted());
     }
-    let not_runnable = places::not_runnable(&computation);
+    let mut not_runnable = places::not_runnable(&computation);
     let disclosure = disclosure::of(&computation, &facts);
+    not_runnable.extend(groups::saved(&disclosure));
     Ok(Checked { computation, facts, disclosure, not_runnable })
 }
 

@@ -43,7 +43,9 @@ fn declared(c: &Computation, place: &Placement, out: &mut Found) {
 
 fn block(c: &Computation, graph: &Graph, b: &Block, out: &mut Found) {
     for instr in &b.instrs {
-        operands(c, graph, instr, out);
+        if crate::groups::instr(c, graph, (b, instr), out) {
+            operands(c, graph, instr, out);
+        }
         capable(c, graph, instr, out);
         if let Some(region) = &instr.region {
             block(c, graph, region, out);
@@ -64,7 +66,7 @@ fn operands(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
             }
             return;
         }
-        Op::Move => {}
+        Op::Move | Op::FederatedSum | Op::FederatedMean => {}
         _ => {
             for arg in instr.args.iter().filter(|a| graph.value(**a).placement != instr.placement) {
                 let from = c.placement(graph.value(*arg).placement);
@@ -83,8 +85,10 @@ fn capable(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) {
     if matches!(instr.op, Op::Repeat | Op::Fold | Op::Call) {
         return checkpoints(c, graph, instr, out);
     }
-    // The first operand decides, but what a choice is made between comes after the condition.
-    let decisive = instr.args.get(usize::from(instr.op == Op::Select)).or(instr.results.first());
+    // The first operand decides, but what a choice is made between comes after the condition, and what is summed over a group
+    // is not here.
+    let decisive = instr.args.get(usize::from(instr.op == Op::Select)).filter(|_| !instr.op.is_federated());
+    let decisive = decisive.or(instr.results.first());
     let Some(decisive) = decisive.map(|v| &graph.value(*v).ty) else { return };
     let scheme = at.scheme.spec().name;
     let names = |schemes: Vec<Scheme>| schemes.iter().map(|s| s.spec().name).collect::<Vec<_>>().join(", ");
@@ -140,6 +144,11 @@ pub(crate) fn not_runnable(c: &Computation) -> Vec<String> {
                         place.scheme.spec().name
                     ));
                 }
+            }
+            let mut to = i.attrs.players("to").unwrap_or(&[]).iter().map(|p| c.player(*p));
+            if let Some(group) = to.find(|p| i.op == Op::Output && p.group.is_some()) {
+                let name = &group.name;
+                why.insert(format!("{name} is a group, and this version delivers nothing to the members of one"));
             }
             if let (Op::Move, [arg], [result]) = (i.op, &i.args[..], &i.results[..]) {
                 let (from, to) = (graph.value(*arg).placement, graph.value(*result).placement);

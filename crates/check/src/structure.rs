@@ -113,7 +113,8 @@ fn tables(c: &Computation, out: &mut Found) {
             .placements
             .get(i)
             .is_some_and(|p| p.scheme == scheme && p.name == player.name && p.players == [PlayerId(i as u16)]);
-        if !own || player.group == Some(0) {
+        let sized = player.group.is_none_or(|g| g.least > 0 && g.most.is_none_or(|most| g.least <= most));
+        if !own || !sized {
             out.push(wrong(&here, format!("the placement of {} itself is missing or wrong", shown(&player.name))));
         }
     }
@@ -305,6 +306,12 @@ impl<'a> Scope<'a> {
                 let text = "a module runs in the main program, outside of loops, where those who sign see how often";
                 let help = "give it all rows at once, or run it on what the loop leaves";
                 self.out.push(Diagnostic::new("module.nested", instr.span.clone(), text).help(help));
+            }
+            Op::FederatedSum | Op::FederatedMean if !outermost => {
+                let text =
+                    "a sum over a group stands in the main program, outside of loops: its members contribute once";
+                let help = "sum before the loop, and go on with the sum inside it";
+                self.out.push(Diagnostic::new("group.nested", instr.span.clone(), text).help(help));
             }
             Op::Release if self.function.is_some() => {
                 let text = "a release stands in the main program, where those who ratify it see it";

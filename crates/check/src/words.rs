@@ -5,7 +5,7 @@ use std::fmt;
 
 use ir::ModuleUse;
 
-use crate::disclosure::{Disclosure, Event, Given, Matched, Module, Owner, Reason, Stored};
+use crate::disclosure::{Crowd, Disclosure, Event, Given, Matched, Module, Owner, Reason, Stored, Summed};
 use crate::readers::list;
 
 impl fmt::Display for Disclosure {
@@ -64,11 +64,33 @@ impl fmt::Display for Disclosure {
                 }
             }
         }
+        for group in &self.groups {
+            writeln!(f)?;
+            crowd(group).iter().try_for_each(|line| writeln!(f, "{line}"))?;
+        }
         if self.owners.is_empty() {
             writeln!(f, "nobody gives anything")?;
         }
         Ok(())
     }
+}
+
+/// What a member of a group entrusts to whom, with the thresholds in numbers.
+fn crowd(g: &Crowd) -> Vec<String> {
+    let Crowd { group, least, most, form, sums } = g;
+    let sum = |s: &Summed| {
+        let weight = s.weight.as_ref().map(|w| format!(", weighted by {w}")).unwrap_or_default();
+        format!("{} ({}{weight}, computed from {})", s.name, s.amount, list(&s.from))
+    };
+    let sums: Vec<String> = sums.iter().map(sum).collect();
+    let holders = list(&form.players);
+    vec![
+        format!("each member of {group} contributes {} once, masked, to sums over at least {least} and at most {most} members", list(&sums)),
+        format!("of the sums {holders} hold shares on {}; two of them together, with what the service holds, could read every contribution, and one alone none", form.placement),
+        format!("the service, {holders} learn who contributes and when; whom the enroller names is a member"),
+        format!("k members who collude know the sum over the others, who are at least {least} - k, as far as what is released tells it"),
+        "taken for granted, and checked by nobody: what a member contributes is within its range; if not, results may be wrong".to_owned(),
+    ]
 }
 
 /// What one owner gives, and what becomes of it.
@@ -85,9 +107,13 @@ fn section(d: &Disclosure, owner: &Owner) -> Vec<String> {
         lines.extend(alike.iter().map(|e| learns(e)));
         let by = &alike[0].ratified_by;
         if !by.is_empty() {
+            let crowd = |name: &String| d.groups.iter().any(|g| g.group == *name);
+            let who =
+                |name| if crowd(name) { format!("every member of {name} that contributes") } else { name.clone() };
+            let by: Vec<String> = by.iter().map(who).collect();
             let verb = if by.len() == 1 { "ratifies" } else { "ratify" };
             let what = if alike.len() == 1 { "it" } else { "these" };
-            lines.push(format!("{:7}{} {verb} {what}", "if", list(by)));
+            lines.push(format!("{:7}{} {verb} {what}", "if", list(&by)));
         }
     }
     let kept = d.stored.iter().filter(|s| s.from.iter().any(|f| mine.contains(&f.as_str())));
@@ -106,6 +132,7 @@ fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
         let (alike, others): (Vec<&Given>, Vec<&Given>) =
             rest.into_iter().partition(|g| (&g.forms, &g.at, &g.label) == (&first.forms, &first.at, &first.label));
         rest = others;
+        let crowd = d.groups.iter().find(|g| g.group == first.at);
         for (i, given) in alike.iter().enumerate() {
             let at = match &given.stored {
                 Some(name) => format!(", stored at {} as \"{name}\"", given.at),
@@ -113,10 +140,11 @@ fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
                 None if given.forms.iter().any(|f| f.placement == given.at) => format!(", brought into {}", given.at),
                 None => format!(", which {} has", given.at),
             };
+            let each = if crowd.is_some() { ", of each member" } else { "" };
             let public = if given.label.is_empty() { ", public: everyone may read it" } else { "" };
             let range = given.range.as_ref().map(|r| format!(", each within {r}")).unwrap_or_default();
             lines.push(format!(
-                "{:7}{}: {}{range}{at}{public}",
+                "{:7}{}: {}{range}{at}{each}{public}",
                 if i == 0 { "gives" } else { "" },
                 given.name,
                 given.size
@@ -132,7 +160,11 @@ fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
             let text = if form.in_the_clear {
                 format!("plain values at {}, who may read them", form.placement)
             } else {
-                let kind = if form.scheme == "enclave" { "plain values inside" } else { "shares on" };
+                let kind = match crowd {
+                    _ if form.scheme == "enclave" => "plain values inside".to_owned(),
+                    Some(crowd) => format!("a part of sums over at least {} members, shares on", crowd.least),
+                    None => "shares on".to_owned(),
+                };
                 format!("{kind} {}; {}", form.placement, form.assumption)
             };
             lines.push(format!("{:7}{text}", if i == 0 { "as" } else { "and" }));

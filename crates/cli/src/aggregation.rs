@@ -61,9 +61,13 @@ pub(crate) struct Caller {
 pub(crate) struct Contribute {
     #[command(flatten)]
     pub(crate) caller: Caller,
-    /// The values: a one-dimensional `.npy` array, or a CSV file with a header.
+    /// The values: a one-dimensional `.npy` array, or a CSV file with a header. With `--agreement` a data file, which names a
+    /// file for each input of your group.
     #[arg(long, value_name = "FILE")]
     data: PathBuf,
+    /// The agreement that the terms follow from, which you ratify by contributing: your part of its program is computed here.
+    #[arg(long, value_name = "FILE", conflicts_with_all = ["column", "weight"])]
+    agreement: Option<PathBuf>,
     /// The column of a CSV file.
     #[arg(long, value_name = "NAME")]
     column: Option<String>,
@@ -194,7 +198,14 @@ pub(crate) fn contribute(a: &Contribute) -> Result<(), Failure> {
     if let (Some(ledger), Some(budget)) = (&a.ledger, a.budget) {
         client = client.within(budget, ledger)?;
     }
-    let values = values(&a.data, a.column.as_deref(), client.terms().draft().length)?;
+    let values = match &a.agreement {
+        Some(agreement) => crate::groups::contribution(agreement, client.terms(), &a.data)?,
+        None if client.terms().draft().agreement.is_some() => {
+            let help = "give it with --agreement: what you contribute is computed from its program";
+            return Err(Failure::input("usage", "these terms are for an agreement", help));
+        }
+        None => values(&a.data, a.column.as_deref(), client.terms().draft().length)?,
+    };
     runtime()?.block_on(async {
         let until = a.caller.until();
         let input = Input { values: &values, weight: a.weight };

@@ -68,6 +68,8 @@ pub(crate) enum Command {
     Cancel(Logs),
     /// Run rounds of secure aggregation, or an aggregator of their committee, until stopped.
     Aggregator(crate::aggregation::Aggregator),
+    /// Make the terms of the round in which the members of an agreement's group contribute.
+    Terms(crate::groups::MakeTerms),
     /// Contribute a vector to a round of secure aggregation.
     Contribute(crate::aggregation::Contribute),
     /// Show how a round of secure aggregation stands, or what it published.
@@ -121,6 +123,7 @@ impl Args {
             Command::Logs(a) | Command::Watch(a) | Command::Cancel(a) => a.json,
             Command::Worker(a) => a.json,
             Command::Aggregator(a) => a.json,
+            Command::Terms(a) => a.json,
             Command::Contribute(a) => a.caller.json,
             Command::Rounds(a) => a.caller.json,
             Command::Relay(_) | Command::Enrol(_) => false,

@@ -36,7 +36,7 @@ pub(crate) fn propose(a: &args::Propose) -> Result<(), Failure> {
 }
 
 fn players(agreement: &Agreement) -> Vec<String> {
-    agreement.checked().computation().players.iter().map(|p| p.name.clone()).collect()
+    agreement.roster().iter().map(|(name, _)| name.to_owned()).collect()
 }
 
 /// The agreement of a file: as it stands there, or of the program that stands there, under the terms that were given.

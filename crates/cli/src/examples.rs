@@ -39,6 +39,10 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("watch", "privity watch $session --roster roster.toml --key analyst.key"),
     ("cancel", "privity cancel $session --config clinic.toml"),
     ("aggregator", "privity aggregator --config service.toml --check"),
+    (
+        "terms",
+        "privity terms survey.agreement --service prv1-… --at rounds.example.org:7100 --enroller enroller.keys --keys a.keys b.keys c.keys",
+    ),
     ("contribute", "privity contribute --terms terms.toml --key phone.key --data values.npy --result"),
     ("rounds", "privity rounds --terms terms.toml --key phone.key"),
     ("enrol", "privity enrol --terms terms.toml --key enroller.key clients.txt"),

@@ -1,6 +1,6 @@
 //! `explain`: each player's plan, and what it will cost.
 
-use privity::ir::PlayerId;
+use privity::ir::{self, PlayerId};
 use serde_json::json;
 
 use crate::{Failure, args, static_checks};
@@ -16,10 +16,13 @@ pub(crate) fn explain(a: &args::Explain) -> Result<(), Failure> {
     let plans = players.iter().map(|p| program.plan(*p, &dims)).collect::<Result<Vec<_>, _>>()?;
     let cost = program.predict(&dims)?;
     let name = |p: PlayerId| c.player(p).name.clone();
+    let layout = |g: &ir::Contribution| Some((g.group, g.layout(c, &dims).ok()?.length));
+    let groups: Vec<(PlayerId, usize)> = c.contributions().filter_map(|g| layout(&g)).collect();
     if a.program.json {
         let plans: serde_json::Map<_, _> = plans.iter().map(|p| (name(p.player), json!(p.to_string()))).collect();
         let bytes: serde_json::Map<_, _> = cost.bytes.iter().map(|(p, n)| (name(*p), json!(n))).collect();
-        say!("{}", json!({ "plans": plans, "rounds": cost.rounds, "bytes": bytes }));
+        let groups: serde_json::Map<_, _> = groups.iter().map(|(g, n)| (name(*g), json!({ "numbers": n }))).collect();
+        say!("{}", json!({ "plans": plans, "rounds": cost.rounds, "bytes": bytes, "contributions": groups }));
         return Ok(());
     }
     for plan in &plans {
@@ -28,6 +31,9 @@ pub(crate) fn explain(a: &args::Explain) -> Result<(), Failure> {
     say!("predicted: {} rounds", cost.rounds);
     for (player, bytes) in &cost.bytes {
         say!("  {:<12} sends {bytes} bytes", name(*player));
+    }
+    for (group, numbers) in groups {
+        say!("before it each member of {} contributes {numbers} numbers: {} bytes, masked", name(group), 8 * numbers);
     }
     Ok(())
 }

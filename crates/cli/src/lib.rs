@@ -21,6 +21,7 @@ mod doctor;
 mod examples;
 mod explain;
 mod flight_proxy;
+mod groups;
 mod jobs;
 mod keygen;
 mod meet;
@@ -97,6 +98,7 @@ fn dispatch(command: Command) -> Result<(), Failure> {
         Command::Watch(a) => jobs::logs(&a, true),
         Command::Cancel(a) => jobs::cancel(&a),
         Command::Aggregator(a) => aggregation::aggregator(&a),
+        Command::Terms(a) => groups::terms(&a),
         Command::Contribute(a) => aggregation::contribute(&a),
         Command::Rounds(a) => aggregation::rounds(&a),
         Command::Enrol(a) => aggregation::enrolment(&a),

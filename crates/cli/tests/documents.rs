@@ -33,8 +33,10 @@ const NOT_RUN: &[(&str, &str)] = &[
     ("privity resume SESSION", "names no real session; `tests/saved.rs` resumes one"),
     ("privity aggregator", "runs until it is stopped; `tests/aggregation.rs` runs a service and two aggregators"),
     ("privity enrol", "needs terms and keys; see `tests/aggregation.rs`"),
+    ("privity terms", "needs an agreement and keys; see `tests/groups.rs`"),
     ("privity contribute", "needs a service; see `tests/aggregation.rs`"),
     ("privity rounds", "needs a service; see `tests/aggregation.rs`"),
+    ("privity run pulse.agreement", "needs workers and a round; see `tests/groups.rs`"),
     ("privity keygen", "writes a key; `workers.md` makes four"),
 ];
 

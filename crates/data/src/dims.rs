@@ -57,8 +57,9 @@ impl DimBinding {
         }
     }
 
-    /// The lengths that are known.
+    /// The lengths that are known, of the program's dimensions.
     pub fn lengths(&self) -> BTreeMap<String, u64> {
-        self.bound.iter().map(|(name, (n, _))| (name.clone(), *n)).collect()
+        let of_program = self.bound.iter().filter(|(name, _)| !crate::inputs::is_membership(name));
+        of_program.map(|(name, (n, _))| (name.clone(), *n)).collect()
     }
 }

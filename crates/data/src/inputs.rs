@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 use algebra::Tensor;
-use ir::{Computation, DType, Dim, Type};
+use ir::{Computation, DType, Dim, Instr, Scheme, Type, ValueId};
 
 use crate::cell::Cell;
 use crate::config::{Columns, Datasets, Source};
@@ -14,11 +14,31 @@ use crate::values::{Loaded, Values};
 use crate::{csv_file, npy_file};
 
 /// The inputs of a computation: player, name, type.
-pub(crate) fn declared(computation: &Computation) -> impl Iterator<Item = (&str, &str, &Type)> {
+pub(crate) fn declared(computation: &Computation) -> impl Iterator<Item = (&str, &str, Type)> {
     computation.inputs().filter_map(|(instr, value)| {
         let player = computation.placement(instr.placement).players.first()?;
-        Some((computation.player(*player).name.as_str(), instr.attrs.str("name")?, &computation.graph.value(value).ty))
+        let name = computation.player(*player).name.as_str();
+        Some((name, instr.attrs.str("name")?, held_type(computation, instr, value)))
     })
+}
+
+/// The type of an input's data: as declared, and for a group with a row for each member before it.
+pub fn held_type(computation: &Computation, input: &Instr, value: ValueId) -> Type {
+    let mut ty = computation.graph.value(value).ty.clone();
+    let place = computation.placement(input.placement);
+    if place.scheme == Scheme::Each {
+        // No dimension of a program has a name with spaces.
+        ty.shape.insert(0, Dim::named(&format!("{MEMBERS}{}", place.name)));
+    }
+    ty
+}
+
+/// What the number of members of a group is called among the lengths.
+const MEMBERS: &str = "members of ";
+
+/// Whether a length is the number of members of a group, which is no dimension of the program.
+pub(crate) fn is_membership(dim: &str) -> bool {
+    dim.starts_with(MEMBERS)
 }
 
 /// Loads one dataset as values of a declared type. Named dimensions take the length that the file has;
@@ -196,6 +216,7 @@ impl Inputs {
         let mut inputs = Inputs { player: player.to_owned(), values: BTreeMap::new(), keys: BTreeMap::new() };
         let mut first_with: BTreeMap<String, String> = BTreeMap::new();
         for (_, name, ty) in declared(computation).filter(|(p, _, _)| *p == player) {
+            let ty = &ty;
             let key = computation.matched.iter().find(|m| axis_of(ty, &m.name).is_some()).map(|m| m.key.as_str());
             let Some(given) = give(&Wanted { name, ty, key })? else { continue };
             dims.bind(player, name, ty, given.loaded.values.shape())?;

@@ -24,7 +24,7 @@ mod values;
 pub use config::{Columns, Datasets, Source};
 pub use dims::DimBinding;
 pub use error::{DataError, Fault, Place, Position};
-pub use inputs::{Given, Inputs, Wanted, load};
+pub use inputs::{Given, Inputs, Wanted, held_type, load};
 pub use keys::key_digest;
 pub use preview::{Elements, Preview, preview};
 pub use table::{from_table, to_table};

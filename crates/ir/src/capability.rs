@@ -32,6 +32,8 @@ pub enum Family {
     Shuffle,
     /// Programs that are not of the language.
     Module,
+    /// Sums over the members of a group, as they come out of a round of secure aggregation.
+    Federated,
 }
 
 impl Op {
@@ -65,6 +67,7 @@ impl Op {
             Op::TopK | Op::Quantile | Op::Median => Family::Rearrange,
             Op::Shuffle => Family::Shuffle,
             Op::Module => Family::Module,
+            Op::FederatedSum | Op::FederatedMean => Family::Federated,
         }
     }
 }
@@ -86,11 +89,13 @@ impl Scheme {
         use Family::{Keep, Linear, Local, Multiply};
         match self {
             // A player knows the order that it makes. Modules are for values that their player may not read.
-            Scheme::Host | Scheme::Each => !matches!(family, Family::Shuffle | Family::Module),
+            Scheme::Host | Scheme::Each => !matches!(family, Family::Shuffle | Family::Module | Family::Federated),
             // Nothing that an enclave holds gets into its operator's store. What computes there knows the order that it makes.
-            Scheme::Enclave => !matches!(family, Family::Keep | Family::Shuffle),
-            Scheme::Replicated | Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => {
-                !matches!(family, Family::Source | Family::Module)
+            Scheme::Enclave => !matches!(family, Family::Keep | Family::Shuffle | Family::Federated),
+            Scheme::Replicated => !matches!(family, Family::Source | Family::Module),
+            // Masks of which each pair of three knows one are shares of this scheme alone, and nothing in them is verified.
+            Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => {
+                !matches!(family, Family::Source | Family::Module | Family::Federated)
             }
             Scheme::Pond => matches!(family, Local | Keep | Linear | Multiply),
             Scheme::Paillier => matches!(family, Local | Keep | Linear),
@@ -119,7 +124,8 @@ impl Scheme {
     /// Whether this version can move a value from one scheme to another placement of `to`.
     pub fn moves_to(self, to: Scheme) -> bool {
         // Between two placements of shares a value is shared anew; that is not built yet.
-        self.spec().runs && to.spec().runs && (self.is_plaintext() || to.is_plaintext())
+        let shares = !self.is_plaintext() && !to.is_plaintext();
+        self.spec().runs && to.spec().runs && !shares && self != Scheme::Each && to != Scheme::Each
     }
 }
 

@@ -52,7 +52,8 @@ pub fn canonical_attrs(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Attrs> {
             Some(value) => {
                 let value = convert(spec, a.name, a.kind, value)?;
                 // What is the default is left out, so that one program has one text.
-                if value != Attr::Bool(false) {
+                let own = op.is_federated() && args.first().is_some_and(|x| value == Attr::DType(x.dtype));
+                if value != Attr::Bool(false) && !own {
                     out.set(a.name, value);
                 }
             }
@@ -195,6 +196,7 @@ pub fn infer(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> {
         }
         Rule::Structural => crate::shape::structural(op, args, attrs),
         Rule::Module => crate::module::infer(args, attrs),
+        Rule::Federated => crate::federated::infer(op, args, attrs),
         Rule::Control => Err(problem("misuse", format!("`{}` is typed by its region", op.name()))),
     }
 }

@@ -105,6 +105,8 @@ pub enum Rule {
     Structural,
     /// Columns of tables that a module takes, and those that it gives.
     Module,
+    /// What each member of a group holds, and a weight, to fixed point of 64 bits.
+    Federated,
     /// Control flow; the builder types its regions.
     Control,
 }
@@ -169,6 +171,12 @@ const DESCENDING: AttrSpec = attr("descending", AttrKind::Bool, false, "the grea
 const GROUPS: AttrSpec =
     attr("groups", AttrKind::Int, true, "how many groups there are: keys are 0, 1, … less than that");
 const TYPE: AttrSpec = attr("type", AttrKind::DType, true, "the element type");
+const FEDERATED: AttrSpec = attr(
+    "type",
+    AttrKind::DType,
+    false,
+    "`fixed<64, f>`, what each member's numbers become; that of x, or of the `on` block, if absent",
+);
 const SHAPE: AttrSpec = attr("shape", AttrKind::Shape, true, "the new shape");
 const TO: AttrSpec = attr("to", AttrKind::Players, true, "the players");
 const CHECKPOINT: AttrSpec =
@@ -365,6 +373,12 @@ operators! {
         "For every row of x the sum of its run up to it, where a run is of neighbours with equal keys. After `sort_by`, a run's last row has the group's total.";
     SegmentLast "segment_last" (key) [] Rows Join "Whether a row is the last of a run of neighbours with equal keys.";
 
+    // Over the members of a group.
+    FederatedSum "federated_sum" (x) [FEDERATED] Federated Join
+        "The sum of what the members of a group hold, each its own x, as shares: it leaves a member only masked, and nobody sees a member's part.";
+    FederatedMean "federated_mean" (x; 1) [FEDERATED] Federated Join
+        "The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values.";
+
     // Programs of the parties' own.
     Module "module" (columns; 1) [
         attr("name", AttrKind::Str, true, "what the module is called: letters, digits, `_`, `-` and `.`"),
@@ -393,6 +407,11 @@ impl Op {
     /// The operator of a name.
     pub fn parse(name: &str) -> Option<Op> {
         OPS.iter().find(|s| s.name == name).map(|s| s.op)
+    }
+
+    /// Whether it takes what the members of a group hold, at the group, to another placement.
+    pub fn is_federated(self) -> bool {
+        matches!(self, Op::FederatedSum | Op::FederatedMean)
     }
 
     /// Whether it is written as a statement of its own rather than as a function of its operands.

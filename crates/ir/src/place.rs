@@ -18,8 +18,17 @@ impl PlayerId {
 pub struct Player {
     /// Its name.
     pub name: String,
-    /// For a group, the least number of members; `None` for a single player.
-    pub group: Option<u32>,
+    /// For a group, how many members it has; `None` for a single player.
+    pub group: Option<GroupSize>,
+}
+
+/// How many members of a group take part in a run.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct GroupSize {
+    /// At least so many: a sum over fewer is never made.
+    pub least: u32,
+    /// At most so many, which is what sums over them are sized by; `None` if it is not said.
+    pub most: Option<u32>,
 }
 
 /// A protection technique, or none.
@@ -120,7 +129,7 @@ pub const SCHEMES: &[SchemeSpec] = &[
         protected: true,
         runs: true,
     },
-    SchemeSpec { scheme: Scheme::Each, name: "each", form_of: None, roles: &["group"], protected: false, runs: false },
+    SchemeSpec { scheme: Scheme::Each, name: "each", form_of: None, roles: &["group"], protected: false, runs: true },
 ];
 
 impl Scheme {
@@ -176,7 +185,8 @@ impl Scheme {
     /// What must hold for values to stay secret, in words, over the names of its players.
     pub fn assumption(self, players: &[&str]) -> String {
         match self {
-            Scheme::Host | Scheme::Each => format!("{} reads it", players.join(", ")),
+            Scheme::Host => format!("{} reads it", players.join(", ")),
+            Scheme::Each => format!("each of {} reads its own", players.join(", ")),
             Scheme::Replicated => format!("safe unless two of {} collude", players.join(", ")),
             Scheme::Malicious => {
                 format!("safe unless two of {} collude, even if one of them deviates", players.join(", "))

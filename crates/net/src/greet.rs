@@ -27,7 +27,7 @@ pub struct Card {
     pub plan: [u8; 32],
     /// Who we are in it.
     pub me: PlayerId,
-    /// Everyone in it, by index, with the identity that the roster gives.
+    /// Everyone in it, by increasing id, with the identity that the roster gives.
     pub players: Vec<(Player, Identity)>,
 }
 
@@ -47,7 +47,7 @@ impl Card {
 
     /// A player of the session, with its identity.
     pub fn player(&self, id: PlayerId) -> Result<&(Player, Identity), NetError> {
-        self.players.get(id.index()).ok_or(NetError::UnknownPlayer { id })
+        self.players.iter().find(|(player, _)| player.id == id).ok_or(NetError::UnknownPlayer { id })
     }
 
     /// Whether a hello from `player` fits what we believe.

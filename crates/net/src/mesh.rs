@@ -222,7 +222,7 @@ impl Drop for Presence {
     }
 }
 
-/// Connects one player with all others of a session: dials those after it at `endpoints` (by index;
+/// Connects one player with all others of a session: dials those after it at `endpoints` (in the order of the card;
 /// `host:port`), and waits at the switchboard for those before it. `gate` is asked about each connection, also when one is
 /// made anew. The first failure ends it.
 ///
@@ -244,8 +244,12 @@ pub async fn connect(
         let waiting = Await { card: Arc::clone(&card), player, arrivals, newest: None, door };
         opening.spawn(async move { resume::open(waiting, options).await.map(|link| (id, link)) });
     }
-    for (player, identity) in card.players.iter().filter(|(player, _)| player.id > card.me) {
-        let endpoint = endpoints.get(player.id.index()).cloned().ok_or(NetError::UnknownPlayer { id: player.id })?;
+    if endpoints.len() != card.players.len() {
+        return Err(NetError::Misuse { what: "another number of endpoints than of players".into() });
+    }
+    let after = card.players.iter().zip(endpoints).filter(|((player, _), _)| player.id > card.me);
+    for ((player, identity), endpoint) in after {
+        let endpoint = endpoint.clone();
         let (id, identity) = (player.id, *identity);
         let door = Door { gate: Arc::clone(gate), expires: None };
         let (card, player, dialer) = (Arc::clone(&card), player.clone(), dialer.clone());

@@ -122,7 +122,7 @@ impl LocalData {
             let name = instr.attrs.str("name").unwrap_or_default();
             let Some(plain) = inputs.remove(name) else { continue };
             let player = c.placement(instr.placement).players[0];
-            let ty = &c.graph.value(value).ty;
+            let ty = &data::held_type(c, instr, value);
             if plain.shape().len() == ty.rank() {
                 binding.bind(&c.player(player).name, name, ty, plain.shape())?;
             }
@@ -210,14 +210,18 @@ fn report(
     }
 }
 
-/// In one process there is no machine that could prove anything.
+/// What a run between workers has, and one in one process has not: proofs of machines, and rounds of aggregation.
 fn unproved(c: &Computation) -> Vec<String> {
     let enclaves = c.placements.iter().filter(|p| p.scheme == Scheme::Enclave);
     let note = |p: &ir::Placement| {
         let machine = &c.player(p.players[0]).name;
         format!("a local run proves nothing about {}: {machine} proves its machine between workers only", p.name)
     };
-    enclaves.map(note).collect()
+    let crowds = c.contributions().map(|contribution| {
+        let group = &c.player(contribution.group).name;
+        format!("a local run sums over {group} itself: between workers each member contributes masked, in a round of aggregation")
+    });
+    enclaves.map(note).chain(crowds).collect()
 }
 
 fn compare(

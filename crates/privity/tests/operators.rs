@@ -308,6 +308,8 @@ fn no_operator_that_the_scheme_claims_is_left_untested() {
         Op::Eye,
         Op::Size,
         Op::Clip,
+        Op::FederatedSum,
+        Op::FederatedMean,
     ];
     let infix = |op: Op| match op {
         Op::Add => "x + y",

@@ -67,6 +67,12 @@ impl Builder {
         self.get_mut()?.player(name, &span(&line)).map(|p| p.0).map_err(|d| of_diagnostic(py, &d))
     }
 
+    #[pyo3(signature = (name, least, most, line))]
+    fn group(&mut self, py: Python<'_>, name: &str, least: u32, most: Option<u32>, line: Line) -> PyResult<u16> {
+        let size = ir::GroupSize { least, most };
+        self.get_mut()?.group(name, size, &span(&line)).map(|p| p.0).map_err(|d| of_diagnostic(py, &d))
+    }
+
     fn placement(&mut self, py: Python<'_>, name: &str, scheme: &str, members: Vec<u16>, line: Line) -> PyResult<u16> {
         let scheme =
             Scheme::parse(scheme).ok_or_else(|| PyTypeError::new_err(format!("there is no scheme {scheme}")))?;

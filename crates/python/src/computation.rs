@@ -57,7 +57,7 @@ impl Computation {
         let c = self.program.computation();
         let input = |(instr, value): (&ir::Instr, ir::ValueId)| {
             let player = c.player(c.placement(instr.placement).players[0]).name.clone();
-            let ty = &c.graph.value(value).ty;
+            let ty = privity::data::held_type(c, instr, value);
             let shape = ty.shape.iter().map(ToString::to_string).collect();
             (instr.attrs.str("name").unwrap_or_default().to_owned(), player, ty.dtype.to_string(), shape)
         };

@@ -111,7 +111,8 @@ impl Checkpoints {
     /// Agrees with all players where each loop is entered.
     pub(crate) async fn agree(mut self, keeper: &Keeper, stage: &Stage, begun: bool) -> Result<Checkpoints> {
         let mine = self.marks(keeper, begun).await?;
-        let everyone = (0..keeper.computation().players.len() as u16).map(PlayerId);
+        let c = keeper.computation();
+        let everyone = (0..c.players.len() as u16).map(PlayerId).filter(|p| c.player(*p).group.is_none());
         let others = keeper.others(everyone);
         let step = |part: &str| stage.scope().child("resume").child(part).step(0);
         let said = encode(begun, &mine);

@@ -47,6 +47,26 @@ pub enum SessionError {
         /// What is wrong with it.
         what: String,
     },
+    /// A group has fewer members than a sum over it may be of, or more than it is sized for.
+    #[error("{group} has {found} members here, and the program is for at least {least} and at most {most}")]
+    GroupSize {
+        /// The group.
+        group: String,
+        /// How many there are.
+        found: usize,
+        /// The least number.
+        least: u32,
+        /// The greatest.
+        most: u32,
+    },
+    /// The members of a group have not contributed yet.
+    #[error("{player} holds no part of the sum over {group} of this agreement")]
+    SumMissing {
+        /// Whose worker.
+        player: String,
+        /// The group.
+        group: String,
+    },
     /// An input is not the one that the session was begun with.
     #[error("{what} of {player} is not as it was when this session was begun")]
     InputsChanged {
@@ -268,6 +288,8 @@ impl SessionError {
             SessionError::InputRange { .. } => "session.input-range",
             SessionError::SharedRange { .. } => "session.shared-range",
             SessionError::RowsDiffer { .. } => "session.rows-differ",
+            SessionError::GroupSize { .. } => "session.group-size",
+            SessionError::SumMissing { .. } => "session.sum-missing",
             SessionError::Kernel(e) => e.code,
             SessionError::Module(e) => e.code,
             SessionError::Net(e) => e.code(),
@@ -288,6 +310,7 @@ impl SessionError {
             | SessionError::InputsChanged { player, .. }
             | SessionError::StoredMissing { player, .. }
             | SessionError::StoredMisfit { player, .. }
+            | SessionError::SumMissing { player, .. }
             | SessionError::Vault { player, .. } => Some(player.clone()),
             SessionError::StoredDiffers { second, .. } => Some(second.clone()),
             SessionError::Kernel(e) => Some(e.player.clone()),
@@ -313,6 +336,10 @@ impl SessionError {
             SessionError::InputMisfit { .. } => "compare the data with the input's declaration in the program".into(),
             SessionError::InputsChanged { .. } => {
                 "bring back the data that it was begun with, or begin a new session".into()
+            }
+            SessionError::GroupSize { .. } => "a sum over fewer would tell more of each: bring more members".into(),
+            SessionError::SumMissing { .. } => {
+                "have the members contribute, and the round end, before it is run: `privity terms` makes the round's terms".into()
             }
             SessionError::Saved => "load what was saved in another session".into(),
             SessionError::CheckpointsDiffer => {

@@ -125,6 +125,8 @@ impl<'a> Run<'a> {
                 self.keeper.save(self.plan, instr, &held.value)?;
                 Vec::new()
             }
+            Act::Contribute => return Err(internal("members of a group compute before a session")),
+            Act::Gather => vec![self.gather(frame.graph, instr, scope).await?],
             Act::Compute => vec![self.compute(frame.graph, instr, scope, taken).await?],
             Act::Transfer { from } => self.transfer(&frame, instr, *from, scope, taken).await?.into_iter().collect(),
             Act::Deliver => {
@@ -193,6 +195,22 @@ impl<'a> Run<'a> {
         }
         let value = schemes::apply(&party, scheme, instr.op, &instr.attrs, operands.values(), &env).await;
         let value = value.map_err(|e| self.error(instr, e))?;
+        Ok((id, Arc::new(Held { value, depth: party.depth() })))
+    }
+
+    /// A sum over a group is there already; a mean is divided.
+    async fn gather(&self, graph: &Graph, instr: &Instr, scope: Scope) -> Result<(ValueId, Arc<Held>)> {
+        let id = instr.results[0];
+        let ty = &graph.value(id).ty;
+        let shape = bind::concrete(ty, &self.plan.dims)?;
+        let (value, divisor, depth) = self.keeper.gather(self.stage, scope, instr, &shape).await?;
+        let Some(divisor) = divisor else { return Ok((id, Arc::new(Held { value, depth }))) };
+        let party = self.stage.party(&self.players(instr.placement), scope.child("mean"), depth);
+        let env = schemes::Env { dtype: ty.dtype, operand: ty.dtype, shape: &shape, dims: &self.plan.dims };
+        let operands = vec![Cow::Owned(value), Cow::Owned(divisor)];
+        let scheme = self.plan.computation().placement(instr.placement).scheme;
+        let mean = Box::pin(schemes::apply(&party, scheme, Op::Div, &ir::Attrs::new(), operands, &env)).await;
+        let value = mean.map_err(|e| self.error(instr, e))?;
         Ok((id, Arc::new(Held { value, depth: party.depth() })))
     }
 

@@ -14,6 +14,7 @@ use schemes::stored::Held;
 
 use crate::bind;
 use crate::error::SessionError;
+use crate::federated::{Round, Sums};
 use crate::plan::{Act, Dims, Plan};
 use crate::settle::{Decision, InDoubt, Next, Standing};
 use crate::stage::Stage;
@@ -31,6 +32,8 @@ pub(crate) struct Keeper {
     loaded: Mutex<BTreeMap<ValueId, StoredValue>>,
     /// What will be saved.
     saved: Mutex<Vec<StoredValue>>,
+    /// This player's parts of sums over groups.
+    sums: Sums,
 }
 
 /// What a value of the main program is, as a player's store describes it. A loaded value has the range that it declares.
@@ -74,9 +77,11 @@ impl Keeper {
         plan: &Plan,
         attempt: Attempt,
         vault: Arc<dyn Vault>,
+        sums: Sums,
     ) -> Result<Keeper> {
-        let keeper =
-            Keeper { ratified, attempt, vault, player: plan.player, loaded: Mutex::default(), saved: Mutex::default() };
+        let (loaded, saved) = (Mutex::default(), Mutex::default());
+        let mut keeper = Keeper { ratified, attempt, vault, player: plan.player, loaded, saved, sums };
+        keeper.fetch_sums(plan).await?;
         let mut loaded = BTreeMap::new();
         for step in plan.main.steps.iter().filter(|s| matches!(s.act, Act::Load)) {
             let instr = &plan.computation().graph.body.instrs[step.index];
@@ -95,6 +100,58 @@ impl Keeper {
             (c.graph.value(*id).name.clone().unwrap_or_default(), v.meta.handle().0)
         };
         loaded.iter().map(origin).collect()
+    }
+
+    /// Fetches what this player holds of sums over groups, and refuses what is not as the agreement has it.
+    async fn fetch_sums(&mut self, plan: &Plan) -> Result<()> {
+        let agreement = Arc::clone(self.ratified.agreement());
+        let c = agreement.checked().computation();
+        let gathered = plan.main.steps.iter().filter(|s| matches!(s.act, Act::Gather));
+        for group in gathered.filter_map(|s| c.summed_group(&c.graph.body.instrs[s.index])) {
+            let Some(round) = Round::of(&agreement, group)? else { continue };
+            let name = round.name();
+            let stored = match self.sums.remove(&group) {
+                Some(stored) => Some(stored),
+                None => self.with_vault(move |vault| vault.fetch(&name)).await?,
+            };
+            let (player, group_name) = (self.name(self.player), round.group().to_owned());
+            let Some(stored) = stored else { return Err(SessionError::SumMissing { player, group: group_name }) };
+            let role = round.holders().iter().position(|(holder, _)| *holder == player).unwrap_or_default();
+            let declared = StoredMeta { role, ..round.meta(self.attempt) };
+            if let Some(what) = stored.meta.difference(&declared) {
+                return Err(SessionError::StoredMisfit { player, name: stored.meta.name, what });
+            }
+            self.sums.insert(group, stored);
+        }
+        Ok(())
+    }
+
+    /// What an operator takes of the sum over a group, and what a mean divides it by. The holders compare where their parts
+    /// come from, as of a loaded value.
+    pub(crate) async fn gather(
+        &self,
+        stage: &Stage,
+        scope: Scope,
+        instr: &Instr,
+        shape: &[usize],
+    ) -> Result<(Value, Option<Value>, u32)> {
+        let agreement = self.ratified.agreement();
+        let group = self.computation().summed_group(instr);
+        let stored = group.and_then(|g| Some((Round::of(agreement, g).transpose()?, self.sums.get(&g)?)));
+        let Some((round, StoredValue { meta, bytes })) = stored else {
+            return Err(SessionError::Internal { what: "a sum over a group was not fetched".into() });
+        };
+        let round = round?;
+        let depth = self.same_origin(stage, scope, instr, meta).await?;
+        let held = Held { scheme: meta.scheme, dtype: meta.dtype, shape: meta.shape.clone() };
+        let whole = Value::from_bytes(bytes, &held).zip(instr.results.first());
+        match whole.and_then(|(whole, result)| round.take(&whole, *result, shape)) {
+            Some((value, divisor)) => Ok((value, divisor, depth)),
+            None => {
+                let what = "its bytes are no such sum".into();
+                Err(self.refused(VaultError::Damaged { name: meta.name.clone(), what }))
+            }
+        }
     }
 
     async fn fetch(&self, plan: &Plan, instr: &Instr, id: ValueId) -> Result<StoredValue> {
@@ -126,6 +183,15 @@ impl Keeper {
         let Some(StoredValue { meta, bytes }) = stored else {
             return Err(SessionError::Internal { what: "a value is loaded twice".into() });
         };
+        let depth = self.same_origin(stage, scope, instr, &meta).await?;
+        let held = Held { scheme: meta.scheme, dtype: meta.dtype, shape: meta.shape };
+        let damaged = || VaultError::Damaged { name: meta.name.clone(), what: "its bytes are no such value".into() };
+        let value = Value::from_bytes(&bytes, &held).ok_or_else(|| self.refused(damaged()))?;
+        Ok((value, depth))
+    }
+
+    /// Compares with the others of a placement where what they hold comes from. Gives the depth of what they said.
+    async fn same_origin(&self, stage: &Stage, scope: Scope, instr: &Instr, meta: &StoredMeta) -> Result<u32> {
         let others = self.others(self.computation().placement(instr.placement).players.iter().copied());
         let handle = meta.handle().0;
         for other in &others {
@@ -136,13 +202,10 @@ impl Keeper {
             if theirs.payload[..] != handle {
                 let (first, second) = (self.player.min(*other), self.player.max(*other));
                 let (first, second) = (self.name(first), self.name(second));
-                return Err(SessionError::StoredDiffers { first, second, name: meta.name });
+                return Err(SessionError::StoredDiffers { first, second, name: meta.name.clone() });
             }
         }
-        let held = Held { scheme: meta.scheme, dtype: meta.dtype, shape: meta.shape };
-        let damaged = || VaultError::Damaged { name: meta.name.clone(), what: "its bytes are no such value".into() };
-        let value = Value::from_bytes(&bytes, &held).ok_or_else(|| self.refused(damaged()))?;
-        Ok((value, u32::from(!others.is_empty())))
+        Ok(u32::from(!others.is_empty()))
     }
 
     /// Sets a value aside until the session ends.

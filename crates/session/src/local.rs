@@ -11,12 +11,13 @@ use tokio::task::JoinSet;
 
 use crate::error::SessionError;
 use crate::events::Observer;
+use crate::federated::{Round, Sums};
 use crate::matching::KeyColumns;
 use crate::module::Modules;
 use crate::run::{Outcome, Start, run, unstopped};
 use crate::settle::{InDoubt, Next};
 use crate::stage::Entropy;
-use crate::vault::{MemoryVault, Vault};
+use crate::vault::{Attempt, MemoryVault, Vault};
 
 /// One player's data.
 pub struct PlayerData {
@@ -34,6 +35,13 @@ impl Default for PlayerData {
     fn default() -> PlayerData {
         let (inputs, keys, modules) = (BTreeMap::new(), KeyColumns::new(), Modules::default());
         PlayerData { inputs, keys, vault: Arc::new(MemoryVault::default()), modules }
+    }
+}
+
+impl PlayerData {
+    /// The values of one dataset.
+    pub fn plain(mut loaded: data::Loaded) -> Plain {
+        clear(&mut loaded.values)
     }
 }
 
@@ -71,7 +79,38 @@ pub type Outcomes = BTreeMap<PlayerId, Outcome>;
 pub async fn run_local(
     ratified: &Ratified,
     session: SessionId,
+    data: BTreeMap<PlayerId, PlayerData>,
+    mut entropy: impl FnMut() -> Entropy,
+    observer: &Observer,
+) -> Result<Outcomes, SessionError> {
+    let agreement = ratified.agreement();
+    let origin = Attempt { agreement: agreement.digest(), session, number: 0 };
+    let mut sums = BTreeMap::new();
+    for round in Round::all(agreement)? {
+        let group = agreement.checked().computation().player_named(round.group());
+        let members = group.and_then(|group| data.get(&group)).map(|data| &data.inputs);
+        let parts = round.share(members.unwrap_or(&BTreeMap::new()), origin, &entropy().sharing())?;
+        hand_out(&mut sums, group, parts);
+    }
+    run_with(ratified, session, data, sums, entropy, observer).await
+}
+
+/// Each player's parts of sums over groups.
+pub(crate) type Parts = BTreeMap<PlayerId, Sums>;
+
+/// Gives each player its part of the sum over a group.
+pub(crate) fn hand_out(sums: &mut Parts, group: Option<PlayerId>, parts: Sums) {
+    for (player, part) in parts {
+        sums.entry(player).or_default().extend(group.map(|group| (group, part)));
+    }
+}
+
+/// The same, with the sums over groups.
+pub(crate) async fn run_with(
+    ratified: &Ratified,
+    session: SessionId,
     mut data: BTreeMap<PlayerId, PlayerData>,
+    mut sums: Parts,
     mut entropy: impl FnMut() -> Entropy,
     observer: &Observer,
 ) -> Result<Outcomes, SessionError> {
@@ -79,8 +118,7 @@ pub async fn run_local(
     let mut links = memory_links(c);
     let mut vaults: BTreeMap<Identity, Arc<dyn Vault>> = BTreeMap::new();
     let mut tasks = JoinSet::new();
-    for i in 0..c.players.len() {
-        let player = PlayerId(i as u16);
+    for player in single(c) {
         let data = data.remove(&player).unwrap_or_default();
         if let Some(member) = ratified.agreement().roster().get(&c.player(player).name) {
             vaults.insert(member.identity, Arc::clone(&data.vault));
@@ -95,6 +133,7 @@ pub async fn run_local(
             inputs: data.inputs,
             keys: data.keys,
             vault: data.vault,
+            sums: sums.remove(&player).unwrap_or_default(),
             modules: data.modules,
             options: Options::in_process(),
             observer: Arc::clone(observer),
@@ -147,10 +186,16 @@ fn settle_all(
     Ok(())
 }
 
+/// The players: members of groups compute before a session, and have no part in it.
+fn single(c: &Computation) -> impl Iterator<Item = PlayerId> + '_ {
+    let all = (0..c.players.len()).map(|i| PlayerId(i as u16));
+    all.filter(|p| c.player(*p).group.is_none())
+}
+
 /// A link in memory between every two players.
 fn memory_links(c: &Computation) -> BTreeMap<PlayerId, Vec<(PlayerId, Link)>> {
     let mut links: BTreeMap<PlayerId, Vec<(PlayerId, Link)>> = BTreeMap::new();
-    let players: Vec<PlayerId> = (0..c.players.len()).map(|i| PlayerId(i as u16)).collect();
+    let players: Vec<PlayerId> = single(c).collect();
     for (i, a) in players.iter().enumerate() {
         for b in &players[i + 1..] {
             let (to_b, to_a) = net::link::memory::pair();

@@ -63,6 +63,10 @@ pub enum Act {
     Load,
     /// Sets a value aside for its vault.
     Save,
+    /// Gives its part to a sum over its group: of a member, before any session.
+    Contribute,
+    /// Takes its part of a sum over a group.
+    Gather,
     /// Runs its side of an operator.
     Compute,
     /// Runs its side of a move between placements.
@@ -208,6 +212,8 @@ impl Projection<'_> {
                 let idle = self.functions[function].steps.is_empty() && gives.is_empty() && takes.is_empty();
                 (!idle).then_some(Act::Call { function })?
             }
+            op if op.is_federated() && here => Act::Gather,
+            op if op.is_federated() => (!takes.is_empty()).then_some(Act::Contribute)?,
             _ => here.then_some(Act::Compute)?,
         };
         Some(Step { index, act, takes, gives })
@@ -260,6 +266,12 @@ fn show(
                 let word = if matches!(step.act, Act::Load) { "from" } else { "as" };
                 let what = list(&step.takes);
                 writeln!(f, "{}({what}) {word} \"{name}\" on {placement} as {role}", instr.op.name())?;
+            }
+            Act::Contribute => {
+                writeln!(f, "contribute({}) to a sum over the group on {placement}", list(&step.takes))?;
+            }
+            Act::Gather => {
+                writeln!(f, "{}({}) from own store on {placement} as {role}", instr.op.name(), list(&instr.args))?;
             }
             Act::Compute => writeln!(f, "{}({}) on {placement} as {role}", instr.op.name(), list(&step.takes))?,
             Act::Transfer { from } => {

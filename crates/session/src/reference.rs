@@ -2,11 +2,12 @@
 
 use std::collections::BTreeMap;
 
-use ir::{Block, Computation, DType, Graph, IndexItem, Instr, Op, ValueId};
+use ir::{Block, Computation, Contribution, DType, Graph, IndexItem, Instr, Op, PlacementId, Scheme, ValueId};
 use schemes::{Env, Plain, Value};
 
 use crate::bind::{self, concrete};
 use crate::error::{KernelError, SessionError};
+use crate::federated::{self, Members};
 use crate::module::Modules;
 use crate::plan::Dims;
 
@@ -24,10 +25,29 @@ pub fn evaluate(
     inputs: &BTreeMap<String, Plain>,
     modules: &Modules,
 ) -> Result<BTreeMap<String, Plain>> {
-    let mut reference = Reference { c, dims, inputs, modules, outputs: BTreeMap::new() };
+    let mut reference = Reference { c, dims, inputs, modules, whole: true, outputs: BTreeMap::new() };
     let mut values = Values::new();
+    for contribution in c.contributions() {
+        reference.sums(&contribution, &mut values)?;
+    }
     reference.block(&c.graph, &c.graph.body, &mut values)?;
     Ok(reference.outputs)
+}
+
+/// What one member of a group computes at its placement, from its own inputs, with every fixed-point number as `f64`.
+pub(crate) fn at(
+    c: &Computation,
+    dims: &Dims,
+    group: PlacementId,
+    inputs: &BTreeMap<String, Plain>,
+    modules: &Modules,
+) -> Result<BTreeMap<ValueId, Plain>> {
+    let mut reference = Reference { c, dims, inputs, modules, whole: false, outputs: BTreeMap::new() };
+    let mut values = Values::new();
+    for instr in c.graph.body.instrs.iter().filter(|i| i.placement == group) {
+        reference.instr(&c.graph, instr, &mut values)?;
+    }
+    Ok(values)
 }
 
 struct Reference<'a> {
@@ -35,15 +55,51 @@ struct Reference<'a> {
     dims: &'a Dims,
     inputs: &'a BTreeMap<String, Plain>,
     modules: &'a Modules,
+    /// Whether it is of all players, rather than of one member of a group.
+    whole: bool,
     outputs: BTreeMap<String, Plain>,
 }
 
 impl Reference<'_> {
+    /// Sums and means over a group, whose inputs have a row for each member.
+    fn sums(&self, contribution: &Contribution, values: &mut Values) -> Result<()> {
+        let group = self.c.host(contribution.group);
+        let named = self.c.inputs().filter(|(i, _)| i.placement == group).filter_map(|(i, _)| i.attrs.str("name"));
+        let inputs = named.filter_map(|name| Some((name.to_owned(), self.inputs.get(name)?.clone()))).collect();
+        let members = Members::of(&self.c.placement(group).name, &inputs)?;
+        let layout = federated::layout(self.c, contribution, self.dims)?;
+        let mut sum = vec![0.0; layout.length];
+        for i in 0..members.count {
+            let numbers = federated::numbers(self.c, self.dims, contribution, &members.inputs(i)?)?;
+            sum.iter_mut().zip(numbers.iter()).for_each(|(sum, x)| *sum += x);
+        }
+        for (part, (from, size)) in contribution.parts.iter().zip(layout.parts) {
+            let mean = self.c.graph.body.instrs.iter().any(|i| i.op == Op::FederatedMean && i.results == [part.result]);
+            let divisor = match part.weight {
+                _ if !mean => 1.0,
+                Some(_) => sum[from + size],
+                None => members.count as f64,
+            };
+            let shape = concrete(&self.c.graph.value(part.result).ty, self.dims)?;
+            let numbers = sum[from..from + size].iter().map(|x| x / divisor).collect();
+            let tensor = algebra::Tensor::new(shape, numbers);
+            values.insert(part.result, Plain::F64(tensor.map_err(|e| SessionError::Internal { what: e.to_string() })?));
+        }
+        Ok(())
+    }
+
     fn block(&mut self, graph: &Graph, block: &Block, values: &mut Values) -> Result<()> {
         block.instrs.iter().try_for_each(|instr| self.instr(graph, instr, values))
     }
 
     fn instr(&mut self, graph: &Graph, instr: &Instr, values: &mut Values) -> Result<()> {
+        // What members of a group compute is in the sums over them.
+        let outermost = std::ptr::eq(graph, &self.c.graph);
+        if instr.op.is_federated()
+            || (outermost && self.whole && self.c.placement(instr.placement).scheme == Scheme::Each)
+        {
+            return Ok(());
+        }
         let arg = |values: &Values, i: usize| values[&instr.args[i]].clone();
         let results = match instr.op {
             Op::Input => {

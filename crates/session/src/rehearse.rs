@@ -9,14 +9,15 @@ use std::sync::Arc;
 use agreement::{Agreement, Ratified, SessionId};
 use algebra::Tensor;
 use check::{Checked, InputRange};
-use ir::{DType, PlayerId};
+use ir::{DType, PlayerId, Scheme};
 use schemes::{Plain, Value};
 
 use crate::bind::concrete;
 use crate::error::SessionError;
 use crate::events::unobserved;
+use crate::federated::Round;
 use crate::keep::describe;
-use crate::local::{PlayerData, run_local};
+use crate::local::{Parts, PlayerData, hand_out, run_with};
 use crate::module::Modules;
 use crate::plan::Dims;
 use crate::stage::Entropy;
@@ -44,7 +45,7 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
     let ratified = Ratified::local(agreement).map_err(refused)?;
     let mut data: BTreeMap<PlayerId, PlayerData> = BTreeMap::new();
     let mut vaults: BTreeMap<PlayerId, Arc<MemoryVault>> = BTreeMap::new();
-    for (instr, value) in c.inputs() {
+    for (instr, value) in c.inputs().filter(|(i, _)| c.placement(i.placement).scheme != Scheme::Each) {
         let ty = &c.graph.value(value).ty;
         let shape = concrete(ty, dims)?;
         let player = data.entry(c.placement(instr.placement).players[0]).or_default();
@@ -84,7 +85,11 @@ pub async fn rehearse(checked: &Checked, dims: &Dims) -> Result<Prediction, Sess
         players += 1;
         Entropy::new([players; 32])
     };
-    let outcomes = run_local(&ratified, session, data, entropy, &unobserved()).await?;
+    let mut sums = Parts::new();
+    for round in Round::all(ratified.agreement())? {
+        hand_out(&mut sums, c.player_named(round.group()), round.made_up(origin));
+    }
+    let outcomes = run_with(&ratified, session, data, sums, entropy, &unobserved()).await?;
     let mut prediction = Prediction::default();
     for (player, outcome) in outcomes {
         prediction.rounds = prediction.rounds.max(outcome.cost.rounds);

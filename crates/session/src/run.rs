@@ -14,6 +14,7 @@ use crate::drive::drive;
 use crate::error::SessionError;
 use crate::events::{Event, Observer, Progress};
 use crate::exec::Run;
+use crate::federated::Sums;
 use crate::keep::Keeper;
 use crate::matching::{self, KeyColumns};
 use crate::module::Modules;
@@ -44,6 +45,8 @@ pub struct Start {
     pub keys: KeyColumns,
     /// Its saved values, and its notes of earlier attempts.
     pub vault: Arc<dyn Vault>,
+    /// Its parts of sums over groups that are not in the vault.
+    pub sums: Sums,
     /// The modules that it can run.
     pub modules: Modules,
     /// Limits and times of the exchange.
@@ -104,6 +107,7 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     let plan = Plan::project(&start.ratified, start.player)?;
     let c = Arc::clone(plan.computation());
     let names: Vec<&str> = c.players.iter().map(|p| p.name.as_str()).collect();
+    let peers: Vec<net::PlayerId> = start.links.iter().map(|(p, _)| net::PlayerId(p.0)).collect();
     let links = start.links.into_iter().map(|(p, link)| (net::PlayerId(p.0), link)).collect();
     let me = start.player;
     let binding = binding(&start.ratified, start.session, start.attempt);
@@ -115,11 +119,11 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
     let profile = start.ratified.agreement().terms().profile;
     let work = async {
         start.modules.complete(&plan)?;
-        let keeper = Keeper::open(start.ratified, &plan, attempt, start.vault).await?;
+        let keeper = Keeper::open(start.ratified, &plan, attempt, start.vault, start.sums).await?;
         let mut checkpoints = Checkpoints::of(&keeper)?;
         let kept = !checkpoints.is_empty();
         let begun = kept && Checkpoints::same_inputs(&keeper, &start.inputs, &start.keys, &start.entropy).await?;
-        let stage = Stage::set_up(&exchange, &binding, &start.entropy, profile).await?;
+        let stage = Stage::set_up(&exchange, peers, &binding, &start.entropy, profile).await?;
         if attempt.number > 0 {
             keeper.settle_earlier(&stage).await?;
             if kept {

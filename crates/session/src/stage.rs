@@ -17,6 +17,7 @@ mod domain {
     pub(super) const ROWS: &str = "privity 2026-11 session row keys v1";
     pub(super) const OWN: &str = "privity 2026-11 session own secret v1";
     pub(super) const OPENING: &str = "privity 2026-11 session opening of kept inputs v1";
+    pub(super) const SHARING: &str = "privity 2026-11 session sharing of a sum over a group v1";
     pub(super) const ROOT: &[u8] = b"privity 2026-11 session scope v1";
 }
 
@@ -33,6 +34,11 @@ impl Entropy {
     /// An opening for commitments that never leave this player.
     pub(crate) fn opening(&self) -> Opening {
         Opening::new(blake3::derive_key(domain::OPENING, &self.0))
+    }
+
+    /// Randomness for sharing a sum over a group, in one process.
+    pub(crate) fn sharing(&self) -> [u8; 32] {
+        blake3::derive_key(domain::SHARING, &self.0)
     }
 
     /// What goes into the secret with one peer.
@@ -56,6 +62,7 @@ impl Stage {
     /// Exchanges fresh randomness with every peer and derives the session's keys.
     pub(crate) async fn set_up(
         exchange: &Exchange,
+        peers: Vec<PlayerId>,
         binding: &Binding,
         entropy: &Entropy,
         profile: Profile,
@@ -63,7 +70,6 @@ impl Stage {
         let me = exchange.me();
         let scope = root(binding);
         let step = scope.child("keys").step(0);
-        let peers: Vec<PlayerId> = exchange.players().iter().map(|p| p.id).filter(|p| *p != me).collect();
         for peer in &peers {
             exchange.post(*peer, step, 1, entropy.contribution(*peer).to_vec().into());
         }

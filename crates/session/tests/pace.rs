@@ -49,6 +49,7 @@ async fn run(program: &str, options: &Options) -> Vec<Result<Outcome, SessionErr
             inputs: if i == 0 { BTreeMap::from([("x".to_owned(), x)]) } else { BTreeMap::new() },
             keys: BTreeMap::new(),
             vault: Arc::new(MemoryVault::default()),
+            sums: session::Sums::new(),
             modules: Modules::default(),
             options: options.clone(),
             observer: unobserved(),

@@ -74,6 +74,7 @@ async fn run_until(
             inputs: values.iter().map(|(name, v)| ((*name).to_owned(), plain(v))).collect(),
             keys: BTreeMap::new(),
             vault: Arc::new(MemoryVault::default()),
+            sums: session::Sums::new(),
             modules: Modules::default(),
             options: Options::default(),
             observer: unobserved(),

@@ -1,7 +1,10 @@
 //! What the file of terms says, as it is written.
 
+use identity::Identity;
 use serde::{Deserialize, Serialize};
 
+use crate::error::Error;
+use crate::keys;
 use crate::noise::NoiseDraft;
 
 /// What the file says. [`Terms`](crate::Terms) is what was checked.
@@ -44,6 +47,9 @@ pub struct Draft {
     /// Sums are not published, but kept by the aggregators as shares for a computation among them.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub shares: Option<SharesDraft>,
+    /// The agreement whose program goes on with the sum: contributing is ratifying it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub agreement: Option<AgreementDraft>,
     /// Contributors add noise.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub noise: Option<NoiseDraft>,
@@ -63,6 +69,16 @@ pub struct ServiceDraft {
     pub identity: String,
     /// `host:port`.
     pub address: String,
+}
+
+/// For which group of which agreement a round is.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct AgreementDraft {
+    /// The agreement's digest: 64 hexadecimal digits.
+    pub digest: String,
+    /// The group whose members contribute.
+    pub group: String,
 }
 
 /// What sums are that aggregators keep as shares.
@@ -101,6 +117,24 @@ pub struct AggregatorDraft {
     pub key: String,
     /// Its sealing key: 64 hexadecimal digits.
     pub seal: String,
+}
+
+impl AggregatorDraft {
+    /// Reads the lines that `privity aggregator --keys` prints, and tells whose they are.
+    ///
+    /// # Errors
+    /// [`Error::Terms`] for what are no keys.
+    pub fn read(text: &str) -> Result<(Identity, Self), Error> {
+        #[derive(Deserialize)]
+        #[serde(deny_unknown_fields)]
+        struct Lines {
+            key: String,
+            seal: String,
+        }
+        let Lines { key, seal } = toml::from_str(text).map_err(|e| Error::terms(e.to_string()))?;
+        let identity = Identity::from_bytes(keys::member(&key, &seal)?.key.identity().0);
+        Ok((identity, Self { name: String::new(), key, seal }))
+    }
 }
 
 /// Parameters of pairwise masking.

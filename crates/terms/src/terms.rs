@@ -116,6 +116,7 @@ impl Terms {
         terms.check_numbers()?;
         terms.check_roles()?;
         terms.check_shares()?;
+        terms.check_agreement()?;
         terms.task(1).check()?;
         Ok(terms)
     }
@@ -172,6 +173,24 @@ impl Terms {
         self.owner().map(drop)
     }
 
+    /// An agreement is for one round, and goes on with shares. Names of other sums cannot be taken for theirs.
+    fn check_agreement(&self) -> Result<(), Error> {
+        let Some(agreement) = &self.draft.agreement else {
+            let quoted = self.draft.shares.as_ref().is_some_and(|shares| shares.name.contains('"'));
+            return if quoted { Err(Error::terms("the name of [shares] has a quotation mark")) } else { Ok(()) };
+        };
+        if hex::decode(&agreement.digest).map_or(0, |bytes| bytes.len()) != 32 {
+            return Err(Error::terms(format!("`{}` is no digest of 64 hexadecimal digits", agreement.digest)));
+        }
+        if self.draft.shares.is_none() || self.draft.rounds != 1 {
+            return Err(Error::terms("an [agreement] has one round, whose sum is kept as [shares]"));
+        }
+        if self.enroller()?.identity().0 != self.owner()?.map_or([0; 32], |owner| *owner.as_bytes()) {
+            return Err(Error::terms("of a sum for an [agreement] the enroller is the owner"));
+        }
+        Ok(())
+    }
+
     /// Who has to agree to what is released of sums that are kept as shares; `None` if they are published.
     ///
     /// # Errors
@@ -183,7 +202,11 @@ impl Terms {
     /// What the sum of a round is called in the aggregators' stores; empty where sums are published.
     #[must_use]
     pub fn kept_name(&self, round: u64) -> String {
-        self.draft.shares.as_ref().map_or(String::new(), |shares| format!("{}-{round}", shares.name))
+        let name = |shares: &SharesDraft| match self.draft.agreement {
+            Some(_) => shares.name.clone(),
+            None => format!("{}-{round}", shares.name),
+        };
+        self.draft.shares.as_ref().map_or(String::new(), name)
     }
 
     /// The digest of the terms, which is what the protocols call the agreement.

@@ -4,7 +4,7 @@ use identity::Identity;
 use proptest::prelude::*;
 use secagg::{OpenKey, Signer};
 use terms::{
-    AggregatorDraft, CommitteeDraft, Draft, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft, SharesDraft, Terms,
+    AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft, SharesDraft, Terms,
 };
 
 fn signer(number: u8) -> Signer {
@@ -39,6 +39,7 @@ fn draft(clip: f64) -> Draft {
         readers: vec![identity(3), identity(4)],
         service: ServiceDraft { identity: identity(1), address: "rounds.example.org:7100".into() },
         shares: None,
+        agreement: None,
         noise: None,
         committee: Some(CommitteeDraft { threshold: 2, quorum: 3, corrupt: 1, aggregators }),
         pairwise: None,
@@ -61,6 +62,10 @@ fn every_kind_of_terms_has_a_text() {
     same(Draft { noise: Some(noise), ..draft(200.0) });
     let shares = SharesDraft { name: "pressure".into(), fraction: 16, owner: identity(5) };
     same(Draft { shares: Some(shares), precision: None, ..draft(200.0) });
+    let agreement = AgreementDraft { digest: "0f".repeat(32), group: "people".into() };
+    let shares = SharesDraft { name: "\"sum\" of an agreement".into(), fraction: 16, owner: identity(2) };
+    let only = Draft { agreement: Some(agreement), shares: Some(shares), rounds: 1, precision: None, ..draft(200.0) };
+    same(only);
     same(Draft { rounds: u64::MAX, ..draft(200.0) });
     for degree in [None, Some(20)] {
         let pairwise = PairwiseDraft { degree, threshold: 15, server: ServerDraft::Curious };

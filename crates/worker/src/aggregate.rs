@@ -25,6 +25,7 @@ use session::{Attempt, StoredLabel, StoredMeta, VaultError};
 
 use crate::error::{ClientError, WorkerError};
 use crate::office::Office;
+use crate::rounds;
 use crate::vault;
 
 /// `[[aggregate]]`.
@@ -73,7 +74,7 @@ impl Aggregation {
         let failed = |e: aggregator::Error| ClientError::System { what: format!("[[aggregate]] {name}: {e}") };
         let folder = office.config.store.rounds();
         let member = Member::new(terms, list, office.config.key.clone(), folder, self.address.clone());
-        let member = member.map_err(failed)?.keeping(Arc::new(StoreKeeper(Arc::clone(office))));
+        let member = member.map_err(failed)?.keeping(Arc::new(StoreKeeper(Arc::clone(office), self.terms.clone())));
         Ok(async move {
             match member.run().await {
                 Ok(()) => tracing::info!(terms = name, "all rounds are over"),
@@ -84,10 +85,22 @@ impl Aggregation {
 }
 
 /// Keeps parts in the worker's store.
-struct StoreKeeper(Arc<Office>);
+struct StoreKeeper(Arc<Office>, Terms);
+
+impl StoreKeeper {
+    /// A sum for an agreement is kept only if this worker knows the agreement, and the terms are those that follow from it:
+    /// nobody else counts the members.
+    fn agreed(&self) -> Result<(), String> {
+        let Some(named) = &self.1.draft().agreement else { return Ok(()) };
+        let digest: Digest = named.digest.parse().map_err(|_| "the agreement's digest is none".to_owned())?;
+        let agreement = self.0.proposed(&digest.0).map_err(|e| e.to_string())?;
+        rounds::check(&agreement, &self.1).map(drop).map_err(|e| e.to_string())
+    }
+}
 
 impl Keeper for StoreKeeper {
     fn keep(&self, part: &Kept) -> Result<(), aggregator::Error> {
+        self.agreed().map_err(|what| aggregator::Error::System { what })?;
         let meta = described(part);
         let stored = self.0.journal.change(|batch, events| {
             match batch.meta(&meta.name)? {

@@ -424,6 +424,12 @@ pub enum ClientError {
         /// Its digest.
         digest: String,
     },
+    /// A group of an agreement, and terms that do not go together.
+    #[error("{what}")]
+    Group {
+        /// What is wrong.
+        what: String,
+    },
     /// A worker sent what is no value.
     #[error("the worker of {player} sent an output that is no value")]
     BadOutput {
@@ -475,6 +481,7 @@ impl ClientError {
             ClientError::Session { error, .. } => error.code(),
             ClientError::Unproposed { .. } => "worker.unproposed".into(),
             ClientError::BadOutput { .. } => "client.bad-output".into(),
+            ClientError::Group { .. } => "client.group".into(),
             ClientError::Serve(e) => e.code().into(),
             ClientError::System { .. } => "system".into(),
         }
@@ -532,6 +539,7 @@ impl ClientError {
             ClientError::BrokeOff { player, .. } => format!("see the log of the worker of {player}, then run again"),
             ClientError::Unproposed { .. } => "propose it with `privity propose`".into(),
             ClientError::BadOutput { .. } => "compare the versions of client and worker".into(),
+            ClientError::Group { .. } => "make the terms from the agreement, with `privity terms`".into(),
             ClientError::Serve(_) | ClientError::System { .. } => return None,
         })
     }

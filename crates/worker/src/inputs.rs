@@ -8,7 +8,7 @@ use std::sync::Arc;
 use agreement::Agreement;
 use data::{DataError, DimBinding, Given, Inputs, Wanted};
 use ir::{Computation, PlayerId, Scheme};
-use session::{PlayerData, SessionError};
+use session::{PlayerData, Round, SessionError};
 
 use crate::config::Config;
 use crate::error::WorkerError;
@@ -114,6 +114,18 @@ pub(crate) async fn load(office: &Arc<Office>, job: &Job, keys: Option<Released>
         Ok(PlayerData { modules, ..inputs.into() })
     };
     tokio::task::spawn_blocking(load).await.map_err(|e| WorkerError::System { what: e.to_string() })?
+}
+
+/// Whether this player's parts of sums over groups are there, of rounds that are over: asked before anything is spent anywhere.
+pub(crate) fn held_sums(office: &Office, agreement: &Agreement, player: &str) -> Result<(), WorkerError> {
+    for round in Round::all(agreement)? {
+        let (name, group) = (round.name(), round.group().to_owned());
+        let holds = round.holders().iter().any(|(holder, _)| *holder == player);
+        if holds && office.store.batch(|batch| batch.meta(&name).map_err(WorkerError::from))?.is_none() {
+            return Err(SessionError::SumMissing { player: player.to_owned(), group }.into());
+        }
+    }
+    Ok(())
 }
 
 /// An input from where the configuration says; where it says nothing, what was uploaded, if uploads are taken.

@@ -30,6 +30,7 @@ mod postman;
 mod proto;
 mod rate;
 mod release;
+mod rounds;
 mod rules;
 mod serve;
 mod service;
@@ -57,6 +58,7 @@ pub use inputs::InputFault;
 pub use inspect::{Inspection, Look, inspect};
 pub use machines::Machines;
 pub use release::{ReleaseFault, SealedFault, SealedTable, Sealing};
+pub use rounds::{Setting, check as check_terms, round_of, terms_of};
 pub use serve::{Worker, serve};
 pub use uploads::Uploads;
 

@@ -19,7 +19,7 @@ use crate::clock::now_ms;
 use crate::config::{self, Config};
 use crate::error::WorkerError;
 use crate::examine::{Finding, examine};
-use crate::inputs::{check_brought, in_files};
+use crate::inputs::{check_brought, held_sums, in_files};
 use crate::jobs::{About, Jobs};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -170,6 +170,8 @@ impl Office {
         self.check_machines(&agreement)?;
         let ratified = self.ratified(agreement, &request.ratifications)?;
         let opened = self.check_uploads(ratified.agreement())?;
+        let name = &ratified.agreement().checked().computation().player(player).name;
+        held_sums(self, ratified.agreement(), name)?;
         if attempt > 0 {
             may_attempt(&ratified, session, attempt)?;
         }
@@ -210,6 +212,15 @@ impl Office {
             if ours.map(|m| (m.identity, &m.claims)) != Some((member.identity, &member.claims)) {
                 let ours = ours.map_or_else(|| "that it knows no such player".into(), said);
                 return Err(WorkerError::RosterDiffers { player: player.to_owned(), theirs: said(member), ours });
+            }
+        }
+        // Whoever enrols could make up members, so that is for each operator to say, too.
+        for (group, enroller) in agreement.roster().groups() {
+            let ours = self.config.roster.enroller(group);
+            if ours != Some(enroller) {
+                let ours = ours.map_or_else(|| "that it knows no enroller of it".into(), |ours| ours.to_string());
+                let (player, theirs) = (group.to_owned(), format!("{enroller}, who enrols its members"));
+                return Err(WorkerError::RosterDiffers { player, theirs, ours });
             }
         }
         Ok(())
@@ -338,7 +349,8 @@ fn card(ratified: &Ratified, me: PlayerId, session: SessionId, attempt: u32) -> 
     let c = agreement.checked().computation();
     let mut plans = blake3::Hasher::new_derive_key("privity 2026-11 plans of a session v1");
     let mut players = Vec::new();
-    for (i, player) in c.players.iter().enumerate() {
+    // Members of groups compute before a session, and have no part in it.
+    for (i, player) in c.players.iter().enumerate().filter(|(_, p)| p.group.is_none()) {
         let id = PlayerId(i as u16);
         plans.update(Plan::project(ratified, id)?.to_string().as_bytes());
         let member = agreement.roster().get(&player.name).ok_or(WorkerError::NotMine { count: 0 })?;

@@ -146,6 +146,7 @@ async fn meet_and_run(
         inputs: data.inputs,
         keys: data.keys,
         vault: Arc::new(StoreVault::new(office, Some(job.session))),
+        sums: session::Sums::new(),
         modules: data.modules,
         options: Options { ahead: Some(office.ahead()), ..Options::default() },
         observer,

@@ -147,6 +147,7 @@ fn operands_in_words(rule: Rule) -> Option<&'static str> {
         Rule::Select => "truth values, then two of one type",
         Rule::Rows => "rows; keys and positions are whole numbers",
         Rule::Module => "vectors, or matrices of known width, of truth values, whole numbers or floats",
+        Rule::Federated => "at a group: numbers or truth values of each member",
         Rule::Declared | Rule::Same | Rule::Cast | Rule::Structural | Rule::Control => return None,
     })
 }

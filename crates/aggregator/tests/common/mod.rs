@@ -52,6 +52,7 @@ fn draft(clients: u32, minimum: u32) -> Draft {
         readers: vec![],
         service: ServiceDraft { identity: key(1).identity().to_string(), address: "127.0.0.1:1".into() },
         shares: None,
+        agreement: None,
         noise: None,
         committee: None,
         pairwise: None,

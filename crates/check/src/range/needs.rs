@@ -131,6 +131,16 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
             let more = if wide { f.max(30) } else { f };
             room("the difference of neighbours", difference, f + more, r.product)
         }
+        Op::FederatedSum => contributed(site, r),
+        Op::FederatedMean => {
+            contributed(site, r).or_else(|| room("the sum", site.contributed(), f, r.dividend)).or_else(|| {
+                let (divisor, weighted) = (site.weights(), usize::from(site.args.len() > 1));
+                let bits = if fits(divisor, f, 61) { r.quotient } else { r.far_quotient.min(r.quotient) };
+                domain(weighted, "0 or negative", divisor, divisor.lo > 0.0)
+                    .or_else(|| room("the sum of the weights", divisor, f, r.divisor))
+                    .or_else(|| room("the mean", site.federated_mean(), f, bits))
+            })
+        }
         Op::Sort | Op::ArgSort | Op::SortBy | Op::Shuffle | Op::TopK | Op::Take => None,
         Op::Histogram | Op::GroupCount | Op::SegmentLast | Op::Module => None,
         // What these give is one of their operands, a limit, or small.
@@ -143,6 +153,13 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
         Op::Reshape | Op::Transpose | Op::Index | Op::Broadcast | Op::ExpandDims | Op::Squeeze => None,
         Op::Diagonal | Op::Concat | Op::Stack => None,
     }
+}
+
+/// What a round of aggregation sums, and the number of contributions, which is an element of the sum.
+fn contributed(site: &Site<'_>, r: Room) -> Option<Lack> {
+    room("the sum over the group", site.contributed(), r.frac, r.value)
+        .or_else(|| room("the sum of the weights", site.weights(), r.frac, r.value))
+        .or_else(|| room("the number of members", site.members, r.frac, r.value))
 }
 
 /// A power by a public number: products for a whole one, else by way of logarithm and exponential.

@@ -49,7 +49,8 @@ const MOST_LINKS: usize = 8;
 
 impl<'a> Problem<'a> {
     pub(super) fn new(c: &Computation, frame: &Frame<'a>, instr: &'a Instr, cause: Cause, probe: bool) -> Problem<'a> {
-        let first = instr.args.first().or(instr.results.first());
+        // What is summed over a group becomes the type of the sum.
+        let first = instr.args.first().filter(|_| !instr.op.is_federated()).or(instr.results.first());
         let dtype = first.map_or(DType::Bool, |v| frame.graph.value(*v).ty.dtype);
         let mut problem =
             Problem { instr, cause, chain: Vec::new(), operands: Vec::new(), dtype, carried: String::new() };

@@ -26,6 +26,8 @@ pub(super) struct Site<'a> {
     pub(super) lengths: &'a Lengths<'a>,
     /// Whether the divisor is a sum of which the dividend is a part.
     pub(super) share_of_whole: bool,
+    /// How many members a sum over a group may be of.
+    pub(super) members: Interval,
 }
 
 /// What a type can hold, outwards.
@@ -283,8 +285,34 @@ impl Site<'_> {
             Op::GroupMean => self.rough(x.hull(Interval::point(0.0))),
             Op::SegmentLast => Interval::BIT,
             Op::Module => Interval::ALL,
+            Op::FederatedSum => self.contributed(),
+            Op::FederatedMean => self.rough(self.federated_mean()),
         };
         self.held(found)
+    }
+
+    /// The sum of what members contribute: each rounds its own to the type, up or down.
+    pub(super) fn contributed(&self) -> Interval {
+        let each = if self.args.len() > 1 { self.x().times(self.y()) } else { self.x() };
+        each.on_grid(unit(self.ty.dtype)).times(self.members)
+    }
+
+    /// What a mean over a group divides by: the number of members, or the sum of their weights.
+    pub(super) fn weights(&self) -> Interval {
+        match self.args.get(1) {
+            Some(weight) => weight.on_grid(unit(self.ty.dtype)).times(self.members),
+            None => self.members,
+        }
+    }
+
+    /// A mean lies where the numbers do, but for the rounding of numbers and weights, which is greatest beside the least weight.
+    pub(super) fn federated_mean(&self) -> Interval {
+        let unit = unit(self.ty.dtype);
+        let least = self.args.get(1).map_or(1.0, |weight| weight.on_grid(unit).lo);
+        if least <= 0.0 {
+            return Interval::ALL;
+        }
+        self.x().widened(unit * (1.0 + self.x().magnitude()) / least, 0.0)
     }
 
     /// How far from zero the result is at least, where that follows from the operands: of constants, and what moves or

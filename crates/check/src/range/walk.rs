@@ -193,7 +193,8 @@ impl<'a> Walk<'a> {
         let apart: Vec<f64> = facts.iter().map(|f| f.apart).collect();
         let clear: Vec<bool> = facts.iter().map(|f| f.clear).collect();
         let scheme = self.c.placement(instr.placement).scheme;
-        let room = types.first().and_then(|t| scheme.room(t.dtype));
+        let kernel = if instr.op.is_federated() { Some(ty) } else { types.first().copied() };
+        let room = kernel.and_then(|t| scheme.room(t.dtype));
         let site = Site {
             instr,
             args: &ranges,
@@ -206,6 +207,7 @@ impl<'a> Walk<'a> {
             blind: self.is_blind(instr.placement),
             lengths: self.lengths,
             share_of_whole: is_share_of_whole(frame, instr),
+            members: self.members(instr),
         };
         let unknown = instr.op == Op::Size && instr.attrs.str("dim").is_some_and(|d| self.lengths.is_unknown(d));
         let silent = unknown || facts.iter().any(|f| f.is_silent());
@@ -221,6 +223,13 @@ impl<'a> Walk<'a> {
         }
         let clear = matches!(scheme, Scheme::Replicated | Scheme::Malicious) && site.stays_clear();
         frame.facts[result.index()] = Fact { range, apart: site.result_apart(), open, told, later, clear };
+    }
+
+    /// How many members a sum over a group may be of.
+    fn members(&self, instr: &Instr) -> Interval {
+        let group = self.c.summed_group(instr).filter(|_| instr.op.is_federated());
+        let size = group.and_then(|g| self.c.player(g).group);
+        size.map_or(Interval::point(1.0), |s| Interval::new(s.least.into(), s.most.map_or(f64::INFINITY, f64::from)))
     }
 
     fn input(&self, instr: &Instr, id: ValueId, ty: &Type) -> Fact {

@@ -5,7 +5,7 @@ use crate::attrs::{Attr, Attrs, OwnerPolicy};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::{MatchedDim, ValueId};
 use crate::ops::Op;
-use crate::place::{Placement, PlacementId, Player, PlayerId, Scheme};
+use crate::place::{GroupSize, Placement, PlacementId, Player, PlayerId, Scheme};
 use crate::types::Type;
 
 /// Words of the text form that cannot be names.
@@ -102,12 +102,16 @@ impl Builder {
         self.declare_player(Player { name: name.to_owned(), group: None }, Scheme::Host, span)
     }
 
-    /// Declares a group: a role filled by at least `least` players at once.
+    /// Declares a group: a role filled by many players at once.
     ///
     /// # Errors
-    /// As [`player`](Self::player).
-    pub fn group(&mut self, name: &str, least: u32, span: &Span) -> Built<PlayerId> {
-        self.declare_player(Player { name: name.to_owned(), group: Some(least) }, Scheme::Each, span)
+    /// As [`player`](Self::player), and if no number of members is within its size.
+    pub fn group(&mut self, name: &str, size: GroupSize, span: &Span) -> Built<PlayerId> {
+        if size.least == 0 || size.most.is_some_and(|most| most < size.least) {
+            let message = "a group has at least 1 member, and no fewer at most than at least";
+            return Err(Diagnostic::new("group.size", span.clone(), message));
+        }
+        self.declare_player(Player { name: name.to_owned(), group: Some(size) }, Scheme::Each, span)
     }
 
     fn declare_player(&mut self, player: Player, scheme: Scheme, span: &Span) -> Built<PlayerId> {

@@ -178,6 +178,9 @@ impl Builder {
             let text = format!("`{}` is not a function; it has a step of its own", op.name());
             return Err(Diagnostic::new("misuse", span.clone(), text));
         }
+        if op.is_federated() {
+            return self.federated(op, operands, attrs, span);
+        }
         let placement = self.place_for(op, operands, span)?;
         let args = self.bring(op, operands, placement, span)?;
         self.push(op, args, attrs, placement, span)

@@ -5,7 +5,7 @@ use crate::attrs::{Attr, Attrs, Literal, Number};
 use crate::diag::{Diagnostic, Span};
 use crate::graph::ValueId;
 use crate::ops::Op;
-use crate::place::PlacementId;
+use crate::place::{PlacementId, Scheme};
 use crate::types::{DType, Type};
 
 /// What an operator is applied to.
@@ -97,6 +97,38 @@ impl Builder {
             });
         }
         Ok(args)
+    }
+
+    /// A sum over the members of a group: its operands stay at the group, and it runs at the innermost `on` block.
+    pub(super) fn federated(&mut self, op: Op, operands: &[Operand], attrs: Attrs, span: &Span) -> Built<ValueId> {
+        let wrong = |message: String| {
+            Diagnostic::new("group.operand", span.clone(), message)
+                .help("compute in an `on` block of the group's name, and sum what that gives")
+        };
+        let mut args = Vec::with_capacity(operands.len());
+        for operand in operands {
+            let Operand::Value(x) = operand else {
+                return Err(wrong(format!("`{}` takes what the members of a group hold, not a constant", op.name())));
+            };
+            self.visible(*x, span)?;
+            let place = self.computation.placement(self.value(*x).placement);
+            if place.scheme != Scheme::Each {
+                let text =
+                    format!("`{}` takes what the members of a group hold, and this is at {}", op.name(), place.name);
+                return Err(wrong(text));
+            }
+            args.push(*x);
+        }
+        let Some(context) = self.context.last() else {
+            let text = format!("it is not said where the sum of `{}` is held", op.name());
+            return Err(Diagnostic::new("placement.unclear", span.clone(), text).help("put it into an `on …` block"));
+        };
+        let (placement, named) = (context.placement, attrs.dtype("type").or(context.dtype));
+        let own = args.first().map(|x| self.value(*x).ty.dtype);
+        // What is fixed point already stays as it is; all else becomes what the `on` block says.
+        let becomes = attrs.dtype("type").or(own.filter(|d| d.is_fixed())).or(named);
+        let attrs = becomes.map_or(attrs.clone(), |dtype| attrs.with("type", Attr::DType(dtype)));
+        self.push(op, args, attrs, placement, span)
     }
 
     /// The element type that a literal takes: that of the first value beside it (a condition does not

@@ -3,6 +3,7 @@
 use crate::attrs::{Attrs, Literal};
 use crate::diag::Span;
 use crate::ops::Op;
+use crate::place::GroupSize;
 use crate::types::{DType, Type};
 
 /// A word in the source.
@@ -29,7 +30,7 @@ pub(super) enum StatementKind {
     Players(Vec<Word>),
     Group {
         name: Word,
-        least: u32,
+        size: GroupSize,
     },
     Placement {
         name: Word,

@@ -109,7 +109,8 @@ impl Walk<'_> {
             let released = i > 0 && releases_as(&block.instrs[i - 1], Some(instr));
             for arg in &instr.args {
                 self.uses[arg.index()] += 1;
-                if !is_expression(instr) && !released {
+                // What members of a group compute is a line of theirs, never part of one elsewhere.
+                if (!is_expression(instr) || instr.op.is_federated()) && !released {
                     self.by_line[arg.index()] = true;
                 }
             }

@@ -252,8 +252,8 @@ impl Lower {
                     self.declared(name, declared);
                 }
             }
-            StatementKind::Group { name, least } => {
-                let declared = self.builder.group(&name.text, *least, &name.span);
+            StatementKind::Group { name, size } => {
+                let declared = self.builder.group(&name.text, *size, &name.span);
                 self.declared(name, declared);
             }
             StatementKind::Placement { name, scheme, players, option } => {

@@ -6,6 +6,7 @@ use super::ast::{Expr, Owners, Param, Program, Right, Statement, StatementKind, 
 use super::lexer::{Lexed, Tok, Token};
 use crate::builder::RESERVED;
 use crate::diag::{Diagnostic, Span};
+use crate::place::GroupSize;
 
 /// Proof that what went wrong has been reported.
 #[derive(Clone, Copy, Debug)]
@@ -281,13 +282,28 @@ impl<'a> Parser<'a> {
         }
         let span = self.peek().span();
         let least = self.whole_number("the least number of members")?;
-        match u32::try_from(least) {
-            Ok(least) if least > 0 => Ok(StatementKind::Group { name, least }),
-            _ => Err(self.error(Diagnostic::new(
+        let most = match self.peek().is("at") {
+            true => {
+                self.expect("at")?;
+                self.expect("most")?;
+                Some(self.whole_number("the greatest number of members")?)
+            }
+            false => None,
+        };
+        let wrong = || {
+            Diagnostic::new(
                 "group.size",
                 span,
-                "a group has at least 1 member, and fewer than 2^32",
-            ))),
+                "a group has at least 1 member, no fewer at most than at least, and fewer than 2^32",
+            )
+        };
+        let count = |n: i64| u32::try_from(n).ok().filter(|n| *n > 0);
+        match (count(least), most.map(count)) {
+            (Some(least), None) => Ok(StatementKind::Group { name, size: GroupSize { least, most: None } }),
+            (Some(least), Some(Some(most))) if least <= most => {
+                Ok(StatementKind::Group { name, size: GroupSize { least, most: Some(most) } })
+            }
+            _ => Err(self.error(wrong())),
         }
     }
 

@@ -7,7 +7,7 @@ use super::show::Shower;
 use crate::attrs::{OwnerPolicy, show_range};
 use crate::graph::{Block, Computation, Function, Graph, Instr, ValueId};
 use crate::ops::Op;
-use crate::place::{PlacementId, Scheme};
+use crate::place::{GroupSize, PlacementId, Scheme};
 use crate::types::{DType, Dim};
 
 /// The canonical text of a computation.
@@ -30,7 +30,10 @@ fn declarations(computation: &Computation, text: &mut String) {
     let mut previous_single = false;
     for player in &computation.players {
         match player.group {
-            Some(least) => *text += &format!("  group {} of at least {least}\n", player.name),
+            Some(GroupSize { least, most }) => {
+                let most = most.map(|most| format!(" at most {most}")).unwrap_or_default();
+                *text += &format!("  group {} of at least {least}{most}\n", player.name);
+            }
             None if previous_single => {
                 text.pop();
                 *text += &format!(", {}\n", player.name);

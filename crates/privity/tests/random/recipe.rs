@@ -65,8 +65,8 @@ impl Step {
 
 /// The operators that recipes are made of.
 pub(crate) fn operators() -> impl Iterator<Item = Op> {
-    // What is taken for granted is not known of random numbers; lengths have a test of their own.
-    let apart = |op: Op| op.is_statement() || matches!(op, Op::Assume | Op::Size);
+    // What is taken for granted is not known of random numbers; lengths and groups have tests of their own.
+    let apart = |op: Op| op.is_statement() || op.is_federated() || matches!(op, Op::Assume | Op::Size);
     OPS.iter().map(|s| s.op).filter(move |op| !apart(*op))
 }
 

@@ -65,7 +65,7 @@ impl StoredLabel {
 
 /// Whom a player is played by.
 fn identity(c: &Computation, roster: &Roster, player: PlayerId) -> Option<Identity> {
-    roster.get(&c.player(player).name).map(|member| member.identity)
+    roster.owner(&c.player(player).name)
 }
 
 impl StoredMeta {

@@ -98,6 +98,7 @@ impl World {
                 inputs: mine.map(|(n, (_, v))| (n.clone(), Plain::F64(Tensor::from_vec(v.clone())))).collect(),
                 keys: BTreeMap::new(),
                 vault: Arc::clone(&self.vaults[i]) as Arc<dyn Vault>,
+                sums: session::Sums::new(),
                 modules: Modules::default(),
                 options: Options::in_process(),
                 observer,

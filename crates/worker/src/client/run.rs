@@ -127,9 +127,10 @@ impl Client {
     async fn connect(c: &Computation, roster: &Roster, key: KeyPair) -> Result<Client, ClientError> {
         let dialer = Dialer::new(Credentials::new(key)?);
         // What the roster lacks is told before anyone is bothered.
-        let members = c.players.iter().map(|p| roster.require(&p.name)).collect::<Result<Vec<_>, _>>()?;
+        let single = || c.players.iter().filter(|p| p.group.is_none());
+        let members = single().map(|p| roster.require(&p.name)).collect::<Result<Vec<_>, _>>()?;
         let mut contacts = Vec::new();
-        for (player, member) in c.players.iter().zip(members) {
+        for (player, member) in single().zip(members) {
             let endpoint = member.endpoint.as_ref().map(ToString::to_string).unwrap_or_default();
             contacts.push(Contact::reach(&dialer, &player.name, &endpoint, member.identity).await?);
         }

@@ -1,0 +1,305 @@
+//! Sums over the members of a group: what each member contributes, and the shares of the sum that a session goes on with.
+//!
+//! A member computes its part of the program in the clear and by itself, in double precision, before any session. What all
+//! contribute is summed by a round of secure aggregation whose aggregators are the three players of the sum's placement; each
+//! keeps its share in its vault, under a name that no program can load, and a session of the same agreement takes it from
+//! there. In one process the sum is shared directly.
+
+use std::collections::BTreeMap;
+
+use agreement::Agreement;
+use algebra::Tensor;
+use ir::{Computation, Contribution, DType, GroupSize, IndexItem, Layout, PlacementId, PlayerId, RingBits, Scheme};
+use net::Identity;
+use schemes::replicated::Share;
+use schemes::{Plain, Value};
+use zeroize::Zeroizing;
+
+use crate::bind;
+use crate::error::SessionError;
+use crate::module::Modules;
+use crate::plan::Dims;
+use crate::reference;
+use crate::vault::{Attempt, StoredLabel, StoredMeta, StoredValue};
+
+type Result<T> = std::result::Result<T, SessionError>;
+
+/// The parts of sums over groups that a player brings to a session, by group. What is not there is in its vault.
+pub type Sums = BTreeMap<PlayerId, StoredValue>;
+
+/// Domain separation of the randomness that shares a sum in one process.
+const SHARING: &str = "privity 2026-11 session sum over a group in one process v1";
+
+/// The round of aggregation that an agreement needs for one of its groups. All of it follows from the agreement.
+#[derive(Clone, Debug)]
+pub struct Round<'a> {
+    agreement: &'a Agreement,
+    contribution: Contribution,
+    layout: Layout,
+    size: GroupSize,
+    placement: PlacementId,
+}
+
+impl<'a> Round<'a> {
+    /// The rounds of all groups that something is summed over.
+    ///
+    /// # Errors
+    /// A contribution that is too long.
+    pub fn all(agreement: &'a Agreement) -> Result<Vec<Round<'a>>> {
+        let c = agreement.checked().computation();
+        c.contributions().filter_map(|contribution| Round::new(agreement, contribution).transpose()).collect()
+    }
+
+    /// The round of a group; `None` if nothing is summed over it.
+    ///
+    /// # Errors
+    /// As [`all`](Self::all).
+    pub fn of(agreement: &'a Agreement, group: PlayerId) -> Result<Option<Round<'a>>> {
+        let contribution = agreement.checked().computation().contribution(group);
+        contribution.map_or(Ok(None), |contribution| Round::new(agreement, contribution))
+    }
+
+    fn new(agreement: &'a Agreement, contribution: Contribution) -> Result<Option<Round<'a>>> {
+        let c = agreement.checked().computation();
+        let (Some(size), Some(first)) = (c.player(contribution.group).group, contribution.parts.first()) else {
+            return Ok(None);
+        };
+        let placement = c.graph.value(first.result).placement;
+        let layout = layout(c, &contribution, agreement.dims())?;
+        Ok(Some(Round { agreement, contribution, layout, size, placement }))
+    }
+
+    fn computation(&self) -> &'a Computation {
+        self.agreement.checked().computation()
+    }
+
+    /// The group.
+    pub fn group(&self) -> &'a str {
+        &self.computation().player(self.contribution.group).name
+    }
+
+    /// Its enroller, who says who is a member.
+    pub fn enroller(&self) -> Option<Identity> {
+        self.agreement.roster().enroller(self.group())
+    }
+
+    /// The players that hold the sum, in the order of their roles, with their identities.
+    pub fn holders(&self) -> Vec<(&'a str, Identity)> {
+        let c = self.computation();
+        let names = c.placement(self.placement).players.iter().map(|p| c.player(*p).name.as_str());
+        names.filter_map(|name| Some((name, self.agreement.roster().get(name)?.identity))).collect()
+    }
+
+    /// How many members contribute, at least and at most.
+    pub fn size(&self) -> (u32, u32) {
+        (self.size.least, self.size.most.unwrap_or(u32::MAX))
+    }
+
+    /// Numbers in a contribution.
+    pub fn length(&self) -> usize {
+        self.layout.length
+    }
+
+    /// Bits after the point of what is summed.
+    pub fn fraction(&self) -> u8 {
+        self.contribution.fraction
+    }
+
+    /// No number of a contribution is greater in size, as long as inputs are within their ranges.
+    pub fn clip(&self) -> f64 {
+        let size = |id| {
+            let (low, high) = self.agreement.budget().range(id);
+            low.abs().max(high.abs())
+        };
+        let greatest = self.contribution.parts.iter().map(|part| match part.weight.map(size) {
+            Some(weight) => (size(part.value) * weight).max(weight),
+            None => size(part.value),
+        });
+        let greatest = greatest.fold(0.0, f64::max);
+        if greatest > 0.0 { greatest } else { 1.0 }
+    }
+
+    /// Neither a number of the sum nor the number of contributions is greater in size.
+    pub fn bound(&self) -> f64 {
+        self.clip().max(1.0) * f64::from(self.size().1)
+    }
+
+    /// What the sum is called in the holders' stores. It has a quotation mark, so that no program can `load` it.
+    pub fn name(&self) -> String {
+        format!("\"{}\" of agreement {}", self.group(), self.agreement.digest())
+    }
+
+    /// What a member contributes, from its own inputs.
+    ///
+    /// # Errors
+    /// An input that is missing, of another shape, or outside of its range; and what an operator refuses.
+    pub fn contribute(&self, inputs: &BTreeMap<String, Plain>) -> Result<Zeroizing<Vec<f64>>> {
+        let (c, dims) = (self.computation(), self.agreement.dims());
+        for (instr, id) in c.inputs().filter(|(i, _)| i.placement == c.host(self.contribution.group)) {
+            let name = instr.attrs.str("name").unwrap_or_default();
+            let Some(plain) = inputs.get(name) else { continue };
+            bind::check_input(c, id, name, plain.shape(), dims)?;
+            if let Some(range) = self.agreement.budget().input(name) {
+                bind::check_range(name, self.group(), plain, range)?;
+            }
+        }
+        let numbers = numbers(c, dims, &self.contribution, inputs)?;
+        match numbers.iter().all(|x| x.is_finite()) {
+            true => Ok(numbers),
+            false => Err(SessionError::InputMisfit {
+                player: self.group().to_owned(),
+                input: c.graph.value(self.contribution.parts[0].value).name.clone().unwrap_or_default(),
+                what: "makes a number that is not finite".into(),
+            }),
+        }
+    }
+
+    /// The shares of the sum over all members, each of whose inputs are the rows of `inputs`: for a run in one process.
+    ///
+    /// # Errors
+    /// As [`contribute`](Self::contribute), and fewer or more members than the group has.
+    pub(crate) fn share(
+        &self,
+        inputs: &BTreeMap<String, Plain>,
+        origin: Attempt,
+        seed: &[u8; 32],
+    ) -> Result<BTreeMap<PlayerId, StoredValue>> {
+        let members = Members::of(self.group(), inputs)?;
+        let (found, (least, most)) = (members.count, self.size());
+        if found < least as usize || found > most as usize {
+            return Err(SessionError::GroupSize { group: self.group().to_owned(), found, least, most });
+        }
+        let (clip, scale) = (self.clip(), f64::from(self.fraction()).exp2());
+        let mut sum = Zeroizing::new(vec![0u64; self.length()]);
+        for i in 0..found {
+            let numbers = self.contribute(&members.inputs(i)?)?;
+            for (sum, x) in sum.iter_mut().zip(numbers.iter()) {
+                *sum = sum.wrapping_add((x.clamp(-clip, clip) * scale).round() as i64 as u64);
+            }
+        }
+        Ok(self.parts(&sum, found, origin, seed))
+    }
+
+    /// Shares of a made-up sum: for predicting what a run costs.
+    pub(crate) fn made_up(&self, origin: Attempt) -> BTreeMap<PlayerId, StoredValue> {
+        let least = self.size().0 as usize;
+        self.parts(&vec![(least as u64) << self.fraction(); self.length()], least, origin, &[0; 32])
+    }
+
+    fn parts(&self, sum: &[u64], members: usize, origin: Attempt, seed: &[u8; 32]) -> BTreeMap<PlayerId, StoredValue> {
+        let count = (members as u64) << self.fraction();
+        let whole = Zeroizing::new(sum.iter().copied().chain([count]).collect::<Vec<u64>>());
+        let mut stream = blake3::Hasher::new_derive_key(SHARING).update(seed).finalize_xof();
+        let mut mask = || {
+            let mut bytes = Zeroizing::new(vec![0u8; 8 * whole.len()]);
+            stream.fill(&mut bytes);
+            let words = bytes.chunks_exact(8).map(|b| u64::from_le_bytes(b.try_into().unwrap_or_default()));
+            Zeroizing::new(words.collect::<Vec<u64>>())
+        };
+        let (first, second) = (mask(), mask());
+        let rest = whole.iter().zip(first.iter().zip(second.iter()));
+        let rest = Zeroizing::new(rest.map(|(x, (a, b))| x.wrapping_sub(*a).wrapping_sub(*b)).collect::<Vec<u64>>());
+        let components = [first, second, rest].map(|c| Tensor::from_vec(c.to_vec()));
+        let players = &self.computation().placement(self.placement).players;
+        let part = |(role, player): (usize, &PlayerId)| {
+            let share = Share::new(components[role % 3].clone(), components[(role + 1) % 3].clone());
+            let meta = StoredMeta { role, ..self.meta(origin) };
+            (*player, StoredValue { meta, bytes: Value::Rep64(share).to_bytes().into() })
+        };
+        players.iter().enumerate().map(part).collect()
+    }
+
+    /// What a holder's part of the sum is, as its store describes it, in the first role.
+    pub(crate) fn meta(&self, origin: Attempt) -> StoredMeta {
+        let owner = self.enroller().into_iter();
+        StoredMeta {
+            name: self.name(),
+            dtype: DType::Fixed { ring: RingBits::B64, frac: self.fraction() },
+            shape: vec![self.length() + 1],
+            scheme: Scheme::Replicated,
+            roles: self.holders().into_iter().map(|(_, identity)| identity).collect(),
+            role: 0,
+            range: Some((-self.bound(), self.bound())),
+            label: StoredLabel(owner.map(|owner| (owner, [owner].into())).collect()),
+            origin,
+        }
+    }
+
+    /// What an operator takes of the sum: its values as `shape`, and what a mean divides them by.
+    pub(crate) fn take(&self, whole: &Value, result: ir::ValueId, shape: &[usize]) -> Option<(Value, Option<Value>)> {
+        let Value::Rep64(share) = whole else { return None };
+        let at = self.contribution.parts.iter().position(|part| part.result == result)?;
+        let (from, size) = *self.layout.parts.get(at)?;
+        let slice = |from: usize, size: usize, shape: &[usize]| {
+            let part = |t: &Tensor<u64>| Tensor::new(shape, t.data().get(from..from + size)?.to_vec()).ok();
+            Some(Value::Rep64(Share::new(part(share.own())?, part(share.next())?)))
+        };
+        let mean =
+            self.computation().graph.body.instrs.iter().any(|i| i.op == ir::Op::FederatedMean && i.results == [result]);
+        let divisor = match self.contribution.parts[at].weight {
+            _ if !mean => None,
+            Some(_) => Some(slice(from + size, 1, &[])?),
+            None => Some(slice(self.length(), 1, &[])?),
+        };
+        Some((slice(from, size, shape)?, divisor))
+    }
+}
+
+/// Where the parts of a contribution are.
+pub(crate) fn layout(c: &Computation, contribution: &Contribution, dims: &Dims) -> Result<Layout> {
+    contribution.layout(c, dims).map_err(|what| SessionError::DimMisfit { what })
+}
+
+/// The numbers of a contribution, from one member's inputs.
+pub(crate) fn numbers(
+    c: &Computation,
+    dims: &Dims,
+    contribution: &Contribution,
+    inputs: &BTreeMap<String, Plain>,
+) -> Result<Zeroizing<Vec<f64>>> {
+    let values = reference::at(c, dims, c.host(contribution.group), inputs, &Modules::default())?;
+    let mut numbers = Zeroizing::new(Vec::new());
+    for part in &contribution.parts {
+        let weight = part.weight.and_then(|w| values.get(&w)?.as_f64().data().first().copied());
+        let Some(value) = values.get(&part.value) else {
+            return Err(SessionError::Internal { what: "what is summed is not at its group".into() });
+        };
+        numbers.extend(value.as_f64().data().iter().map(|x| x * weight.unwrap_or(1.0)));
+        numbers.extend(weight);
+    }
+    Ok(numbers)
+}
+
+/// The inputs of all members of a group, with a row for each.
+pub(crate) struct Members {
+    inputs: BTreeMap<String, Value>,
+    /// How many there are.
+    pub(crate) count: usize,
+}
+
+impl Members {
+    /// The members whose inputs these are.
+    pub(crate) fn of(group: &str, inputs: &BTreeMap<String, Plain>) -> Result<Members> {
+        let mut count = None;
+        for (name, plain) in inputs {
+            let rows = plain.shape().first().copied().unwrap_or(0);
+            let before = *count.get_or_insert(rows);
+            if before != rows {
+                let (player, input) = (group.to_owned(), name.clone());
+                let what = format!("has rows for {rows} members, and another input for {before}");
+                return Err(SessionError::InputMisfit { player, input, what });
+            }
+        }
+        let inputs = inputs.iter().map(|(name, plain)| (name.clone(), Value::Plain(plain.clone()))).collect();
+        Ok(Members { inputs, count: count.unwrap_or(0) })
+    }
+
+    /// The inputs of one member.
+    pub(crate) fn inputs(&self, member: usize) -> Result<BTreeMap<String, Plain>> {
+        let row = |(name, all): (&String, &Value)| match all.index(&[IndexItem::At(member as i64)]) {
+            Ok(Value::Plain(row)) => Ok((name.clone(), row)),
+            _ => Err(SessionError::Internal { what: "a member has no row".into() }),
+        };
+        self.inputs.iter().map(row).collect()
+    }
+}
