@@ -38,6 +38,6 @@ pub use random::fresh;
 pub use round::{Progress, Rounds, Stage, phases};
 pub use service::{Page, Service, Standing};
 pub use terms::{
-    Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Noise, NoiseDraft, PairwiseDraft, Protocol,
-    Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
+    Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Noise, NoiseDraft,
+    PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
 };

@@ -48,19 +48,21 @@ pub(crate) struct MakeTerms {
 pub(crate) fn terms(a: &MakeTerms) -> Result<(), Failure> {
     let agreement = load_agreement(&a.agreement)?;
     let round = worker::round_of(&agreement, a.group.as_deref())?;
-    let (_, enroller) = AggregatorDraft::read(&read(&a.enroller)?)?;
+    let keys_of = |file: &Path| Ok::<_, Failure>(AggregatorDraft::read(&read(file)?).map_err(aggregator::Error::from)?);
+    let (_, enroller) = keys_of(&a.enroller)?;
     let mut keys = BTreeMap::new();
     for file in &a.keys {
-        let (identity, draft) = AggregatorDraft::read(&read(file)?)?;
+        let (identity, draft) = keys_of(file)?;
         keys.insert(identity.to_string(), draft);
     }
     let service = ServiceDraft { identity: a.service.to_string(), address: a.at.clone() };
     let setting = Setting { service, enroller: enroller.key, keys, collect_seconds: a.collect };
     let draft = worker::terms_of(&agreement, &round, setting)?;
+    let text = Terms::check(draft.clone()).and_then(|terms| terms.text()).map_err(aggregator::Error::from)?;
     if a.json {
         say!("{}", json!(draft));
     } else {
-        say!("{}", Terms::check(draft)?.text()?.trim_end());
+        say!("{}", text.trim_end());
     }
     Ok(())
 }

@@ -16,7 +16,9 @@ mod outcome;
 mod terms;
 
 pub use credential::Credential;
-pub use draft::{AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, PairwiseDraft, ServerDraft, ServiceDraft, SharesDraft};
+pub use draft::{
+    AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, PairwiseDraft, ServerDraft, ServiceDraft, SharesDraft,
+};
 pub use encode::Input;
 pub use error::Error;
 pub use noise::{Noise, NoiseDraft};

@@ -10,7 +10,7 @@ use secagg::pairwise::{Graph, Pairwise, Server};
 use secagg::quantise::Quantiser;
 use secagg::{Ring, Task};
 
-use crate::draft::{AggregatorDraft, Draft, ServerDraft};
+use crate::draft::{AggregatorDraft, Draft, ServerDraft, SharesDraft};
 use crate::error::Error;
 use crate::keys;
 use crate::noise::Noise;

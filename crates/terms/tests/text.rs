@@ -4,7 +4,8 @@ use identity::Identity;
 use proptest::prelude::*;
 use secagg::{OpenKey, Signer};
 use terms::{
-    AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft, SharesDraft, Terms,
+    AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft,
+    SharesDraft, Terms,
 };
 
 fn signer(number: u8) -> Signer {
