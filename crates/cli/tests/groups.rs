@@ -118,6 +118,19 @@ fn contribute(parties: &Parties, i: usize, terms: &str) -> Vec<String> {
     args.map(str::to_owned).to_vec()
 }
 
+/// Waits until a worker has heard that all ratified.
+fn wait_until_complete(parties: &Parties, player: &str, digest: &str) {
+    let config = format!("{player}.toml");
+    let seen = || {
+        let (shown, code) = json(&privity(parties.path(), &["inbox", digest, "--config", &config, "--json"]));
+        code == 0 && shown["standing"] == "complete"
+    };
+    let begun = std::time::Instant::now();
+    while !seen() {
+        assert!(begun.elapsed().as_secs() < 60, "{player} never heard that all ratified");
+    }
+}
+
 #[test]
 fn members_contribute_to_an_agreement_and_its_workers_go_on_with_the_sum() {
     let mut parties = Parties::new();
@@ -137,6 +150,7 @@ fn members_contribute_to_an_agreement_and_its_workers_go_on_with_the_sum() {
     for name in PLAYERS {
         says(&parties, &["ratify", &digest, "--config", &format!("{name}.toml")]);
     }
+    PLAYERS.iter().for_each(|name| wait_until_complete(&parties, name, &digest));
 
     // Before the members have contributed there is no sum.
     let run = ["run", "pulse.agreement", "--roster", "roster.toml", "--key", "analyst.key", "--json"];
