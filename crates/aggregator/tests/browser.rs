@@ -195,6 +195,7 @@ async fn people_contribute_from_a_page_once_each() {
     browser.click(&new, "#make").unwrap();
     let own: Identity = browser.text(&new, "#identity").unwrap().parse().unwrap();
     // Nobody enrolled it: refused, with the reason.
+    browser.wait(&new, "document.querySelector('#round').innerText.includes('secagg.not-enrolled')").unwrap();
     let (accepted, said) = contribute(&mut browser, &new, &typed(4));
     assert!(!accepted && said.contains("secagg.not-enrolled") && said.contains("is not enrolled"), "{said}");
 

@@ -11,6 +11,8 @@ use crate::Debian;
 
 /// How long something may take that is waited for, in milliseconds.
 const PATIENCE: u64 = 60_000;
+/// How often a button is pressed that moves away.
+const PRESSES: usize = 10;
 
 /// A running browser. It ends when this is dropped; its profile stays in its folder.
 pub struct Chromium {
@@ -134,28 +136,33 @@ impl Chromium {
         Ok(text.as_str().unwrap_or_default().to_owned())
     }
 
-    /// Presses the mouse's button over an element.
+    /// Presses the mouse's button over an element; again, if the page moved it away meanwhile.
     ///
     /// # Errors
-    /// If there is no such element to be seen.
+    /// If there is no such element to be seen, or it takes no clicks.
     pub fn click(&mut self, tab: &Tab, selector: &str) -> io::Result<()> {
-        let middle = self.evaluate(
-            tab,
-            &format!(
-                "(() => {{
-                    const element = document.querySelector('{selector}');
-                    element.scrollIntoView({{ block: 'center' }});
-                    const {{ x, y, width, height }} = element.getBoundingClientRect();
-                    if (width === 0) throw new Error('it cannot be seen');
-                    return [x + width / 2, y + height / 2];
-                }})()"
-            ),
-        )?;
-        for kind in ["mousePressed", "mouseReleased"] {
-            let mouse = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
-            self.ask(Some(tab), "Input.dispatchMouseEvent", mouse)?;
+        let find = format!(
+            "(() => {{
+                const element = document.querySelector('{selector}');
+                element.scrollIntoView({{ block: 'center' }});
+                const {{ x, y, width, height }} = element.getBoundingClientRect();
+                if (width === 0) throw new Error('it cannot be seen');
+                globalThis.pressed = false;
+                element.addEventListener('click', () => {{ globalThis.pressed = true; }}, {{ capture: true, once: true }});
+                return [x + width / 2, y + height / 2];
+            }})()"
+        );
+        for _ in 0..PRESSES {
+            let middle = self.evaluate(tab, &find)?;
+            for kind in ["mousePressed", "mouseReleased"] {
+                let mouse = json!({ "type": kind, "x": middle[0], "y": middle[1], "button": "left", "clickCount": 1 });
+                self.ask(Some(tab), "Input.dispatchMouseEvent", mouse)?;
+            }
+            if self.evaluate(tab, "globalThis.pressed")? == true {
+                return Ok(());
+            }
         }
-        Ok(())
+        Err(io::Error::other(format!("{selector} takes no clicks")))
     }
 
     /// Types a text into an element that is empty.
