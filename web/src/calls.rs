@@ -127,7 +127,7 @@ fn contribute(
 }
 
 fn outcome(terms: &Terms, round: u64, result: &[u8]) -> Result<String, Error> {
-    let Aggregate { round, contributions, sum, mean, weight, noise } = Aggregate::decode(terms, round, result)?;
+    let Aggregate { round, contributions, sum, mean, weight, noise, .. } = Aggregate::decode(terms, round, result)?;
     let outcome = json!({
         "round": round, "contributions": contributions, "sum": sum, "mean": mean, "weight": weight, "noise": noise,
     });

@@ -7,9 +7,9 @@
 //! | [`Terms`], [`enrol`], [`Enrolled`] | what everyone agrees on, in a file; who may contribute, signed by the enroller |
 //! | [`board`] | where messages wait: in memory, in a file, in PostgreSQL, in NATS |
 //! | [`Rounds`], [`Service`] | rounds on a board, and the port that clients and aggregators talk to |
-//! | [`Member`] | an aggregator of a committee: an organisation of its own, with its own key |
+//! | [`Member`] | an aggregator of a committee or of validated sums: an organisation of its own, with its own key |
 //! | [`Keeper`] | where aggregators put sums that nobody publishes: as shares, for a computation among them |
-//! | [`Client`] | a client, which is done after one message (committee) or five (pairwise) |
+//! | [`Client`] | a client, which is done after one message (committee, validated) or five (pairwise) |
 //!
 //! The service sees masked vectors and ciphertext. What it must be trusted with is what the terms'
 //! [assumption](Terms::assumption) says, and availability: it can make rounds fail.
@@ -38,6 +38,6 @@ pub use random::fresh;
 pub use round::{Progress, Rounds, Stage, phases};
 pub use service::{Page, Service, Standing};
 pub use terms::{
-    Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Noise, NoiseDraft,
-    PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
+    Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Kind, Noise, NoiseDraft,
+    PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms, ValidatedDraft, Whole,
 };

@@ -211,7 +211,7 @@ pub(crate) fn contribute(a: &Contribute) -> Result<(), Failure> {
         let input = Input { values: &values, weight: a.weight };
         let round = client.contribute(&input, a.caller.round, until).await?;
         if a.result {
-            show_result(&client.result(round, until).await?, a.caller.json);
+            show_result(client.terms(), &client.result(round, until).await?, a.caller.json);
         } else if a.caller.json {
             say!("{}", json!({ "round": round, "accepted": true }));
         } else {
@@ -240,23 +240,33 @@ fn values(path: &Path, column: Option<&str>, length: u32) -> Result<Vec<f64>, Fa
     }
 }
 
-fn show_result(aggregate: &Aggregate, json: bool) {
-    let Aggregate { round, contributions, sum, mean, weight, noise } = aggregate;
+/// The numbers are sums where the terms are about whole numbers, and means otherwise.
+fn show_result(terms: &Terms, aggregate: &Aggregate, json: bool) {
+    let Aggregate { round, contributions, sum, mean, weight, noise, left_out } = aggregate;
+    let left_out: Vec<String> = left_out.iter().map(Identity::to_string).collect();
     if json {
-        say!(
-            "{}",
-            json!({ "round": round, "contributions": contributions, "sum": sum, "mean": mean, "weight": weight, "noise": noise })
-        );
+        let result = json!({
+            "round": round,
+            "contributions": contributions,
+            "sum": sum,
+            "mean": mean,
+            "weight": weight,
+            "noise": noise,
+            "left_out": left_out,
+        });
+        say!("{result}");
         return;
     }
     say!("round {round}: {contributions} contributions");
+    left_out.iter().for_each(|who| say!("left out, as an aggregator cannot use what it sent: {who}"));
     if let Some(weight) = weight {
         say!("total weight {weight}");
     }
     if let Some(noise) = noise {
         say!("with noise of a standard deviation of {:.3e} in each mean", noise / f64::from(*contributions));
     }
-    mean.iter().for_each(|mean| say!("{mean}"));
+    let shown = if terms.draft().validated.is_some() { sum } else { mean };
+    shown.iter().for_each(|number| say!("{number}"));
 }
 
 pub(crate) fn rounds(a: &Rounds) -> Result<(), Failure> {
@@ -265,14 +275,14 @@ pub(crate) fn rounds(a: &Rounds) -> Result<(), Failure> {
         let until = a.caller.until();
         let standing = client.standing(a.caller.round, until).await?;
         if a.result {
-            show_result(&client.result(standing.round, until).await?, a.caller.json);
+            show_result(client.terms(), &client.result(standing.round, until).await?, a.caller.json);
             return Ok(());
         }
         if a.caller.json {
             say!("{}", json!(standing));
             return Ok(());
         }
-        let Standing { round, phase, have, of, closes_in_ms, reason } = standing;
+        let Standing { round, phase, have, of, closes_in_ms, reason, .. } = standing;
         let closes =
             closes_in_ms.map_or(String::new(), |ms| format!(", ends in {:.1} s at the latest", ms as f64 / 1e3));
         let reason = if reason.is_empty() { reason } else { format!(": {reason}") };

@@ -77,7 +77,7 @@ impl AggregationClient {
     fn result<'py>(&self, py: Python<'py>, round: u64, patience: f64) -> PyResult<Published<'py>> {
         let until = until(patience)?;
         let published = self.wait(py, move |runtime, client| runtime.block_on(client.result(round, until)))?;
-        let Aggregate { round, contributions, sum, mean, weight, noise } = published;
+        let Aggregate { round, contributions, sum, mean, weight, noise, left_out: _ } = published;
         Ok((round, contributions, sum.to_pyarray(py), mean.to_pyarray(py), weight, noise))
     }
 

@@ -9,11 +9,18 @@ pub(crate) const CONTEXT_COMMITTEE: &str = "privity secagg v1 context of a commi
 pub(crate) const CONTEXT_PAIRWISE: &str = "privity secagg v1 context of a pairwise round";
 pub(crate) const CONTEXT_PAILLIER: &str = "privity secagg v1 context of a homomorphic round";
 pub(crate) const CONTEXT_CLERKS: &str = "privity secagg v1 context of a round by clerks";
+pub(crate) const CONTEXT_VALIDATED: &str = "privity secagg v1 context of a validated round";
+pub(crate) const VALIDATED_NONCE: &str = "privity secagg v1 nonce of a validated contribution";
+pub(crate) const VALIDATED_KEY: &str = "privity secagg v1 verification key of a validated round";
 pub(crate) const CLERKS: &str = "privity secagg v1 digest of clerks and recipient";
 pub(crate) const COMMITTEE: &str = "privity secagg v1 digest of a committee";
 
 pub(crate) const SIGN_CONTRIBUTION: &[u8] = b"privity secagg v1 contribution\0";
 pub(crate) const SIGN_SHARED: &[u8] = b"privity secagg v1 contribution shared among clerks\0";
+pub(crate) const SIGN_VALIDATED: &[u8] = b"privity secagg v1 validated contribution\0";
+pub(crate) const SIGN_VERIFIERS: &[u8] = b"privity secagg v1 shares of verifiers\0";
+pub(crate) const SIGN_AGGREGATE: &[u8] = b"privity secagg v1 share of a validated aggregate\0";
+pub(crate) const SEAL_INPUT: &[u8] = b"privity secagg v1 input share\0";
 pub(crate) const SIGN_TALLY: &[u8] = b"privity secagg v1 tally of a clerk\0";
 pub(crate) const SEAL_SHARES: &[u8] = b"privity secagg v1 shares for a clerk\0";
 pub(crate) const SEAL_MASK: &[u8] = b"privity secagg v1 mask for the recipient\0";
@@ -72,4 +79,8 @@ pub(crate) enum Kind {
     Encrypted = 32,
     Request = 33,
     Decrypted = 34,
+    Validated = 40,
+    InputShare = 41,
+    Verifiers = 42,
+    Aggregate = 43,
 }

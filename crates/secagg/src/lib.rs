@@ -7,6 +7,7 @@
 //! |---|---|---|
 //! | [`committee`] (the default) | one | one of n aggregators, or all but t − 1 of them |
 //! | [`clerks`] | one | the recipient, or all but t of the clerks |
+//! | [`validated`] (Prio3) | one | one of two aggregators; both, for clients to be kept in their range |
 //! | [`pairwise`] | five | a bounded share of each client's neighbours; see [`pairwise::Server`] |
 //! | [`paillier`] | one | the server and the key holder do not collude, and the server follows the protocol |
 //!
@@ -79,6 +80,7 @@
 pub mod ballot;
 pub mod clerks;
 pub mod committee;
+#[cfg_attr(not(feature = "validated"), expect(dead_code, reason = "what only that protocol uses"))]
 mod domain;
 pub mod dp;
 mod error;
@@ -94,6 +96,7 @@ mod stream;
 mod task;
 #[cfg(any(test, feature = "testing"))]
 pub mod testing;
+pub mod validated;
 mod vector;
 mod wire;
 

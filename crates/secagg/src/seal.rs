@@ -81,4 +81,13 @@ impl OpenKey {
         )
         .ok()
     }
+
+    /// A secret that only the holders of these two keys know, the same for both; `None` if the other key is unusable (the
+    /// secret would be the same for everyone).
+    #[cfg(feature = "validated")]
+    pub(crate) fn agree(&self, other: &SealKey) -> Option<zeroize::Zeroizing<[u8; 32]>> {
+        let secret = zeroize::Zeroizing::new(<[u8; 32]>::from(self.private.to_bytes()));
+        let agreed = x25519_dalek::StaticSecret::from(*secret).diffie_hellman(&other.to_bytes().into());
+        agreed.was_contributory().then(|| zeroize::Zeroizing::new(agreed.to_bytes()))
+    }
 }

@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::Error;
 use crate::keys;
 use crate::noise::NoiseDraft;
+use crate::validated::ValidatedDraft;
 
 /// What the file says. [`Terms`](crate::Terms) is what was checked.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -15,7 +16,9 @@ pub struct Draft {
     pub name: String,
     /// Values in a contribution.
     pub length: u32,
-    /// Values are clipped to [−clip, clip].
+    /// Values are clipped to [−clip, clip]. Not with [`validated`](Self::validated), where it is 0: values are refused that
+    /// are out of range.
+    #[serde(default, skip_serializing_if = "is_zero")]
     pub clip: f64,
     /// Values are rounded, stochastically, to 2^precision levels. Not with [`shares`](Self::shares), which say their own.
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -59,6 +62,9 @@ pub struct Draft {
     /// Pairwise masking.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pairwise: Option<PairwiseDraft>,
+    /// The validated sum.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub validated: Option<ValidatedDraft>,
 }
 
 /// Where rounds are run.
@@ -166,4 +172,9 @@ fn everyone() -> f64 {
 
 fn minute() -> f64 {
     60.0
+}
+
+#[expect(clippy::trivially_copy_pass_by_ref, reason = "what serde calls")]
+fn is_zero(clip: &f64) -> bool {
+    *clip == 0.0
 }

@@ -35,8 +35,11 @@ impl Terms {
             (Encoding::Levels(to), Some(_), Some(weight)) => Ok(to.encode_weighted(&values, weight, rng)?),
             (Encoding::Levels(to), None, None) => Ok(to.encode(&values, rng)?),
             (Encoding::Fixed(to), None, None) => Ok(to.encode(&values, rng)?),
+            (Encoding::Whole(to), None, None) => to.encode(&values),
             (_, Some(_), None) => Err(Error::terms("these terms want a weight with the values")),
-            (_, None, Some(_)) | (Encoding::Fixed(_), Some(_), _) => Err(Error::terms("these terms have no weights")),
+            (_, None, Some(_)) | (Encoding::Fixed(_) | Encoding::Whole(_), Some(_), _) => {
+                Err(Error::terms("these terms have no weights"))
+            }
         }
     }
 }

@@ -14,6 +14,7 @@ mod keys;
 mod noise;
 mod outcome;
 mod terms;
+mod validated;
 
 pub use credential::Credential;
 pub use draft::{
@@ -24,3 +25,4 @@ pub use error::Error;
 pub use noise::{Noise, NoiseDraft};
 pub use outcome::{Aggregate, Published};
 pub use terms::{Encoding, Protocol, Sender, Terms};
+pub use validated::{Kind, ValidatedDraft, Whole};

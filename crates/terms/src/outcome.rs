@@ -1,5 +1,6 @@
 //! A published sum as the numbers that it stands for.
 
+use identity::Identity;
 use secagg::Vector;
 
 use crate::error::Error;
@@ -29,10 +30,13 @@ pub struct Aggregate {
     pub weight: Option<f64>,
     /// The standard deviation of the noise in each element of the sum, if all contributors added their part.
     pub noise: Option<f64>,
+    /// Who contributed and is not in it, because an aggregator could not use the contribution: it was not in its range, or
+    /// made up.
+    pub left_out: Vec<Identity>,
 }
 
 impl Aggregate {
-    /// What [`Published::encode`] gave.
+    /// What [`Published::encode`] gave. It does not tell who was left out.
     ///
     /// # Errors
     /// [`Error::Answer`] for another form; [`Error::Protocol`] for a sum that no contributions give.
@@ -42,20 +46,26 @@ impl Aggregate {
         if contributions < terms.draft().minimum {
             return Err(Error::answer("a result of fewer contributions than the minimum"));
         }
-        let Encoding::Levels(quantiser) = terms.encoding() else {
-            return Err(Error::Kept { name: terms.kept_name(round) });
-        };
         let task = terms.task(round);
         let vector = Vector::unpack(task.ring, task.len as usize, &sum)?;
+        let quantiser = match terms.encoding() {
+            Encoding::Levels(quantiser) => quantiser,
+            Encoding::Whole(whole) => {
+                let sum = whole.decode(&vector);
+                let mean = sum.iter().map(|sum| sum / f64::from(contributions)).collect();
+                return Ok(Self { round, contributions, sum, mean, weight: None, noise: None, left_out: vec![] });
+            }
+            Encoding::Fixed(_) => return Err(Error::Kept { name: terms.kept_name(round) }),
+        };
         let count = contributions as usize;
         if terms.draft().weights.is_some() {
             let (mean, weight) = quantiser.decode_weighted_mean(&vector, count)?;
             let sum = mean.iter().map(|mean| mean * weight).collect();
-            return Ok(Self { round, contributions, sum, mean, weight: Some(weight), noise: None });
+            return Ok(Self { round, contributions, sum, mean, weight: Some(weight), noise: None, left_out: vec![] });
         }
         let (sum, mean) = (quantiser.decode_sum(&vector, count)?, quantiser.decode_mean(&vector, count)?);
         let noise = terms.noise().map(|noise| noise.deviation(contributions));
-        Ok(Self { round, contributions, sum, mean, weight: None, noise })
+        Ok(Self { round, contributions, sum, mean, weight: None, noise, left_out: vec![] })
     }
 }
 

@@ -8,12 +8,14 @@ use secagg::committee::Committee;
 use secagg::fixed::FixedPoint;
 use secagg::pairwise::{Graph, Pairwise, Server};
 use secagg::quantise::Quantiser;
+use secagg::validated::Validation;
 use secagg::{Ring, Task};
 
 use crate::draft::{AggregatorDraft, Draft, ServerDraft, SharesDraft};
 use crate::error::Error;
 use crate::keys;
 use crate::noise::Noise;
+use crate::validated::Whole;
 
 /// Who sends the messages of a stage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
@@ -31,6 +33,8 @@ pub enum Protocol {
     Committee(Committee),
     /// Pairwise masking.
     Pairwise(Pairwise),
+    /// The validated sum.
+    Validated(Validation),
 }
 
 /// How values become what is summed.
@@ -40,6 +44,8 @@ pub enum Encoding {
     Levels(Quantiser),
     /// For sums that are kept as shares.
     Fixed(FixedPoint),
+    /// For validated sums.
+    Whole(Whole),
 }
 
 impl Encoding {
@@ -49,10 +55,14 @@ impl Encoding {
         match self {
             Self::Levels(quantiser) => quantiser.ring(),
             Self::Fixed(fixed) => fixed.ring(),
+            Self::Whole(whole) => whole.ring(),
         }
     }
 
     fn of(draft: &Draft) -> Result<Self, Error> {
+        if let Some(validated) = &draft.validated {
+            return validated.encoding(draft).map(Self::Whole);
+        }
         match (&draft.shares, draft.precision, draft.weights) {
             (None, Some(precision), weights) => {
                 let quantiser = Quantiser::new(draft.clip, precision, draft.most)?;
@@ -117,7 +127,10 @@ impl Terms {
         terms.check_roles()?;
         terms.check_shares()?;
         terms.check_agreement()?;
-        terms.task(1).check()?;
+        match &terms.protocol {
+            Protocol::Validated(validation) => validation.check(&terms.task(1))?,
+            Protocol::Committee(_) | Protocol::Pairwise(_) => terms.task(1).check()?,
+        }
         Ok(terms)
     }
 
@@ -263,6 +276,7 @@ impl Terms {
     pub fn members(&self) -> impl Iterator<Item = secagg::Identity> + '_ {
         let members = match &self.protocol {
             Protocol::Committee(committee) => committee.members(),
+            Protocol::Validated(validation) => validation.aggregators(),
             Protocol::Pairwise(_) => &[],
         };
         members.iter().map(|member| member.key.identity())
@@ -298,6 +312,15 @@ impl Terms {
                 let sets = if committee.threshold() == committee.members().len() { 1 } else { 64 };
                 vector * sets + 32 * self.draft.most as usize + 4096
             }
+            // Checked when the terms were made: both have a length.
+            (Protocol::Validated(validation), Sender::Client) => {
+                validation.bytes(&self.task(1)).map_or(0, |(contribution, _)| contribution)
+            }
+            // Verifier shares, reviews that name every client, and field elements of 16 bytes.
+            (Protocol::Validated(validation), Sender::Aggregator) => {
+                let verifier = validation.bytes(&self.task(1)).map_or(0, |(_, verifier)| verifier);
+                verifier.max(32) * self.draft.most as usize + 16 * self.draft.length as usize + 4096
+            }
             (Protocol::Pairwise(pairwise), _) => vector + 256 * pairwise.degree(pairwise.most) as usize + 4096,
         }
     }
@@ -308,6 +331,7 @@ impl Terms {
         let assumption = match &self.protocol {
             Protocol::Committee(committee) => committee.assumption(),
             Protocol::Pairwise(pairwise) => pairwise.assumption(),
+            Protocol::Validated(validation) => validation.assumption().to_owned(),
         };
         match &self.draft.shares {
             None => assumption + &self.noise.map_or(String::new(), |noise| noise.words()),
@@ -334,13 +358,13 @@ fn identity(text: &str) -> Result<Identity, Error> {
 }
 
 fn protocol(draft: &Draft) -> Result<Protocol, Error> {
-    match (&draft.committee, &draft.pairwise) {
-        (Some(committee), None) => {
+    match (&draft.committee, &draft.pairwise, &draft.validated) {
+        (Some(committee), None, None) => {
             let member = |of: &AggregatorDraft| keys::member(&of.key, &of.seal);
             let members = committee.aggregators.iter().map(member).collect::<Result<_, _>>()?;
             Ok(Protocol::Committee(Committee::new(members, committee.threshold, committee.quorum, committee.corrupt)?))
         }
-        (None, Some(pairwise)) => {
+        (None, Some(pairwise), None) => {
             let graph = pairwise.degree.map_or(Graph::Complete, |degree| Graph::Regular { degree });
             let server = match pairwise.server {
                 ServerDraft::Curious => Server::Curious,
@@ -350,6 +374,7 @@ fn protocol(draft: &Draft) -> Result<Protocol, Error> {
             pairwise.check()?;
             Ok(Protocol::Pairwise(pairwise))
         }
-        _ => Err(Error::terms("terms have either a [committee] or [pairwise]")),
+        (None, None, Some(validated)) => Ok(Protocol::Validated(validated.validation()?)),
+        _ => Err(Error::terms("terms have either a [committee], [pairwise] or [validated]")),
     }
 }

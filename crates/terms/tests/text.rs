@@ -4,8 +4,8 @@ use identity::Identity;
 use proptest::prelude::*;
 use secagg::{OpenKey, Signer};
 use terms::{
-    AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft,
-    SharesDraft, Terms,
+    AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Kind, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft,
+    SharesDraft, Terms, ValidatedDraft,
 };
 
 fn signer(number: u8) -> Signer {
@@ -44,6 +44,7 @@ fn draft(clip: f64) -> Draft {
         noise: None,
         committee: Some(CommitteeDraft { threshold: 2, quorum: 3, corrupt: 1, aggregators }),
         pairwise: None,
+        validated: None,
     }
 }
 
@@ -71,6 +72,10 @@ fn every_kind_of_terms_has_a_text() {
     for degree in [None, Some(20)] {
         let pairwise = PairwiseDraft { degree, threshold: 15, server: ServerDraft::Curious };
         same(Draft { pairwise: Some(pairwise), committee: None, ..draft(200.0) });
+    }
+    for (kind, greatest) in [(Kind::Histogram, None), (Kind::SumVector, Some(100))] {
+        let validated = ValidatedDraft { kind, greatest, aggregators: (10..12).map(aggregator).collect() };
+        same(Draft { validated: Some(validated), committee: None, precision: None, ..draft(0.0) });
     }
 }
 

@@ -73,6 +73,7 @@ pub fn terms_of(agreement: &Agreement, round: &Round<'_>, setting: Setting) -> R
         noise: None,
         committee: Some(CommitteeDraft { threshold: 2, quorum: 3, corrupt: 1, aggregators }),
         pairwise: None,
+        validated: None,
     };
     let terms = Terms::check(draft).map_err(|e| wrong(e.to_string()))?;
     check(agreement, &terms)?;

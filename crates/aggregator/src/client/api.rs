@@ -113,6 +113,10 @@ impl Api {
         Ok(self.ask(Method::GET, &format!("/rounds/{round}/list"), Bytes::new(), until).await?.to_vec())
     }
 
+    pub(crate) async fn verifiers(&self, round: u64, until: Instant) -> Result<Vec<u8>, Error> {
+        Ok(self.ask(Method::GET, &format!("/rounds/{round}/verifiers"), Bytes::new(), until).await?.to_vec())
+    }
+
     pub(crate) async fn masked_sum(&self, round: u64, until: Instant) -> Result<Vec<u8>, Error> {
         Ok(self.ask(Method::GET, &format!("/rounds/{round}/masked-sum"), Bytes::new(), until).await?.to_vec())
     }

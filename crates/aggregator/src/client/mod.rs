@@ -10,8 +10,7 @@ use std::path::{Path, PathBuf};
 use std::time::Instant;
 
 use net::KeyPair;
-use secagg::committee::contribute;
-use secagg::pairwise as protocol;
+use secagg::{Signer, Task, Vector, committee, pairwise as protocol, validated};
 use terms::{Aggregate, Input, Protocol, Terms};
 
 use crate::enrolment::Enrolled;
@@ -100,7 +99,7 @@ impl Client {
     /// Contributes to a round, `None` being the first one that takes contributions, and gives its number when the service
     /// has accepted it. Values are rounded, masked and sealed here; nothing else leaves.
     ///
-    /// The committee sum is done with this one message. Of pairwise masking this takes all five, and ends when the round
+    /// Committee and validated sums are done with this one message. Of pairwise masking this takes all five, and ends when the round
     /// does.
     ///
     /// # Errors
@@ -108,22 +107,16 @@ impl Client {
     pub async fn contribute(&self, input: &Input<'_>, round: Option<u64>, until: Instant) -> Result<u64, Error> {
         match self.terms.protocol() {
             Protocol::Committee(committee) => {
-                let round = self.open_round(round, phases::COLLECT, until).await?;
-                let task = self.terms.task(round);
-                let message = match self.resumed(round)? {
-                    Some(message) => message,
-                    None => {
-                        let signer = keys::signer(&self.key);
-                        let vector = self.terms.encode(input, &mut fresh()?)?;
-                        contribute(&task, committee, &signer, &vector, &mut fresh()?)?
-                    }
+                let make = |task: &Task, signer: &Signer, vector: &Vector| {
+                    Ok(committee::contribute(task, committee, signer, vector, &mut fresh()?)?)
                 };
-                self.charge(round)?;
-                if let Some(file) = &self.resume {
-                    resume::keep(file, &self.terms, round, &message)?;
-                }
-                self.api.post(round, Stage::Contribution, &message, until).await?;
-                Ok(round)
+                self.speak_once(input, round, until, make).await
+            }
+            Protocol::Validated(validation) => {
+                let make = |task: &Task, signer: &Signer, vector: &Vector| {
+                    Ok(validated::contribute(task, validation, signer, vector, &mut fresh()?)?)
+                };
+                self.speak_once(input, round, until, make).await
             }
             Protocol::Pairwise(parameters) => {
                 let round = self.open_round(round, phases::KEYS, until).await?;
@@ -141,22 +134,46 @@ impl Client {
         }
     }
 
+    /// Contributes with the one message that this makes of a vector.
+    async fn speak_once(
+        &self,
+        input: &Input<'_>,
+        round: Option<u64>,
+        until: Instant,
+        make: impl FnOnce(&Task, &Signer, &Vector) -> Result<Vec<u8>, Error>,
+    ) -> Result<u64, Error> {
+        let round = self.open_round(round, phases::COLLECT, until).await?;
+        let message = match self.resumed(round)? {
+            Some(message) => message,
+            None => make(&self.terms.task(round), &keys::signer(&self.key), &self.terms.encode(input, &mut fresh()?)?)?,
+        };
+        self.charge(round)?;
+        if let Some(file) = &self.resume {
+            resume::keep(file, &self.terms, round, &message)?;
+        }
+        self.api.post(round, Stage::Contribution, &message, until).await?;
+        Ok(round)
+    }
+
     /// The published sum of a round, once it is there.
     ///
     /// # Errors
     /// [`Error::RoundFailed`], [`Error::Kept`] once it is there but kept as shares, what the service refused, or [`Error::Timeout`].
     pub async fn result(&self, round: u64, until: Instant) -> Result<Aggregate, Error> {
         let mut after = None;
-        loop {
+        let left_out = loop {
             let standing = self.api.standing(Some(round), after.as_deref(), until).await?;
             match phases::named(&standing.phase) {
-                Some(phases::PUBLISHED) => break,
+                Some(phases::PUBLISHED) => break standing.left_out,
                 Some(phases::KEPT) => return Err(Error::Kept { name: self.terms.kept_name(round) }),
                 Some(phases::FAILED) => return Err(Error::RoundFailed { round, reason: standing.reason }),
                 _ => after = Some(standing.phase),
             }
-        }
-        Ok(Aggregate::decode(&self.terms, round, &self.api.result(round, until).await?)?)
+        };
+        let left_out = left_out.iter().map(|who| who.parse()).collect::<Result<_, _>>();
+        let left_out = left_out.map_err(|_| Error::Answer { what: "somebody left out who is no identity".into() })?;
+        let aggregate = Aggregate::decode(&self.terms, round, &self.api.result(round, until).await?)?;
+        Ok(Aggregate { left_out, ..aggregate })
     }
 
     /// The number of the round that is asked for, or of the current one, as soon as it is open.

@@ -6,6 +6,7 @@
 //! ```text
 //! committee   waiting ─► collect ─► check ─► vote ─► answer ─► published
 //!             waiting ─► collect ─► check ─► vote ─► keep ─► kept (as shares)
+//! validated   waiting ─► collect ─► verify ─► check ─► vote ─► answer ─► published
 //! pairwise    waiting ─► keys ─► shares ─► masked ─► agreed ─► reveal ─► published
 //!             (or failed, from anywhere, with a reason)
 //! ```
@@ -13,9 +14,11 @@
 //! A round waits until its first client comes; from then on every stage has an end. What comes in a stage counts if and only
 //! if it was on the board before the board left that phase.
 
+mod ballot;
 mod committee;
 mod pairwise;
 mod stage;
+mod validated;
 
 use std::sync::Arc;
 
@@ -65,6 +68,8 @@ pub struct Progress {
     pub of: u64,
     /// Why it failed, if it did.
     pub reason: String,
+    /// Who contributed and is not in the sum, because an aggregator cannot use it. Empty before that is known.
+    pub left_out: Vec<Identity>,
 }
 
 /// One round, as its protocol sees it.
@@ -146,13 +151,17 @@ impl Rounds {
     pub async fn progress(&self, round: u64, now_ms: u64) -> Result<Progress, Error> {
         let status = self.status(round).await?;
         let at = self.round(round);
-        let (have, of) = match self.terms.protocol() {
-            Protocol::Committee(committee) => committee::count(&at, committee, status.phase).await?,
-            Protocol::Pairwise(_) => pairwise::count(&at, status.phase).await?,
+        let ((have, of), left_out) = match self.terms.protocol() {
+            Protocol::Committee(_) | Protocol::Validated(_) => {
+                let aggregators = self.terms.members().count();
+                let count = ballot::count(&at, aggregators, status.phase).await?;
+                (count, ballot::left_out(&at, status.phase).await?)
+            }
+            Protocol::Pairwise(_) => (pairwise::count(&at, status.phase).await?, vec![]),
         };
         let end = stage::patience_ms(&self.terms, status.phase).map(|patience| status.since_ms + patience);
         let closes_in_ms = end.map(|end| end.saturating_sub(now_ms));
-        Ok(Progress { round, phase: status.phase, closes_in_ms, have, of, reason: status.reason })
+        Ok(Progress { round, phase: status.phase, closes_in_ms, have, of, reason: status.reason, left_out })
     }
 
     /// Takes a message of a stage from whoever proved to be `from`. When this returns, the message is durable.
@@ -183,6 +192,7 @@ impl Rounds {
         let at = self.round(round);
         let messages = match self.terms.protocol() {
             Protocol::Committee(committee) => committee::examine(&at, committee, stage, from, message).await?,
+            Protocol::Validated(validation) => validated::examine(&at, validation, stage, from, message).await?,
             Protocol::Pairwise(parameters) => {
                 let mut live = self.live.lock().await;
                 let phase = stage.phase();
@@ -271,6 +281,15 @@ impl Rounds {
                 }
                 committee::next(&at, committee, status.phase).await
             }
+            Protocol::Validated(validation) => {
+                if !validated::is_due(&at, status.phase, left == 0).await? {
+                    return Ok(left.max(1));
+                }
+                if !self.lease(latest, now_ms).await? {
+                    return Ok(OTHERS);
+                }
+                validated::next(&at, validation, status.phase).await
+            }
             Protocol::Pairwise(parameters) => {
                 let mut live = self.live.lock().await;
                 if !pairwise::is_due(&at, *parameters, &status, &mut live, left == 0).await? {
@@ -284,6 +303,8 @@ impl Rounds {
         };
         self.leave(latest, status.phase, next, now_ms).await?;
         self.changed.notify_waiters();
+        // Given back, so that another process need not wait for its end if this one is killed.
+        self.board.lease(self.id(latest), self.holder, now_ms, now_ms).await?;
         Ok(1)
     }
 
@@ -344,7 +365,7 @@ impl Rounds {
         after: Option<Identity>,
     ) -> Result<Vec<(Identity, Vec<u8>)>, Error> {
         let position = self.check_member(who)?;
-        self.board.page(self.id(round), committee::deposit(position), after, PAGE).await
+        self.board.page(self.id(round), ballot::deposit(position), after, PAGE).await
     }
 
     /// The list that aggregators are to check, vote for, or answer for.
@@ -353,11 +374,25 @@ impl Rounds {
     /// [`Error::Forbidden`] for whoever is no aggregator; [`Error::Early`] if there is none yet.
     pub async fn list(&self, round: u64, who: Identity) -> Result<Vec<u8>, Error> {
         self.check_member(who)?;
-        let Protocol::Committee(committee) = self.terms.protocol() else {
-            return Err(Error::Unknown { what: "list" });
+        let phase = self.status(round).await?.phase;
+        match self.terms.protocol() {
+            Protocol::Committee(committee) => ballot::list(&self.round(round), committee, phase).await,
+            Protocol::Validated(validation) => ballot::list(&self.round(round), validation, phase).await,
+            Protocol::Pairwise(_) => Err(Error::Unknown { what: "list" }),
+        }
+    }
+
+    /// The other aggregator's verifier shares, once both have spoken.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for whoever is no aggregator; [`Error::Early`] if there are none yet.
+    pub async fn verifiers(&self, round: u64, who: Identity) -> Result<Vec<u8>, Error> {
+        let position = self.check_member(who)?;
+        let Protocol::Validated(validation) = self.terms.protocol() else {
+            return Err(Error::Unknown { what: "verifier shares" });
         };
         let phase = self.status(round).await?.phase;
-        committee::list(&self.round(round), committee, phase).await
+        validated::verifiers(&self.round(round), validation, position, phase).await
     }
 
     /// The masked sum that aggregators keep as shares: it tells nothing.

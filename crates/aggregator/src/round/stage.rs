@@ -24,14 +24,16 @@ pub mod phases {
     pub const REVEAL: Phase = Phase(5);
     /// Committee: takes contributions.
     pub const COLLECT: Phase = Phase(10);
+    /// Validated: aggregators tell each other their verifier shares.
+    pub const VERIFY: Phase = Phase(11);
     /// Committee: aggregators say which contributions they cannot use.
-    pub const CHECK: Phase = Phase(11);
+    pub const CHECK: Phase = Phase(12);
     /// Committee: aggregators vote for the list.
-    pub const VOTE: Phase = Phase(12);
+    pub const VOTE: Phase = Phase(13);
     /// Committee: aggregators answer for the list.
-    pub const ANSWER: Phase = Phase(13);
+    pub const ANSWER: Phase = Phase(14);
     /// Committee: aggregators keep the sum as shares, and say so.
-    pub const KEEP: Phase = Phase(14);
+    pub const KEEP: Phase = Phase(15);
     /// Over: the sum can be read.
     pub const PUBLISHED: Phase = Phase(100);
     /// Over: nothing was published.
@@ -45,7 +47,7 @@ pub mod phases {
         matches!(phase, PUBLISHED | FAILED | KEPT)
     }
 
-    const NAMES: [(Phase, &str); 14] = [
+    const NAMES: [(Phase, &str); 15] = [
         (WAITING, "waiting"),
         (KEYS, "keys"),
         (SHARES, "shares"),
@@ -53,6 +55,7 @@ pub mod phases {
         (AGREED, "agreed"),
         (REVEAL, "reveal"),
         (COLLECT, "collect"),
+        (VERIFY, "verify"),
         (CHECK, "check"),
         (VOTE, "vote"),
         (ANSWER, "answer"),
@@ -98,10 +101,12 @@ pub enum Stage {
     Answer,
     /// Committee: the origin (32 bytes) of the shares that an aggregator keeps.
     Kept,
+    /// Validated: an aggregator's verifier shares of all contributions.
+    Verifiers,
 }
 
 /// Every stage, with its name, how many of it are called, its phase and its slot.
-const STAGES: [(Stage, &str, &str, Phase, Slot); 10] = [
+const STAGES: [(Stage, &str, &str, Phase, Slot); 11] = [
     (Stage::Keys, "keys", "keys", phases::KEYS, Slot(1)),
     (Stage::Shares, "shares", "shares", phases::SHARES, Slot(2)),
     (Stage::Masked, "masked", "masked vectors", phases::MASKED, Slot(3)),
@@ -112,6 +117,7 @@ const STAGES: [(Stage, &str, &str, Phase, Slot); 10] = [
     (Stage::Vote, "vote", "votes", phases::VOTE, Slot(13)),
     (Stage::Answer, "answer", "answers", phases::ANSWER, Slot(14)),
     (Stage::Kept, "kept", "shares", phases::KEEP, Slot(15)),
+    (Stage::Verifiers, "verifiers", "verifier shares", phases::VERIFY, Slot(16)),
 ];
 
 impl Stage {
@@ -154,7 +160,7 @@ impl Stage {
     #[must_use]
     pub fn sender(self) -> Sender {
         match self {
-            Self::Review | Self::Vote | Self::Answer | Self::Kept => Sender::Aggregator,
+            Self::Verifiers | Self::Review | Self::Vote | Self::Answer | Self::Kept => Sender::Aggregator,
             _ => Sender::Client,
         }
     }
@@ -178,9 +184,13 @@ pub(crate) fn patience_ms(terms: &Terms, phase: Phase) -> Option<u64> {
 pub(crate) fn erased(terms: &Terms) -> Vec<Slot> {
     match terms.protocol() {
         Protocol::Committee(committee) => {
-            let deposits = (0..committee.members().len()).map(super::committee::deposit);
+            let deposits = (0..committee.members().len()).map(super::ballot::deposit);
             let vectors = [Stage::Contribution.slot(), Stage::Answer.slot(), super::MASKED_SUM];
             vectors.into_iter().chain(deposits).collect()
+        }
+        Protocol::Validated(_) => {
+            let shares = [Stage::Contribution, Stage::Verifiers, Stage::Answer].map(Stage::slot);
+            shares.into_iter().chain((0..2).map(super::ballot::deposit)).collect()
         }
         Protocol::Pairwise(_) => {
             [Stage::Keys, Stage::Shares, Stage::Masked, Stage::Agreed, Stage::Reveal].map(Stage::slot).to_vec()

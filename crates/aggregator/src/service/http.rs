@@ -93,6 +93,9 @@ async fn handle(shared: &Shared, who: Identity, request: Request<Incoming>) -> R
             Ok(answer::bytes(rounds.letter(number(rounds, round).await?, caller).await?))
         }
         ["rounds", round, "list"] if get => Ok(answer::bytes(rounds.list(number(rounds, round).await?, caller).await?)),
+        ["rounds", round, "verifiers"] if get => {
+            Ok(answer::bytes(rounds.verifiers(number(rounds, round).await?, caller).await?))
+        }
         ["rounds", round, "masked-sum"] if get => {
             Ok(answer::bytes(rounds.masked(number(rounds, round).await?, caller).await?))
         }

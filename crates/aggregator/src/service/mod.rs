@@ -7,6 +7,7 @@
 //! | `POST /v1/TERMS/rounds/N/STAGE` | clients, aggregators | takes a message, once; answers when it is durable |
 //! | `GET /v1/TERMS/rounds/N/letter` | pairwise clients | what the service says to the caller in this phase |
 //! | `GET /v1/TERMS/rounds/N/list` | aggregators | the list to check, vote for, or answer for |
+//! | `GET /v1/TERMS/rounds/N/verifiers` | aggregators | the verifier shares of the other one |
 //! | `GET /v1/TERMS/rounds/N/deposits?after=ID` | aggregators | the caller's deposits, a page of them |
 //! | `GET /v1/TERMS/rounds/N/result` | clients, aggregators, readers | the published sum |
 //!

@@ -8,6 +8,7 @@ use axum::extract::State;
 use axum::http::header;
 use axum::response::IntoResponse;
 use axum::routing::get;
+use net::Identity;
 use serde::{Deserialize, Serialize};
 use tokio::net::TcpListener;
 
@@ -30,6 +31,9 @@ pub struct Standing {
     pub of: u64,
     /// Why it failed, or nothing.
     pub reason: String,
+    /// Identities that contributed and are not in the sum, because an aggregator cannot use it.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub left_out: Vec<String>,
 }
 
 impl Standing {
@@ -42,8 +46,9 @@ impl Standing {
 
 impl From<Progress> for Standing {
     fn from(progress: Progress) -> Self {
-        let Progress { round, phase, closes_in_ms, have, of, reason } = progress;
-        Self { round, phase: phases::name(phase).to_owned(), closes_in_ms, have, of, reason }
+        let Progress { round, phase, closes_in_ms, have, of, reason, left_out } = progress;
+        let left_out = left_out.iter().map(|client| Identity::from_bytes(client.0).to_string()).collect();
+        Self { round, phase: phases::name(phase).to_owned(), closes_in_ms, have, of, reason, left_out }
     }
 }
 

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use aggregator::board::{Board, Embedded};
 use aggregator::{
-    Aggregate, AggregatorDraft, Client, CommitteeDraft, Draft, Enrolled, Error, Input, Member, PairwiseDraft, Rounds,
-    ServerDraft, Service, ServiceDraft, Terms, enrol, open_key,
+    Aggregate, AggregatorDraft, Client, CommitteeDraft, Draft, Enrolled, Error, Input, Kind, Member, PairwiseDraft,
+    Rounds, ServerDraft, Service, ServiceDraft, Terms, ValidatedDraft, enrol, open_key,
 };
 use net::{Identity, KeyPair};
 use tokio::task::JoinHandle;
@@ -56,6 +56,16 @@ fn draft(clients: u32, minimum: u32) -> Draft {
         noise: None,
         committee: None,
         pairwise: None,
+        validated: None,
+    }
+}
+
+/// What terms say of an aggregator.
+fn aggregator(member: &KeyPair) -> AggregatorDraft {
+    AggregatorDraft {
+        name: "a".into(),
+        key: hex::encode(member.public().to_bytes()),
+        seal: hex::encode(open_key(member).unwrap().public().to_bytes()),
     }
 }
 
@@ -63,12 +73,7 @@ impl World {
     /// A committee of which `threshold` unmask together.
     pub(crate) fn committee(clients: u32, (size, threshold): (u32, usize), change: impl FnOnce(&mut Draft)) -> World {
         let members: Vec<KeyPair> = (0..size).map(|i| key(100 + i)).collect();
-        let of = |member: &KeyPair| AggregatorDraft {
-            name: "a".into(),
-            key: hex::encode(member.public().to_bytes()),
-            seal: hex::encode(open_key(member).unwrap().public().to_bytes()),
-        };
-        let aggregators = members.iter().map(of).collect();
+        let aggregators = members.iter().map(aggregator).collect();
         let committee = CommitteeDraft { threshold, quorum: threshold, corrupt: threshold - 1, aggregators };
         let mut draft = draft(clients, 3);
         draft.committee = Some(committee);
@@ -82,6 +87,21 @@ impl World {
         draft.pairwise = Some(PairwiseDraft { degree: None, threshold, server: ServerDraft::SemiMalicious });
         change(&mut draft);
         World::of(draft, vec![], clients)
+    }
+
+    /// Two aggregators that hold clients to their range.
+    pub(crate) fn validated(
+        clients: u32,
+        (kind, greatest): (Kind, Option<u64>),
+        change: impl FnOnce(&mut Draft),
+    ) -> World {
+        let members: Vec<KeyPair> = (0..2).map(|i| key(100 + i)).collect();
+        let aggregators = members.iter().map(aggregator).collect();
+        let mut draft = draft(clients, 3);
+        (draft.clip, draft.precision) = (0.0, None);
+        draft.validated = Some(ValidatedDraft { kind, greatest, aggregators });
+        change(&mut draft);
+        World::of(draft, members, clients)
     }
 
     fn of(draft: Draft, members: Vec<KeyPair>, clients: u32) -> World {

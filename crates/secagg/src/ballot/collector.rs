@@ -68,7 +68,7 @@ impl<E: Enrolment, P: Electorate> Collector<E, P> {
         match self.accepted.get(&client) {
             Some(known) if *known == digest => return Ok(Accepted::Repeated { client }),
             Some(_) => return Err(Error::Second { message: "contribution", culprit: client }),
-            None if self.accepted.len() == self.electorate.most() => {
+            None if self.accepted.len() == self.electorate.most(&self.task) => {
                 return Err(Error::Late { message: "contribution", culprit: client });
             }
             None => self.accepted.insert(client, digest),

@@ -39,7 +39,7 @@ pub trait Electorate: sealed::Sealed {
     fn context(&self, task: &Task) -> [u8; 32];
     /// The most contributions of one list.
     #[doc(hidden)]
-    fn most(&self) -> usize;
+    fn most(&self, task: &Task) -> usize;
     /// Verifies a contribution and takes it apart.
     #[doc(hidden)]
     fn split(&self, message: &[u8], context: &[u8; 32], task: &Task) -> Result<Split, Error>;

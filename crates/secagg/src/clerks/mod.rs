@@ -165,7 +165,7 @@ impl Electorate for Clerks {
         task.context(domain::CONTEXT_CLERKS, &digest(domain::CLERKS, &[&listed]))
     }
 
-    fn most(&self) -> usize {
+    fn most(&self, _: &Task) -> usize {
         self.most as usize
     }
 

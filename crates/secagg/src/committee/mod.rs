@@ -204,7 +204,7 @@ impl Electorate for Committee {
         task.context(domain::CONTEXT_COMMITTEE, &digest(domain::COMMITTEE, &[&thresholds, &listed]))
     }
 
-    fn most(&self) -> usize {
+    fn most(&self, _: &Task) -> usize {
         u32::MAX as usize
     }
 

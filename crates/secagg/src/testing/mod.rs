@@ -6,10 +6,14 @@
 mod committee;
 mod network;
 mod pairwise;
+#[cfg(feature = "validated")]
+mod validated;
 
 pub use committee::{CommitteeOutcome, CommitteeRound};
 pub use network::{Chaos, Faultless, Network, Stage};
 pub use pairwise::PairwiseOutcome;
+#[cfg(feature = "validated")]
+pub use validated::{ValidatedOutcome, ValidatedRound};
 
 use std::collections::BTreeSet;
 
