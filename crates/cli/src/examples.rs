@@ -41,7 +41,7 @@ const EXAMPLES: &[(&str, &str)] = &[
     ("aggregator", "privity aggregator --config service.toml --check"),
     (
         "terms",
-        "privity terms survey.agreement --service prv1-… --at rounds.example.org:7100 --enroller enroller.keys --keys a.keys b.keys c.keys",
+        "privity terms survey.agreement --service $identity --at rounds.example.org:7100 --enroller enroller.keys --keys a.keys b.keys c.keys",
     ),
     ("contribute", "privity contribute --terms terms.toml --key phone.key --data values.npy --result"),
     ("rounds", "privity rounds --terms terms.toml --key phone.key"),

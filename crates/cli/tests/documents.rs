@@ -110,7 +110,7 @@ fn blocks(page: &str, text: &str) -> Vec<Block> {
 /// A page's folder, with what its commands may read.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
-    let examples = ["diabetes", "breast_cancer", "survey"].map(|name| format!("examples/{name}"));
+    let examples = ["diabetes", "breast_cancer", "survey", "pulse"].map(|name| format!("examples/{name}"));
     let evidence = "crates/attest/testdata/tdx".to_owned();
     for below in examples.into_iter().chain([evidence]) {
         let (from, to) = (repository().join(&below), folder.path().join(&below));

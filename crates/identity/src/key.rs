@@ -58,7 +58,7 @@ mod tests {
         let read = KeyText::read(&text).unwrap();
         assert!(read.identity == key.identity && read.seed == key.seed);
         assert_eq!(KeyText::read(&format!("{}more\n", *text)).err(), Some(KeyTextError::Form));
-        assert_eq!(KeyText::read(&text.replace("secret ", "secret a")).err(), Some(KeyTextError::Damaged));
+        assert_eq!(KeyText::read(&text.replace("\nsecret ", "\nsecret a")).err(), Some(KeyTextError::Damaged));
         assert_eq!(KeyText::read("").err(), Some(KeyTextError::Form));
     }
 }
