@@ -14,7 +14,7 @@ use secagg::validated::{Collecting, Memory, Statistic};
 /// The round as its parameters are known to everyone; nobody's secrets are in it.
 fn round(world: &World) -> ValidatedRound {
     let Protocol::Validated(validation) = world.terms.protocol() else { panic!("a validated sum") };
-    ValidatedRound { task: world.terms.task(1), validation: validation.clone(), secrets: Default::default() }
+    ValidatedRound { task: world.terms.task(1), validation: validation.as_ref().clone(), secrets: Default::default() }
 }
 
 /// Sends a message as a client that kept it would: over TLS, through the service.
@@ -56,9 +56,12 @@ async fn a_liar_is_left_out_by_name_and_the_others_are_summed() {
     }
 }
 
+/// Terms (kind, greatest, length), what clients contribute, and the sum.
+type Case = (Kind, Option<u64>, u32, [&'static [f64]; 3], &'static [f64]);
+
 #[tokio::test(flavor = "multi_thread")]
 async fn counts_sums_and_histograms() {
-    let cases: [(Kind, Option<u64>, u32, [&[f64]; 3], &[f64]); 3] = [
+    let cases: [Case; 3] = [
         (Kind::Count, None, 1, [&[1.0], &[0.0], &[1.0]], &[2.0]),
         (Kind::Sum, Some(150), 1, [&[150.0], &[41.0], &[0.0]], &[191.0]),
         (Kind::Histogram, None, 3, [&[0.0, 1.0, 0.0], &[0.0, 1.0, 0.0], &[0.0, 0.0, 1.0]], &[0.0, 2.0, 1.0]),

@@ -27,9 +27,12 @@ fn sum(round: &ValidatedRound, world: &World, messages: &[Vec<u8>]) -> (Result<V
     (outcome.sum.map(|sum| sum.elements()), outcome.refused)
 }
 
+/// What is asked, what clients contribute, and the sum.
+type Case = (Statistic, &'static [&'static [u64]], &'static [u64]);
+
 #[test]
 fn statistics_of_honest_clients() {
-    let cases: [(Statistic, &[&[u64]], &[u64]); 5] = [
+    let cases: [Case; 5] = [
         (Statistic::Count, &[&[1], &[0], &[1], &[1]], &[3]),
         (Statistic::Sum { greatest: 100 }, &[&[100], &[0], &[7], &[50]], &[157]),
         (

@@ -34,7 +34,7 @@ pub enum Protocol {
     /// Pairwise masking.
     Pairwise(Pairwise),
     /// The validated sum.
-    Validated(Validation),
+    Validated(Box<Validation>),
 }
 
 /// How values become what is summed.
@@ -374,7 +374,7 @@ fn protocol(draft: &Draft) -> Result<Protocol, Error> {
             pairwise.check()?;
             Ok(Protocol::Pairwise(pairwise))
         }
-        (None, None, Some(validated)) => Ok(Protocol::Validated(validated.validation()?)),
+        (None, None, Some(validated)) => Ok(Protocol::Validated(Box::new(validated.validation()?))),
         _ => Err(Error::terms("terms have either a [committee], [pairwise] or [validated]")),
     }
 }

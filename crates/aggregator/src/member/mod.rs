@@ -39,6 +39,7 @@ pub struct Member {
 }
 
 /// What it holds of the round under way.
+#[expect(clippy::large_enum_variant, reason = "a member has one")]
 enum Held {
     Committee(Option<committee::Held>),
     Validated(Option<validated::Held>),

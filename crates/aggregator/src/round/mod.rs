@@ -377,7 +377,7 @@ impl Rounds {
         let phase = self.status(round).await?.phase;
         match self.terms.protocol() {
             Protocol::Committee(committee) => ballot::list(&self.round(round), committee, phase).await,
-            Protocol::Validated(validation) => ballot::list(&self.round(round), validation, phase).await,
+            Protocol::Validated(validation) => ballot::list(&self.round(round), validation.as_ref(), phase).await,
             Protocol::Pairwise(_) => Err(Error::Unknown { what: "list" }),
         }
     }

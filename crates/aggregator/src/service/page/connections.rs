@@ -132,7 +132,7 @@ mod tests {
         drop(mine);
         assert!(Places::take(&places, from(1)).is_some());
         let all: Vec<_> = (0..=255).filter_map(|host| Places::take(&places, from(host))).collect();
-        let more: Vec<_> = (0..=255).flat_map(|host| (0..9).filter_map(move |_| Some(from(host)))).collect();
+        let more: Vec<_> = (0..=255).flat_map(|host| (0..9).map(move |_| from(host))).collect();
         let more: Vec<_> = more.into_iter().filter_map(|from| Places::take(&places, from)).collect();
         assert_eq!(all.len() + more.len(), MOST);
         drop((all, more));
