@@ -4,8 +4,8 @@
 mod common;
 
 use std::net::{Ipv4Addr, TcpListener};
-use std::process::{Child, Command, Stdio};
 
+use common::service::{Service, says};
 use common::{PLAYERS, Parties, json, privity};
 
 /// What each client votes for.
@@ -22,22 +22,6 @@ computation winner
   release best to analyst as \"winner\"
   release all to analyst as \"voters\"
 ";
-
-struct Service(Child);
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-/// What a command that must succeed prints.
-fn says(parties: &Parties, args: &[&str]) -> String {
-    let output = privity(parties.path(), args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 /// Makes a key, and gives its identity and public key.
 fn make_key(parties: &Parties, name: &str) -> (String, String) {
@@ -86,9 +70,7 @@ fn set_up(parties: &Parties) {
 fn three_workers_keep_a_crowds_sum_as_shares_and_a_program_goes_on_with_it() {
     let mut parties = Parties::new();
     set_up(&parties);
-    let mut service = Command::new(env!("CARGO_BIN_EXE_privity"));
-    service.current_dir(parties.path()).args(["aggregator", "--config", "service.toml"]).env_remove("PRIVITY_LOG");
-    let _service = Service(service.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let _service = Service::start(&parties);
     for name in PLAYERS {
         parties.start(name, &["--ratify-all"]);
     }

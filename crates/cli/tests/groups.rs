@@ -4,8 +4,8 @@
 mod common;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
-use std::process::{Child, Command, Stdio};
 
+use common::service::{Service, says};
 use common::{PLAYERS, Parties, json, privity};
 
 /// What each member holds.
@@ -40,21 +40,6 @@ computation pulse
   release best to analyst as \"winner\"
   release mean to analyst as \"mean\"
 ";
-
-struct Service(Child);
-
-impl Drop for Service {
-    fn drop(&mut self) {
-        let _ = self.0.kill();
-        let _ = self.0.wait();
-    }
-}
-
-fn says(parties: &Parties, args: &[&str]) -> String {
-    let output = privity(parties.path(), args);
-    assert!(output.status.success(), "{args:?}: {}", String::from_utf8_lossy(&output.stderr));
-    String::from_utf8(output.stdout).unwrap()
-}
 
 fn fails(parties: &Parties, args: &[&str], code: &str) {
     let (refused, exit) = json(&privity(parties.path(), args));
@@ -136,9 +121,7 @@ fn members_contribute_to_an_agreement_and_its_workers_go_on_with_the_sum() {
     let mut parties = Parties::new();
     let at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     agree(&parties, at);
-    let mut service = Command::new(env!("CARGO_BIN_EXE_privity"));
-    service.current_dir(parties.path()).args(["aggregator", "--config", "service.toml"]).env_remove("PRIVITY_LOG");
-    let _service = Service(service.stdin(Stdio::null()).stderr(Stdio::null()).spawn().unwrap());
+    let _service = Service::start(&parties);
     for name in PLAYERS {
         parties.start(name, &[]);
     }

@@ -3,6 +3,7 @@
 #![allow(dead_code, reason = "each test file uses a part of it")]
 
 pub(crate) mod attested;
+pub(crate) mod service;
 
 use std::fmt::Write as _;
 use std::io::{BufRead, BufReader};
