@@ -32,6 +32,8 @@ pub(crate) fn instr(c: &Computation, graph: &Graph, (block, instr): (&Block, &In
             let text = format!("{group} is a group, whose members compute before all others and are given nothing");
             error("group.given", text, "write it into the program as a constant, or make it an input of each member")
         }
+        // Of what was released wrongly it was said there.
+        Op::Output if released(block, instr) => false,
         Op::Move | Op::Release | Op::Output | Op::Save => {
             error("group.leaves", format!("`{}` would take what each member of {group} holds", instr.op.name()), SUM)
         }
@@ -54,6 +56,12 @@ pub(crate) fn instr(c: &Computation, graph: &Graph, (block, instr): (&Block, &In
         Op::Input => matched(c, graph, instr, group, out),
         _ => true,
     }
+}
+
+/// Whether an output is of a release in the same block.
+fn released(block: &Block, output: &Instr) -> bool {
+    let of = |i: &Instr| i.op == Op::Release && i.results.iter().any(|r| output.args.contains(r));
+    block.instrs.iter().any(of)
 }
 
 /// Rows are matched among single players, once for all.
