@@ -40,6 +40,8 @@ class Result:
     weight: float | None
     #: The standard deviation of the noise in each element of the sum, where contributors add some.
     noise: float | None = None
+    #: Who contributed and is not in it, because an aggregator could not use what they sent: out of range, or made up.
+    left_out: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True)
@@ -112,7 +114,8 @@ class Client:
 
     def result(self, round: int, *, patience: float = 600.0) -> Result:
         """What a round published, once it has."""
-        return Result(*self._client.result(round, patience))
+        *published, left_out = self._client.result(round, patience)
+        return Result(*published, left_out=tuple(left_out))
 
     def standing(self, round: int | None = None, *, patience: float = 60.0) -> Standing:
         """How a round stands, by default the one under way."""

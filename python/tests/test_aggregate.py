@@ -43,6 +43,7 @@ def test_a_weighted_mean_and_its_weights(tmp_path: Path) -> None:
         assert (result.round, result.contributions, result.weight) == (1, 2, 4.0)
         np.testing.assert_allclose(result.mean, [2.5, 1.0, 8.0], atol=1e-4)
         np.testing.assert_allclose(result.sum, [10.0, 4.0, 32.0], atol=1e-3)
+        assert result.left_out == ()
         assert reader.standing(round).phase == "published"
 
 

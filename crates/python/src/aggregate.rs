@@ -15,7 +15,9 @@ use crate::error;
 use crate::run::wait_for;
 
 /// A published sum: round, contributions, sum, mean, total weight, noise.
-type Published<'py> = (u64, u32, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, Option<f64>, Option<f64>);
+/// Round, contributions, sum, mean, weight, noise, and who was left out.
+type Published<'py> =
+    (u64, u32, Bound<'py, PyArray1<f64>>, Bound<'py, PyArray1<f64>>, Option<f64>, Option<f64>, Vec<String>);
 
 /// One client of one set of terms.
 #[pyclass(frozen)]
@@ -77,8 +79,9 @@ impl AggregationClient {
     fn result<'py>(&self, py: Python<'py>, round: u64, patience: f64) -> PyResult<Published<'py>> {
         let until = until(patience)?;
         let published = self.wait(py, move |runtime, client| runtime.block_on(client.result(round, until)))?;
-        let Aggregate { round, contributions, sum, mean, weight, noise, left_out: _ } = published;
-        Ok((round, contributions, sum.to_pyarray(py), mean.to_pyarray(py), weight, noise))
+        let Aggregate { round, contributions, sum, mean, weight, noise, left_out } = published;
+        let left_out = left_out.iter().map(ToString::to_string).collect();
+        Ok((round, contributions, sum.to_pyarray(py), mean.to_pyarray(py), weight, noise, left_out))
     }
 
     /// How a round stands: round, phase, messages of the phase, how many there can be, why it failed.

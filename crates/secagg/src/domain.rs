@@ -12,6 +12,13 @@ pub(crate) const CONTEXT_CLERKS: &str = "privity secagg v1 context of a round by
 pub(crate) const CONTEXT_VALIDATED: &str = "privity secagg v1 context of a validated round";
 pub(crate) const VALIDATED_NONCE: &str = "privity secagg v1 nonce of a validated contribution";
 pub(crate) const VALIDATED_KEY: &str = "privity secagg v1 verification key of a validated round";
+pub(crate) const CONTEXT_BFV: &str = "privity secagg v1 context of a round under a joint key";
+pub(crate) const CONTEXT_BFV_KEY: &str = "privity secagg v1 context of a joint key";
+pub(crate) const BFV_COMMON: &str = "privity secagg v1 common polynomial of a joint key";
+pub(crate) const BFV_COMMITMENT: &str = "privity secagg v1 commitment to a share of a joint key";
+pub(crate) const BFV_KEY: &str = "privity secagg v1 digest of a joint key";
+pub(crate) const BFV_FLOOD: &str = "privity secagg v1 noise of a decryption share";
+pub(crate) const BFV_FLOOD_SEED: &str = "privity secagg v1 seed of the noise of a decryption share";
 pub(crate) const CLERKS: &str = "privity secagg v1 digest of clerks and recipient";
 pub(crate) const COMMITTEE: &str = "privity secagg v1 digest of a committee";
 
@@ -21,6 +28,11 @@ pub(crate) const SIGN_VALIDATED: &[u8] = b"privity secagg v1 validated contribut
 pub(crate) const SIGN_VERIFIERS: &[u8] = b"privity secagg v1 shares of verifiers\0";
 pub(crate) const SIGN_AGGREGATE: &[u8] = b"privity secagg v1 share of a validated aggregate\0";
 pub(crate) const SEAL_INPUT: &[u8] = b"privity secagg v1 input share\0";
+pub(crate) const SIGN_CIPHERTEXT: &[u8] = b"privity secagg v1 vector under a joint key\0";
+pub(crate) const SIGN_KEY_COMMITMENT: &[u8] = b"privity secagg v1 commitment of a holder\0";
+pub(crate) const SIGN_KEY_SHARE: &[u8] = b"privity secagg v1 share of a joint key\0";
+pub(crate) const SIGN_KEY_CONFIRMATION: &[u8] = b"privity secagg v1 confirmation of a joint key\0";
+pub(crate) const SIGN_DECRYPTION: &[u8] = b"privity secagg v1 decryption share\0";
 pub(crate) const SIGN_TALLY: &[u8] = b"privity secagg v1 tally of a clerk\0";
 pub(crate) const SEAL_SHARES: &[u8] = b"privity secagg v1 shares for a clerk\0";
 pub(crate) const SEAL_MASK: &[u8] = b"privity secagg v1 mask for the recipient\0";
@@ -83,4 +95,10 @@ pub(crate) enum Kind {
     InputShare = 41,
     Verifiers = 42,
     Aggregate = 43,
+    Ciphertext = 50,
+    HalfCiphertext = 51,
+    KeyCommitment = 52,
+    KeyShare = 53,
+    KeyConfirmation = 54,
+    Decryption = 55,
 }

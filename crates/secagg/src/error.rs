@@ -128,10 +128,10 @@ pub enum Error {
         /// The other.
         second: Identity,
     },
-    /// The tallies of the clerks do not fit each other.
-    #[error("the tallies contradict each other: {culprit} or one of the {others} before it is wrong")]
+    /// The tallies of clerks, or the decryption shares of holders, do not fit each other.
+    #[error("the answers contradict each other: {culprit} or one of the {others} before it is wrong")]
     Contradiction {
-        /// Whose tally does not fit those that came before.
+        /// Whose answer does not fit those that came before.
         culprit: Identity,
         /// How many came before.
         others: usize,
@@ -252,7 +252,7 @@ impl Error {
                 "do not go on with this coordinator; keep its messages, they are evidence"
             }
             Error::Unaccepted { .. } => "propose the list without these contributions",
-            Error::Contradiction { .. } => "read the board again with another set of clerks",
+            Error::Contradiction { .. } => "read the board again with the answers of others, if there are more",
             Error::AnswersDiffer { .. } => "ask a third aggregator that knows the seeds, and the operators of both",
             Error::TooFew { .. } | Error::Unrecoverable { .. } => "nothing was revealed; run another round",
             Error::Budget { .. } => "leave this owner out, add more noise, or agree on another budget",

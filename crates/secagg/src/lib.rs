@@ -9,6 +9,7 @@
 //! | [`clerks`] | one | the recipient, or all but t of the clerks |
 //! | [`validated`] (Prio3) | one | one of two aggregators; both, for clients to be kept in their range |
 //! | [`pairwise`] | five | a bounded share of each client's neighbours; see [`pairwise::Server`] |
+//! | [`bfv`] | one | one of the holders of a joint key; everybody follows the protocol |
 //! | [`paillier`] | one | the server and the key holder do not collude, and the server follows the protocol |
 //!
 //! All are bound to a [`Task`]: agreement, round, ring, length and minimum size. Whoever contributes signs with a
@@ -78,6 +79,7 @@
 //! ```
 
 pub mod ballot;
+pub mod bfv;
 pub mod clerks;
 pub mod committee;
 #[cfg_attr(not(feature = "validated"), expect(dead_code, reason = "what only that protocol uses"))]

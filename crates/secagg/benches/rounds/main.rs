@@ -5,6 +5,7 @@
 //! rounds. `full` runs the matrix of clients × length × drop-outs and how costs grow, `crowd` one round of 100,000 clients;
 //! without them, the figures that are required.
 
+mod bfv;
 mod committee;
 mod cost;
 mod matrix;
@@ -69,6 +70,7 @@ fn required() {
     measure("committee 3 of 3 n=100 d=100000", 3, || committee::round(100, 100_000, 0, (3, 3)));
     measure("committee 2 of 3 n=100 d=100000", 3, || committee::round(100, 100_000, 0, (3, 2)));
     paillier::show().expect("an honest round succeeds");
+    bfv::show().expect("an honest round succeeds");
 }
 
 fn main() {
