@@ -207,7 +207,7 @@ class Page {
       localStorage.setItem(this.mark(), round);
       $("#values").value = "";
       this.count();
-      say(said, `Round ${round} has your contribution. It was accepted for good; you may leave.`, "accepted");
+      say(said, `Round ${round} has your contribution. You may leave; the round tells whether enough others came.`, "accepted");
       this.follow(of, round);
     } catch (error) {
       if (error.code !== "page.lost") this.unanswered = null;

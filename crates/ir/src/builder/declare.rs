@@ -116,7 +116,9 @@ impl Builder {
 
     fn declare_player(&mut self, player: Player, scheme: Scheme, span: &Span) -> Built<PlayerId> {
         if self.computation.placements.len() > self.computation.players.len() {
-            return Err(Diagnostic::new("order.players", span.clone(), "players are declared before placements"));
+            let message = format!("`{}` is declared after a placement", player.name);
+            return Err(Diagnostic::new("order.players", span.clone(), message)
+                .help("declare players and groups first, and then the placements that they fill"));
         }
         let id = PlayerId(self.computation.players.len() as u16);
         self.declare_place(Placement { name: player.name.clone(), scheme, players: vec![id] }, span)?;
