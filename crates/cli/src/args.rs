@@ -84,7 +84,7 @@ pub(crate) enum Command {
     Doctor(crate::doctor::Doctor),
     /// Run a relay: where workers that cannot be dialled from outside meet the others. It sees ciphertext only.
     Relay(Relay),
-    /// Let a Flight client of this machine upload tables to a worker whose machine has proved itself, until stopped.
+    /// Let a Flight client of this machine upload tables to a worker whose machine has proved itself, and fetch results, until stopped.
     FlightProxy(crate::flight_proxy::FlightProxy),
     /// Encrypt a dataset under your key, to lie at the machine of an enclave; your worker releases its key to that machine.
     Seal(crate::seal::Seal),

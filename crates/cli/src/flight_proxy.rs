@@ -14,7 +14,7 @@ use crate::Failure;
 
 #[derive(Args)]
 pub(crate) struct FlightProxy {
-    /// The player to whose worker tables go.
+    /// The player to whose worker tables go, and from whose worker results come.
     #[arg(long, value_name = "PLAYER")]
     to: String,
     /// The roster that names it.

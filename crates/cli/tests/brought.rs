@@ -52,6 +52,32 @@ except pa.ArrowException as error:
     print(error)
 "#;
 
+/// Lists the names of all flights.
+const LIST: &str = r#"
+import sys
+import pyarrow.flight as fl
+location, token = sys.argv[1:]
+options = fl.FlightCallOptions(headers=[(b"authorization", b"Bearer " + token.encode())])
+for flight in fl.connect(location).list_flights(options=options):
+    print(flight.descriptor.path[0].decode())
+"#;
+
+/// Fetches a result by its flight, or tries to: its columns, as JSON.
+const RESULT: &str = r#"
+import json, sys
+import pyarrow as pa, pyarrow.flight as fl
+location, token, name = sys.argv[1:]
+client = fl.connect(location)
+options = fl.FlightCallOptions(headers=[(b"authorization", b"Bearer " + token.encode())])
+try:
+    flight = client.get_flight_info(fl.FlightDescriptor.for_path(name), options)
+    table = client.do_get(flight.endpoints[0].ticket, options).read_all()
+    assert table.num_rows == flight.total_records and table.schema == flight.schema
+    print(json.dumps(table.to_pydict()))
+except pa.ArrowException as error:
+    print(error)
+"#;
+
 fn python(script: &str, args: &[&str]) -> String {
     let output = testkit::python("pyarrow").unwrap().args(["-c", script]).args(args).output().unwrap();
     let (said, errors) = (String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr));
@@ -59,7 +85,7 @@ fn python(script: &str, args: &[&str]) -> String {
     said.trim().to_owned()
 }
 
-/// A proxy of the real command; it ends when this is dropped.
+/// A proxy of the real command to one worker; it ends when this is dropped.
 struct Proxy {
     child: Child,
     location: String,
@@ -67,9 +93,13 @@ struct Proxy {
 }
 
 impl Proxy {
+    /// To the cloud's worker, whose machine it appraises.
     fn start(folder: &Path, who: &str) -> Proxy {
-        let line =
-            format!("flight-proxy --to cloud --roster roster.toml --key {who}.key --policy cloud-machine.toml --json");
+        Proxy::to(folder, who, "cloud --policy cloud-machine.toml")
+    }
+
+    fn to(folder: &Path, who: &str, worker: &str) -> Proxy {
+        let line = format!("flight-proxy --to {worker} --roster roster.toml --key {who}.key --json");
         let mut child = Command::new(env!("CARGO_BIN_EXE_privity"))
             .current_dir(folder)
             .args(line.split_whitespace())
@@ -91,6 +121,14 @@ impl Proxy {
 
     fn download(&self, name: &str) -> String {
         python(DOWNLOAD, &[&self.location, &self.token, name])
+    }
+
+    fn list(&self) -> Vec<String> {
+        python(LIST, &[&self.location, &self.token]).lines().map(str::to_owned).collect()
+    }
+
+    fn result(&self, name: &str) -> String {
+        python(RESULT, &[&self.location, &self.token, name])
     }
 }
 
@@ -128,13 +166,49 @@ fn parties(cloud: &str, owner: impl Fn(&str) -> String) -> (Parties, SoftwareTpm
 }
 
 fn run(parties: &Parties, what: &str) -> (Value, i32) {
-    let flags = ["--roster", "roster.toml", "--key", "analyst.key", "--json"];
-    json(&privity(parties.path(), &[&["run", what][..], &flags].concat()))
+    run_as(parties, "analyst", what)
+}
+
+fn run_as(parties: &Parties, who: &str, what: &str) -> (Value, i32) {
+    let key = format!("{who}.key");
+    json(&privity(parties.path(), &["run", what, "--roster", "roster.toml", "--key", &key, "--json"]))
 }
 
 /// What a run ended with, in words.
 fn words(outcome: &Value) -> &str {
     outcome["error"]["message"].as_str().unwrap_or_default()
+}
+
+/// What the analyst's run of the agreement released is at the analyst's worker, for the analyst alone.
+fn model_over_flight(parties: &Parties, outcome: &Value) {
+    let model = outcome["outputs"]["analyst"].as_object().unwrap();
+    let session = outcome["session"].as_str().unwrap();
+    let [analyst, clinic] = ["analyst", "clinic"].map(|who| Proxy::to(parties.path(), who, "analyst"));
+    let mut names: Vec<String> = model.keys().map(|output| format!("{session}/{output}")).collect();
+    names.sort();
+    let mut listed = analyst.list();
+    listed.sort();
+    assert_eq!(listed, names);
+    assert_eq!(clinic.list(), [""; 0], "nobody else learns that it is there");
+    for (output, value) in model {
+        let name = format!("{session}/{output}");
+        let table: Value = serde_json::from_str(&analyst.result(&name)).unwrap();
+        let values = if value["values"].is_array() {
+            value["values"].clone()
+        } else {
+            Value::Array(vec![value["values"].clone()])
+        };
+        assert_eq!(table["value"], values, "{output}");
+        // In the words that a name gets which nobody agreed on.
+        let [refused, nothing] = [&name, &format!("{session}/nothing")].map(|name| clinic.result(name));
+        assert!(refused.contains("flight.unknown"), "{refused}");
+        assert_eq!(refused.replace(output, ""), nothing.replace("nothing", ""));
+    }
+    let log = parties.read("analyst.audit.jsonl");
+    let released = log.lines().filter(|line| line.contains("\"released\"")).count();
+    assert_eq!(released, 2 * model.len(), "with the outcome, and over Flight: {log}");
+    assert!(log.contains("\"what\":\"download\"") && log.contains("flight.unknown"), "{log}");
+    println!("The analyst fetches it over Flight, too, from its own worker. The clinic asks there: flight.unknown");
 }
 
 /// That a run was trained on all rows, and that the analyst alone has the model.
@@ -150,7 +224,8 @@ fn trained(outcome: &Value) {
 
 #[test]
 fn owners_upload_over_flight_to_a_machine_that_proved_itself_and_the_requester_alone_learns_the_model() {
-    let (mut parties, tpm) = parties("[flight]\n", |_| String::new());
+    let flight = |player: &str| if player == "analyst" { "[flight]\n".to_owned() } else { String::new() };
+    let (mut parties, tpm) = parties("[flight]\n", flight);
     let path = parties.path().to_owned();
     println!("\nOwners bring their data to a machine of the cloud's, over Arrow Flight, with pyarrow.");
     println!(
@@ -206,6 +281,11 @@ fn owners_upload_over_flight_to_a_machine_that_proved_itself_and_the_requester_a
     let (outcome, code) = run(&parties, &digest);
     assert_eq!(code, 0, "{outcome}");
     trained(&outcome);
+    model_over_flight(&parties, &outcome);
+    let session = outcome["session"].as_str().unwrap();
+    let output = outcome["outputs"]["analyst"].as_object().unwrap().keys().next().unwrap();
+    let there = analyst.result(&format!("{session}/{output}"));
+    assert!(there.contains("flight.unknown"), "the machine's worker has no results: {there}");
 
     // The one use is spent, and what was uploaded is gone with it.
     tells(
@@ -241,7 +321,7 @@ fn keys_of_sealed_tables_go_to_the_machine_that_proved_itself_and_to_no_other() 
         let release = |player: &str| match player {
             "clinic" => "[release.vitals]\nkey = \"vitals.key\"\n".to_owned(),
             "registry" => "[release.target]\nkey = \"target.key\"\n".to_owned(),
-            _ => String::new(),
+            _ => "[flight]\n".to_owned(),
         };
         parties(sealed, release)
     };
@@ -267,6 +347,17 @@ fn keys_of_sealed_tables_go_to_the_machine_that_proved_itself_and_to_no_other() 
 
     println!("The clinic's log has it: one key was released.");
 
+    // A scheduler, who is no party, starts it as well, and is told no value. The requester fetches the model over Flight.
+    let (started, code) = run_as(&parties, "guest", "agreed.toml");
+    assert_eq!(code, 0, "{started}");
+    assert_eq!(started["outputs"], serde_json::json!({}), "{started}");
+    let share = format!("{}/share of the rows told right", started["session"].as_str().unwrap());
+    let fetched: Value = serde_json::from_str(&Proxy::to(&path, "analyst", "analyst").result(&share)).unwrap();
+    let right = fetched["value"][0].as_f64().unwrap();
+    assert!((0.7..0.9).contains(&right), "{fetched}");
+    println!("A scheduler starts the run as well, and is told no value; the analyst fetches the model over Flight.");
+    assert_eq!(released(&parties), 2);
+
     // Sealed for another input: the key does not open it, and its owner's worker says so.
     std::fs::copy(path.join("target.sealed"), path.join("vitals.sealed")).unwrap();
     let (outcome, code) = run(&parties, "agreed.toml");
@@ -282,5 +373,5 @@ fn keys_of_sealed_tables_go_to_the_machine_that_proved_itself_and_to_no_other() 
     let (outcome, code) = run(&parties, "agreed.toml");
     assert!(code != 0 && outcome["error"].to_string().contains("pcr.sha256.14"), "{outcome}");
     println!("\nThe cloud's operator starts another binary, and no key is released:\n  {}", words(&outcome));
-    assert_eq!(released(&parties), 1, "nothing more was released");
+    assert_eq!(released(&parties), 2, "nothing more was released");
 }

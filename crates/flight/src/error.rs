@@ -12,8 +12,8 @@ pub enum Refusal {
     /// There is no such dataset for this caller: it does not exist, or is not for it.
     #[error("there is no dataset `{0}` for you")]
     Unknown(String),
-    /// A reader is not an owner.
-    #[error("only its owner uploads `{0}`")]
+    /// A reader is not an owner, and a result has none.
+    #[error("`{0}` is not yours to upload")]
     NotOwner(String),
     /// It was uploaded already.
     #[error("`{0}` was uploaded already")]
@@ -88,11 +88,11 @@ impl Refusal {
             Refusal::Unknown(_) => {
                 "look at the agreement for the names of datasets, and at the roster for your identity"
             }
-            Refusal::NotOwner(_) => "let its owner upload it, with the owner's own key",
+            Refusal::NotOwner(_) => "let its owner upload it, with the owner's own key; a result is only downloaded",
             Refusal::Again(_) => "what was uploaded stays; for another table make another agreement",
             Refusal::NotYet(_) => "wait until the worker's operator has ratified the agreement",
             Refusal::Unfit(_) => "compare the table with the type, the lengths and the key column in the agreement",
-            Refusal::Missing(_) => "upload it first, or wait for its owner",
+            Refusal::Missing(_) => "upload it first, or wait for its owner; what was used up is gone",
             Refusal::NotApproved(_) => "wait until all parties have ratified the agreement",
             Refusal::Table(error) => error.help(),
             Refusal::Call(_) => "use a Flight client, with the dataset's name as the descriptor's path",

@@ -3,7 +3,7 @@
 //! A [`Service`] answers the calls of Flight (`do_put`, `do_get`, `list_flights`, `get_flight_info`, `get_schema`,
 //! `do_action`) over connections of their own kind: TLS 1.3 with both keys pinned, so it knows who calls, and the proof of machines
 //! where one has to prove itself, before the first call. What a caller may do
-//! follows from the [`Rules`] alone: only a dataset's owner uploads it, once; only those that it was agreed for
+//! follows from the [`Rules`] alone: only a dataset's owner uploads it, once, and a result nobody; only those that it was agreed for
 //! download it, once that is approved. Whether a dataset exists is told to nobody else. Everything that is done or refused is
 //! told to a [`Log`] first; where that fails, nothing is done.
 //!

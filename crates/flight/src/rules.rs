@@ -8,13 +8,13 @@ use tables::Table;
 
 use crate::error::Refusal;
 
-/// A dataset that was agreed on.
+/// A dataset that was agreed on: an input to be uploaded, or a result.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Dataset {
     /// Its name.
     pub name: String,
-    /// Who uploads it.
-    pub owner: Identity,
+    /// Who uploads it; nobody, if it is a result.
+    pub owner: Option<Identity>,
     /// Who may download it, beside its owner.
     pub readers: BTreeSet<Identity>,
     /// Whether its owner may upload it yet.
@@ -45,7 +45,11 @@ impl Dataset {
     /// Whether a caller may know that it exists.
     #[must_use]
     pub fn concerns(&self, caller: &Identity) -> bool {
-        self.owner == *caller || self.readers.contains(caller)
+        self.owned_by(caller) || self.readers.contains(caller)
+    }
+
+    fn owned_by(&self, caller: &Identity) -> bool {
+        self.owner.as_ref() == Some(caller)
     }
 
     /// Whether a caller may upload it.
@@ -54,7 +58,7 @@ impl Dataset {
     /// [`Refusal::NotYet`] for its owner before uploads are taken, [`Refusal::NotOwner`] for a reader, [`Refusal::Unknown`] for
     /// anybody else.
     pub fn upload(&self, caller: &Identity) -> Result<(), Refusal> {
-        match (self.owner == *caller, self.concerns(caller)) {
+        match (self.owned_by(caller), self.concerns(caller)) {
             (true, _) if !self.taken => Err(Refusal::NotYet(self.name.clone())),
             (true, _) => Ok(()),
             (false, true) => Err(Refusal::NotOwner(self.name.clone())),
@@ -67,7 +71,7 @@ impl Dataset {
     /// # Errors
     /// [`Refusal::NotApproved`] for a reader before approval, [`Refusal::Unknown`] for anybody else.
     pub fn download(&self, caller: &Identity) -> Result<(), Refusal> {
-        if self.owner == *caller {
+        if self.owned_by(caller) {
             return Ok(());
         }
         match (self.concerns(caller), self.approved) {

@@ -8,10 +8,10 @@ use std::time::Duration;
 
 use arrow_array::{ArrayRef, Int64Array, RecordBatch};
 use arrow_flight::{Action, Criteria, FlightData, FlightDescriptor};
-use flight::{Bounds, Deed, Refusal};
+use flight::{Bounds, Deed, Refusal, Store as _};
 use futures::{StreamExt, TryStreamExt};
 use tonic::Code;
-use world::{ALICE, BOB, EVE, World, get, key, messages, put, table};
+use world::{ALICE, BOB, EVE, World, get, key, messages, names, put, table};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_table_goes_from_its_owner_to_its_reader() {
@@ -88,6 +88,36 @@ async fn flights_are_listed_to_those_whom_they_concern() {
     let status = Action { r#type: "status".into(), body: "doses".into() };
     let told = world.client(BOB).do_action(status).await.unwrap().into_inner().next().await.unwrap().unwrap();
     assert_eq!(told.body, br#"{"uploaded":true,"approved":false}"#.as_slice());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_result_is_its_readers_alone_and_nobody_uploads_it() {
+    let world = World::start(Bounds::default()).await;
+    let unknown = |who: u8, name: &str| (key(who).identity(), Deed::DownloadRefused(Refusal::Unknown(name.into())));
+    assert_eq!(get(&mut world.client(BOB), "mean").await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(world.last(), unknown(BOB, "mean"), "there is none yet");
+    world.agreed.computed.store(true, Ordering::SeqCst);
+    world.store.keep("mean", table(2)).unwrap();
+    // Neither who brought what it is computed from nor a stranger learns that it is there.
+    for who in [ALICE, EVE] {
+        let mut client = world.client(who);
+        let [denied, nothing] =
+            [get(&mut client, "mean").await.unwrap_err(), get(&mut client, "nothing").await.unwrap_err()];
+        assert_eq!(denied.message().replace("mean", ""), nothing.message().replace("nothing", ""));
+        get(&mut client, "mean").await.unwrap_err();
+        assert_eq!(world.last(), unknown(who, "mean"));
+        let asked = FlightDescriptor::new_path(vec!["mean".into()]);
+        assert_eq!(client.get_flight_info(asked).await.unwrap_err().code(), Code::PermissionDenied);
+        assert!(!names(&mut client).await.contains(&"mean".to_owned()));
+        assert_eq!(put(&mut client, "mean", &table(3)).await.unwrap_err().code(), Code::PermissionDenied);
+        assert_eq!(world.last().1, Deed::UploadRefused(Refusal::Unknown("mean".into())));
+    }
+    let mut reader = world.client(BOB);
+    assert_eq!(names(&mut reader).await, ["doses", "mean"]);
+    assert_eq!(get(&mut reader, "mean").await.unwrap().rows(), 2);
+    assert_eq!(world.last(), (key(BOB).identity(), Deed::Downloaded { rows: 2 }));
+    assert_eq!(put(&mut reader, "mean", &table(3)).await.unwrap_err().code(), Code::PermissionDenied);
+    assert_eq!(world.last().1, Deed::UploadRefused(Refusal::NotOwner("mean".into())));
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -1,9 +1,10 @@
 //! A table: a schema and batches of it.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use arrow_array::RecordBatch;
-use arrow_schema::SchemaRef;
+use arrow_schema::{Schema, SchemaRef};
 
 use crate::column;
 use crate::error::TableError;
@@ -29,6 +30,13 @@ impl Table {
             Some(batch) => Err(TableError::Differs { batch }),
             None => Ok(Table { schema, batches }),
         }
+    }
+
+    /// The same table, which says these texts beside its columns: Arrow's metadata of the schema.
+    #[must_use]
+    pub fn with_metadata(self, metadata: impl IntoIterator<Item = (String, String)>) -> Table {
+        let schema = Schema::clone(&self.schema).with_metadata(metadata.into_iter().collect());
+        Table { schema: Arc::new(schema), batches: self.batches }
     }
 
     /// Its columns.

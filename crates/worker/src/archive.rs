@@ -14,6 +14,7 @@ use crate::clock::now_ms;
 use crate::error::WorkerError;
 use crate::office::{Job, Office};
 use crate::proto;
+use crate::results::Results;
 
 /// Where the texts of agreements that were run are kept, by digest.
 const TEXTS: &str = "agreement";
@@ -116,11 +117,11 @@ impl Office {
     }
 
     /// Records that a session ended well: entries in the audit log, then the receipt that `sign` makes with the log's
-    /// head, the openings, and the end, all at once.
+    /// head, the openings, the results that are kept, and the end, all at once.
     pub(crate) fn end_well(
         &self,
         job: &Job,
-        released: Vec<(String, Identity)>,
+        (released, results): (Vec<(String, Identity)>, Results),
         commitments: (&Commitments, &Commitments),
         sign: impl FnOnce(LogHead) -> Result<SignedReceipt, WorkerError>,
     ) -> Result<SignedReceipt, WorkerError> {
@@ -136,6 +137,7 @@ impl Office {
         let left =
             |(output, to): (String, Identity)| Event::Released { session: session.clone(), output, to: to.to_string() };
         events.extend(released.into_iter().map(left));
+        events.extend(self.results_stored(job.session, &results));
         // First the log, since the receipt states its head: cut off here, it says that a run ended whose receipt nobody has.
         let receipt = sign(self.journal.enter(&events)?)?;
         let json = json(&receipt)?;
@@ -150,8 +152,10 @@ impl Office {
                 }
             }
             batch.keep_receipt(job.session.0, self.config.key.identity(), json.as_bytes())?;
-            batch.end(job.session.0, job.attempt, State::Finished { when: now_ms() })
+            self.keep_results(batch, job, &results)?;
+            Ok::<_, WorkerError>(batch.end(job.session.0, job.attempt, State::Finished { when: now_ms() })?)
         })?;
+        self.hold_results(job.session, results);
         self.drop_used_uploads(agreed)?;
         self.post.exchange_receipts(job.session);
         Ok(receipt)
@@ -218,6 +222,7 @@ impl Office {
             }
         }
         self.drop_stale_uploads()?;
+        self.drop_old_results()?;
         if self.store.prune(now_ms())? > 0 {
             self.forget_attempts()?;
         }

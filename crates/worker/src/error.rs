@@ -88,6 +88,16 @@ pub enum WorkerError {
         /// What there is.
         budget: u64,
     },
+    /// Results would find no room beside the tables that are kept.
+    #[error(
+        "the results, of up to {needed} bytes, find no room beside the tables that are kept, which may take {most}"
+    )]
+    NoRoom {
+        /// What they may take.
+        needed: u64,
+        /// What all tables together may take.
+        most: u64,
+    },
     /// Too many sessions wait.
     #[error("{waiting} sessions wait already; no more are taken")]
     Busy {
@@ -230,6 +240,7 @@ impl WorkerError {
             WorkerError::Replay { .. } => "worker.replay",
             WorkerError::NotResumable { .. } => "worker.not-resumable",
             WorkerError::TooLarge { .. } => "worker.too-large",
+            WorkerError::NoRoom { .. } => "worker.no-room",
             WorkerError::Busy { .. } => "worker.busy",
             WorkerError::TooMany { .. } => "worker.too-many",
             WorkerError::Draining => "worker.draining",
@@ -287,6 +298,9 @@ impl WorkerError {
             WorkerError::Release(e) => e.help(),
             WorkerError::SessionId | WorkerError::Replay { .. } => "run again, with a fresh session".into(),
             WorkerError::NotResumable { .. } => "run it again, as another use of its agreement".into(),
+            WorkerError::NoRoom { .. } => {
+                "run it when older results have gone, or ask its operator to raise `flight.total_mib` or lower `flight.results_hours`".into()
+            }
             WorkerError::TooLarge { .. } => {
                 "compute on fewer rows at once, or ask its operator to raise `jobs.memory_mib`".into()
             }

@@ -101,8 +101,10 @@ fn own(seen: &mut Inspection, config: &Config) {
     }
     if let Some(uploads) = &config.flight {
         let [most, total] = [uploads.bounds.table.bytes, uploads.bounds.total].map(|bytes| bytes >> 20);
-        let place = uploads.place();
-        seen.good("flight", format!("tables of at most {most} MiB are taken, {total} MiB in all, and kept in {place}"));
+        let (place, hours) = (uploads.place(), uploads.results_ms / 3_600_000);
+        let results = if hours == 0 { "not kept".to_owned() } else { format!("kept there for {hours} hours") };
+        let taken = format!("tables of at most {most} MiB are taken, {total} MiB in all, and kept in {place}");
+        seen.good("flight", format!("{taken}; results are {results}"));
     }
     // That they could be read is part of reading the configuration.
     for (input, path) in config.sealing.tables() {

@@ -30,6 +30,7 @@ mod postman;
 mod proto;
 mod rate;
 mod release;
+mod results;
 mod rounds;
 mod rules;
 mod serve;

@@ -169,8 +169,9 @@ impl Office {
         check_brought(&self.config, agreement.checked().computation(), player)?;
         self.check_machines(&agreement)?;
         let ratified = self.ratified(agreement, &request.ratifications)?;
-        let opened = self.check_uploads(ratified.agreement())?;
         let name = &ratified.agreement().checked().computation().player(player).name;
+        let opened = self.check_uploads(ratified.agreement())?;
+        let kept = self.check_results(ratified.agreement(), player)?;
         held_sums(self, ratified.agreement(), name)?;
         if attempt > 0 {
             may_attempt(&ratified, session, attempt)?;
@@ -190,7 +191,7 @@ impl Office {
         let card = card(&ratified, player, session, attempt)?;
         let peers = card.players.len().saturating_sub(1) as u64;
         let values = session::memory_bound(&Plan::project(&ratified, player)?);
-        let memory = values.saturating_add(peers * AHEAD as u64).saturating_add(opened);
+        let memory = values.saturating_add(peers * AHEAD as u64).saturating_add(opened).saturating_add(kept);
         let job = Job { ratified, player, session, attempt, card, memory };
         self.store.afford(now_ms(), &self.charges(&job)?)?;
         Ok(job)

@@ -92,9 +92,10 @@ async fn run(
     let caller = entry.about.submitter;
     let readable = outcome.outputs.keys().filter(|_| office.config.may_read(&caller));
     let released = readable.map(|name| (name.clone(), caller)).collect();
+    let results = office.results_of(&outcome.outputs)?;
     let cost = agreement::Cost { rounds: outcome.cost.rounds, bytes: outcome.cost.bytes };
     let receipt = recording(office, job, move |office, job| {
-        office.end_well(job, released, (&inputs, &outputs), |head| {
+        office.end_well(job, (released, results), (&inputs, &outputs), |head| {
             let mut receipt = receipt(job, (started_ms, now_ms()), cost, &inputs, &outputs);
             receipt.audit = Some(head);
             receipt.machines = gate.proofs();

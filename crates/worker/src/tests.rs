@@ -6,7 +6,9 @@ mod hostile;
 mod journal;
 mod machines;
 mod release;
+mod results;
 mod traced;
+mod trio;
 
 use std::path::Path;
 

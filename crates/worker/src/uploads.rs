@@ -7,12 +7,14 @@
 //! total_mib = 1024               # all tables together, those that are kept and those on their way
 //! uploads = 4                    # uploads at once
 //! upload_seconds = 900           # how long one may take
+//! results_hours = 24             # how long results are kept; see `results`
 //! ```
 //!
 //! A dataset is called `AGREEMENT/INPUT`, with the agreement's digest. Who uploads it is who brings it by the agreement: the player
 //! whose worker this is, or, of what lies inside an enclave, its owner. It is taken once this worker ratified the agreement, once, and
 //! only if it is of the agreed type and lengths. Only who uploaded it downloads it: for others a table would be a disclosure
-//! that nobody signed. A session is admitted with memory for the tables that it opens. A table goes when the agreement's last use ended
+//! that nobody signed. Results leave the same way (`results`).
+//! A session is admitted with memory for the tables that it opens. A table goes when the agreement's last use ended
 //! well, or the agreement expired.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -35,6 +37,7 @@ use crate::inputs::InputFault;
 use crate::office::Office;
 use crate::rate::Body;
 use crate::release::inside;
+use crate::results::{Held, is_result};
 use crate::service::{Doors, refused};
 
 /// What begins the name of an upload in the store.
@@ -53,11 +56,13 @@ pub(crate) struct RawFlight {
     total_mib: usize,
     uploads: usize,
     upload_seconds: u64,
+    results_hours: u64,
 }
 
 impl Default for RawFlight {
     fn default() -> RawFlight {
-        RawFlight { keep: None, table_mib: 256, total_mib: 1024, uploads: 4, upload_seconds: 900 }
+        let (table_mib, total_mib, uploads) = (256, 1024, 4);
+        RawFlight { keep: None, table_mib, total_mib, uploads, upload_seconds: 900, results_hours: 24 }
     }
 }
 
@@ -74,6 +79,10 @@ pub struct Uploads {
     pub(crate) bounds: Bounds,
     pub(crate) keep: Keep,
     memory: Memory,
+    /// How long results are kept, in milliseconds; 0 for not at all.
+    pub(crate) results_ms: u64,
+    /// Those that are kept in memory.
+    pub(crate) results: Held,
 }
 
 impl Uploads {
@@ -103,7 +112,8 @@ impl Uploads {
         let total = total_mib.saturating_mul(1 << 20);
         let bounds =
             Bounds { table, total, uploads, patience: PATIENCE, duration: Duration::from_secs(upload_seconds) };
-        Ok(Uploads { bounds, keep, memory: Memory::default() })
+        let results_ms = raw.results_hours.saturating_mul(3_600_000);
+        Ok(Uploads { bounds, keep, memory: Memory::default(), results_ms, results: Held::default() })
     }
 
     /// Where tables are kept, in words.
@@ -133,12 +143,14 @@ pub(crate) fn doors(office: &Arc<Office>) -> Doors {
 }
 
 /// The office as Flight's service sees it.
-struct Hatch(Arc<Office>);
+pub(crate) struct Hatch(pub(crate) Arc<Office>);
 
 impl Rules for Hatch {
     fn dataset(&self, name: &str) -> Option<flight::Dataset> {
-        let (agreement, input) = self.0.named(name)?;
-        self.0.upload_of(&agreement, &input)
+        match self.0.named(name) {
+            Some((agreement, input)) => self.0.upload_of(&agreement, &input),
+            None => self.0.result(name),
+        }
     }
 
     fn datasets(&self) -> Vec<flight::Dataset> {
@@ -148,7 +160,7 @@ impl Rules for Hatch {
             let names: Vec<String> = a.datasets().iter().map(|d| d.name.clone()).collect();
             names.into_iter().filter_map(|name| self.0.upload_of(&a, &name)).collect::<Vec<_>>()
         });
-        all.collect()
+        all.chain(self.0.all_results()).collect()
     }
 
     fn check(&self, name: &str, table: &Table) -> Result<(), Refusal> {
@@ -176,7 +188,11 @@ impl Log for Hatch {
             // It is entered with the table, in one step.
             Deed::Uploaded { .. } if self.keeps() == Some(Keep::Store) => return true,
             Deed::Uploaded { rows } => self.0.journal.enter(&[Event::Uploaded { dataset, by, rows: count(*rows) }]),
-            Deed::Downloaded { rows } => self.0.journal.enter(&[Event::Downloaded { dataset, by, rows: count(*rows) }]),
+            Deed::Downloaded { rows } => {
+                let downloaded = || Event::Downloaded { dataset: dataset.clone(), by, rows: count(*rows) };
+                let left = Office::result_leaves(&dataset, event.caller).unwrap_or_else(downloaded);
+                self.0.journal.enter(&[left])
+            }
             Deed::UploadRefused(refusal) => return self.refused("upload", event.caller, refusal),
             Deed::DownloadRefused(refusal) => return self.refused("download", event.caller, refusal),
         };
@@ -203,7 +219,7 @@ impl flight::Store for Hatch {
         if uploads.keep == Keep::Memory {
             return uploads.memory.keep(name, table);
         }
-        let owner = self.dataset(name).ok_or(StoreFault)?.owner;
+        let owner = self.dataset(name).and_then(|dataset| dataset.owner).ok_or(StoreFault)?;
         let bytes = Zeroizing::new(tables::write(&table).map_err(|_| StoreFault)?);
         let meta = Meta {
             name: stored(name),
@@ -228,26 +244,25 @@ impl flight::Store for Hatch {
     }
 
     fn has(&self, name: &str) -> Result<bool, StoreFault> {
-        self.0.upload_size(name).map(|size| size.is_some()).map_err(|error| logged(&error))
+        let uploaded = self.0.upload_size(name).map_err(|error| logged(&error))?;
+        Ok(uploaded.is_some() || self.0.result(name).is_some())
     }
 
     fn get(&self, name: &str) -> Result<Option<Table>, StoreFault> {
-        self.0.uploaded(name).map_err(|error| logged(&error))
+        let found = match self.0.result(name) {
+            Some(_) => self.0.result_table(name),
+            None => self.0.uploaded(name),
+        };
+        found.map_err(|error| logged(&error))
     }
 
     fn bytes(&self) -> Result<usize, StoreFault> {
-        let Some(uploads) = &self.0.config.flight else { return Ok(0) };
-        if uploads.keep == Keep::Memory {
-            return uploads.memory.bytes();
-        }
-        let stored = self.0.store.list().map_err(|error| logged(&error.into()))?;
-        let uploads = stored.iter().filter(|(meta, _)| meta.name.starts_with(UPLOAD));
-        Ok(uploads.map(|(meta, _)| size(meta)).fold(0, usize::saturating_add))
+        self.0.table_bytes().map_err(|error| logged(&error))
     }
 }
 
 fn logged(error: &WorkerError) -> StoreFault {
-    tracing::error!(%error, "an upload could not be kept or read");
+    tracing::error!(%error, "a table could not be kept or read");
     StoreFault
 }
 
@@ -255,7 +270,7 @@ fn stored(name: &str) -> String {
     format!("{UPLOAD}{name}")
 }
 
-/// Bytes of an upload in the store.
+/// Bytes of a table in the store.
 fn size(meta: &Meta) -> usize {
     meta.shape.first().map_or(0, |bytes| usize::try_from(*bytes).unwrap_or(usize::MAX))
 }
@@ -289,11 +304,23 @@ impl Office {
         let standing = self.store.proposal(digest.0).ok()??.standing;
         Some(flight::Dataset {
             name: format!("{digest}/{input}"),
-            owner: agreement.roster().get(&dataset.brought_by)?.identity,
+            owner: Some(agreement.roster().get(&dataset.brought_by)?.identity),
             readers: BTreeSet::new(),
             taken,
             approved: standing == Standing::Complete || self.config.ratify_all,
         })
+    }
+
+    /// Bytes of all tables that are kept: uploads and results.
+    pub(crate) fn table_bytes(&self) -> Result<usize, WorkerError> {
+        let Some(uploads) = &self.config.flight else { return Ok(0) };
+        if uploads.keep == Keep::Memory {
+            let uploaded = uploads.memory.bytes().unwrap_or(usize::MAX);
+            return Ok(uploaded.saturating_add(uploads.results.bytes()));
+        }
+        let stored = self.store.list()?;
+        let tables = stored.iter().filter(|(meta, _)| meta.name.starts_with(UPLOAD) || is_result(&meta.name));
+        Ok(tables.map(|(meta, _)| size(meta)).fold(0, usize::saturating_add))
     }
 
     /// Bytes of an upload, if it is there.
@@ -368,13 +395,18 @@ impl Office {
         }
         for (meta, _) in self.store.list()? {
             if meta.name.strip_prefix(UPLOAD).is_some_and(|name| !kept(name)) {
-                self.journal.change(|batch, events| {
-                    batch.remove(&meta.name)?;
-                    events.push(Event::Removed { name: meta.name.clone() });
-                    Ok(())
-                })?;
+                self.remove_table(&meta.name)?;
             }
         }
         Ok(())
+    }
+
+    /// Removes a table from the store, and says so in the log.
+    pub(crate) fn remove_table(&self, name: &str) -> Result<(), WorkerError> {
+        self.journal.change(|batch, events| {
+            batch.remove(name)?;
+            events.push(Event::Removed { name: name.to_owned() });
+            Ok(())
+        })
     }
 }

@@ -9,7 +9,7 @@ use std::sync::{Arc, Mutex};
 use arrow_array::{ArrayRef, Float64Array, Int64Array, RecordBatch, StringArray};
 use arrow_flight::encode::FlightDataEncoderBuilder;
 use arrow_flight::flight_service_client::FlightServiceClient;
-use arrow_flight::{FlightData, FlightDescriptor, Ticket};
+use arrow_flight::{Criteria, FlightData, FlightDescriptor, FlightInfo, Ticket};
 use flight::{Bounds, Dataset, Deed, Event, Log, Memory, Refusal, Rules, Service, Way};
 use futures::{StreamExt, TryStreamExt};
 use net::{Acceptor, Credentials, Dialer, Identity, KeyPair};
@@ -27,7 +27,7 @@ pub(crate) fn key(who: u8) -> KeyPair {
     KeyPair::from_seed(&[who + 1; 32])
 }
 
-/// Alice's `doses`, which Bob may download once it is approved, and her `weights`.
+/// Alice's `doses`, which Bob may download once it is approved, and her `weights`; and `mean`, a result that Bob alone may read.
 #[derive(Default)]
 pub(crate) struct Agreed {
     pub(crate) approved: AtomicBool,
@@ -35,6 +35,8 @@ pub(crate) struct Agreed {
     pub(crate) early: AtomicBool,
     /// Whether there are `weights`.
     pub(crate) weighed: AtomicBool,
+    /// Whether there is a `mean`.
+    pub(crate) computed: AtomicBool,
     /// Who has asked too often.
     pub(crate) deaf_to: Mutex<Option<Identity>>,
 }
@@ -51,12 +53,13 @@ impl Rules for Agreed {
         let readers = BTreeSet::from([key(BOB).identity()]);
         let dataset = |name: &str| Dataset {
             name: name.into(),
-            owner: key(ALICE).identity(),
+            owner: Some(key(ALICE).identity()),
             readers: readers.clone(),
             taken,
             approved,
         };
-        names.map(dataset).collect()
+        let mean = Dataset { owner: None, taken: false, approved: true, ..dataset("mean") };
+        names.map(dataset).chain(self.computed.load(Ordering::SeqCst).then_some(mean)).collect()
     }
 
     fn check(&self, _: &str, table: &Table) -> Result<(), Refusal> {
@@ -86,12 +89,14 @@ pub(crate) struct World {
     pub(crate) address: SocketAddr,
     pub(crate) agreed: Arc<Agreed>,
     pub(crate) notes: Arc<Notes>,
+    pub(crate) store: Arc<Memory>,
 }
 
 impl World {
     pub(crate) async fn start(bounds: Bounds) -> World {
         let (agreed, notes) = (Arc::new(Agreed::default()), Arc::new(Notes::default()));
-        let service = Service::new(agreed.clone(), Arc::new(Memory::default()), notes.clone(), bounds);
+        let store = Arc::new(Memory::default());
+        let service = Service::new(agreed.clone(), store.clone(), notes.clone(), bounds);
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let known: Vec<Identity> = [ALICE, BOB, EVE].map(|who| key(who).identity()).to_vec();
@@ -100,7 +105,7 @@ impl World {
             .with_tables();
         let incoming = net::tls::listen(listener, acceptor, net::tls::Limits::default());
         tokio::spawn(flight::serve(incoming.tables, service));
-        World { address, agreed, notes }
+        World { address, agreed, notes, store }
     }
 
     pub(crate) fn way(&self, who: u8) -> Way {
@@ -148,4 +153,11 @@ pub(crate) async fn get(client: &mut FlightServiceClient<Channel>, name: &str) -
         reader.push(&data.data_header, data.data_body).unwrap();
     }
     Ok(reader.finish().unwrap())
+}
+
+/// The names of the flights that a caller sees.
+pub(crate) async fn names(client: &mut FlightServiceClient<Channel>) -> Vec<String> {
+    let flights = client.list_flights(Criteria::default()).await.unwrap().into_inner();
+    let name = |info: FlightInfo| info.flight_descriptor.unwrap().path.concat();
+    flights.map_ok(name).try_collect().await.unwrap()
 }

@@ -2,22 +2,16 @@
 
 use std::collections::BTreeMap;
 
-use agreement::{Member, Roster};
-use net::KeyPair;
-use privity::Program;
 use tokio::net::TcpListener;
 use tokio::sync::mpsc;
 use tokio_stream::wrappers::TcpListenerStream;
 use tonic::{Request, Response, Status};
 
-use crate::config::Config;
+use super::trio::Trio;
 use crate::otlp::any_value::Value;
 use crate::otlp::trace_service_server::{TraceService, TraceServiceServer};
 use crate::otlp::{ExportTraceServiceRequest, ExportTraceServiceResponse, KeyValue, Span};
-use crate::serve::Worker;
 use crate::traces::collector;
-
-const PLAYERS: [&str; 3] = ["a", "b", "c"];
 
 /// Passes on what workers tell it.
 struct Collector(mpsc::UnboundedSender<Span>);
@@ -59,39 +53,8 @@ fn text(attributes: &[KeyValue], key: &str) -> Option<String> {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_collector_is_told_of_a_session_and_of_no_value() {
     let (address, mut told) = collecting().await;
-    let folder = tempfile::tempdir().unwrap();
-    let ports = PLAYERS.map(|_| std::net::TcpListener::bind("127.0.0.1:0").unwrap());
-    let addresses = ports.each_ref().map(|port| port.local_addr().unwrap());
-    drop(ports);
-    let keys = PLAYERS.map(|_| KeyPair::generate().unwrap());
-    let member = |i: usize| {
-        let endpoint = Some(addresses[i].to_string().parse().unwrap());
-        (PLAYERS[i].to_owned(), Member { identity: keys[i].identity(), endpoint, claims: None })
-    };
-    let roster = Roster::new((0..3).map(member)).unwrap();
-    std::fs::write(folder.path().join("roster.toml"), roster.to_string()).unwrap();
-    std::fs::write(folder.path().join("data.csv"), "v\n4321.5\n2.5\n3.5\n").unwrap();
-    keys[1].save(&folder.path().join("b.key")).unwrap();
-    let mut workers = Vec::new();
-    for (i, player) in PLAYERS.iter().enumerate() {
-        let data = "[a.x]\ncsv = \"data.csv\"\ncolumn = \"v\"\n";
-        let config = Config {
-            key: keys[i].clone(),
-            listen: addresses[i],
-            roster: roster.clone(),
-            datasets: data::Datasets::parse(data, folder.path()).unwrap(),
-            traces: Some(collector(&address).unwrap()),
-            store: crate::config::Store::beside(&folder.path().join(format!("{player}.toml"))),
-            ..super::config(&folder, true)
-        };
-        workers.push(Worker::start(config).await.unwrap());
-    }
-    let (roster, key) = (folder.path().join("roster.toml"), folder.path().join("b.key"));
-    let run = move || {
-        let program = Program::parse("c.pv", super::PROGRAM).unwrap();
-        crate::run_on_workers(&program, &roster, Some(&key), &Default::default(), session::unobserved())
-    };
-    let report = tokio::task::spawn_blocking(run).await.unwrap().unwrap();
+    let trio = Trio::start(|_, config| config.traces = Some(collector(&address).unwrap())).await;
+    let report = trio.run(super::PROGRAM, "b").await;
 
     let mut whole: BTreeMap<String, Span> = BTreeMap::new();
     let mut parts: Vec<Span> = Vec::new();
