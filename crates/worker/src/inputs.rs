@@ -15,6 +15,9 @@ use crate::error::WorkerError;
 use crate::office::{Job, Office};
 use crate::release::{self, Released};
 
+/// What opening a table takes for each of its bytes: as it was kept or sealed, as it was opened, and its values and keys.
+const OPENED: u64 = 3;
+
 /// Why an input that somebody brings to this worker is not there. `by` brings it.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[non_exhaustive]
@@ -90,6 +93,14 @@ pub(crate) fn check_brought(config: &Config, c: &Computation, player: PlayerId) 
         }
     }
     Ok(())
+}
+
+/// The bytes of memory that tables take at most which a session of this player opens, uploaded or sealed: they are there, which is
+/// asked before anything is spent anywhere.
+pub(crate) fn opened_memory(office: &Office, agreement: &Agreement, player: &str) -> Result<u64, WorkerError> {
+    let uploaded = office.check_uploads(agreement)?;
+    let sealed = release::sealed_bytes(office, agreement, player)?;
+    Ok(uploaded.saturating_add(sealed).saturating_mul(OPENED))
 }
 
 /// Reads this player's data and the modules that it runs, away from the threads that serve connections; what lies sealed

@@ -19,7 +19,7 @@ use crate::clock::now_ms;
 use crate::config::{self, Config};
 use crate::error::WorkerError;
 use crate::examine::{Finding, examine};
-use crate::inputs::{check_brought, held_sums, in_files};
+use crate::inputs::{check_brought, held_sums, in_files, opened_memory};
 use crate::jobs::{About, Jobs};
 use crate::journal::Journal;
 use crate::metrics::Metrics;
@@ -170,7 +170,7 @@ impl Office {
         self.check_machines(&agreement)?;
         let ratified = self.ratified(agreement, &request.ratifications)?;
         let name = &ratified.agreement().checked().computation().player(player).name;
-        let opened = self.check_uploads(ratified.agreement())?;
+        let opened = opened_memory(self, ratified.agreement(), name)?;
         let kept = self.check_results(ratified.agreement(), player)?;
         held_sums(self, ratified.agreement(), name)?;
         if attempt > 0 {

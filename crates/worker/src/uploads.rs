@@ -13,8 +13,7 @@
 //! A dataset is called `AGREEMENT/INPUT`, with the agreement's digest. Who uploads it is who brings it by the agreement: the player
 //! whose worker this is, or, of what lies inside an enclave, its owner. It is taken once this worker ratified the agreement, once, and
 //! only if it is of the agreed type and lengths. Only who uploaded it downloads it: for others a table would be a disclosure
-//! that nobody signed. Results leave the same way (`results`).
-//! A session is admitted with memory for the tables that it opens. A table goes when the agreement's last use ended
+//! that nobody signed. Results leave the same way (`results`). A table goes when the agreement's last use ended
 //! well, or the agreement expired.
 
 use std::collections::{BTreeMap, BTreeSet};
@@ -42,8 +41,6 @@ use crate::service::{Doors, refused};
 
 /// What begins the name of an upload in the store.
 const UPLOAD: &str = "upload ";
-/// What opening a table takes for each of its bytes: the store's text of it, as it was sealed and opened, and its values and keys.
-const OPENED: u64 = 3;
 /// How long an upload may be silent.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -346,8 +343,8 @@ impl Office {
         }
     }
 
-    /// Checks that all is there that has to be uploaded here for an agreement: asked before anything is spent anywhere. Returns the
-    /// bytes of memory that opening it takes at most.
+    /// Checks that all is there that has to be uploaded here for an agreement: asked before anything is spent anywhere. Returns how
+    /// many bytes it has.
     pub(crate) fn check_uploads(&self, agreement: &Agreement) -> Result<u64, WorkerError> {
         if self.config.flight.is_none() {
             return Ok(0);
@@ -355,13 +352,13 @@ impl Office {
         let me = self.config.key.identity();
         let here = |player: &str| agreement.roster().get(player).is_some_and(|m| m.identity == me);
         let open = |d: &&agreement::Dataset| here(&d.player) && !self.config.has_data(&d.player, &d.name);
-        let mut opened = 0u64;
+        let mut all = 0u64;
         for dataset in agreement.datasets().iter().filter(open) {
             let missing = || InputFault::NotUploaded { input: dataset.name.clone(), by: dataset.brought_by.clone() };
             let bytes = self.upload_size(&format!("{}/{}", agreement.digest(), dataset.name))?.ok_or_else(missing)?;
-            opened = opened.saturating_add(OPENED.saturating_mul(bytes as u64));
+            all = all.saturating_add(bytes as u64);
         }
-        Ok(opened)
+        Ok(all)
     }
 
     /// An input that was uploaded for an agreement. What is wrong with it was told to who uploaded it.

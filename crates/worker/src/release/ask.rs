@@ -33,6 +33,16 @@ pub(crate) fn unsealed<'a>(office: &'a Office, agreement: &'a Agreement, me: &st
     mine.filter_map(|d| Some((d, office.config.sealing.tables.get(&d.name)?.as_path()))).collect()
 }
 
+/// Bytes of all tables of an agreement that lie sealed here: asked before anything is spent anywhere.
+pub(crate) fn sealed_bytes(office: &Office, agreement: &Agreement, me: &str) -> Result<u64, ReleaseFault> {
+    let mut all = 0u64;
+    for (dataset, path) in unsealed(office, agreement, me) {
+        let fault = |e: std::io::Error| ReleaseFault::Table { input: dataset.name.clone(), what: e.to_string() };
+        all = all.saturating_add(std::fs::metadata(path).map_err(fault)?.len());
+    }
+    Ok(all)
+}
+
 /// Asks the owners of all sealed inputs of a session for their keys.
 pub(crate) async fn fetch(office: &Arc<Office>, job: &Job) -> Result<Released, WorkerError> {
     let agreement = job.ratified.agreement();

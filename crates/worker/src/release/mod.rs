@@ -34,7 +34,7 @@ use crate::gate::SessionGate;
 use crate::office::Office;
 use crate::proto;
 
-pub(crate) use ask::{Released, fetch, inside, open, unsealed};
+pub(crate) use ask::{Released, fetch, inside, open, sealed_bytes, unsealed};
 pub use sealed::{SealedFault, SealedTable};
 use wrap::Purpose;
 

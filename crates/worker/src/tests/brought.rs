@@ -5,11 +5,15 @@ use std::sync::Arc;
 
 use agreement::{Member, Roster};
 use net::{Credentials, Dialer};
+use store::KeyFile;
+use tables::{Column, Table};
 
 use super::{HONEST, PROGRAM, admit, agreement, config, refusal, roster};
 use crate::config::Config;
 use crate::office::Office;
+use crate::release::SealedTable;
 use crate::uploads::{RawFlight, Uploads};
+use crate::{Machines, Sealing};
 
 const INSIDE: &str = "computation c
   player a, b, c
@@ -20,14 +24,19 @@ const INSIDE: &str = "computation c
   release y to c as \"y\"
 ";
 
-#[test]
-fn an_input_inside_the_machine_is_its_owners_to_bring() {
+/// A roster in which player a has to prove its machine.
+fn proving() -> Roster {
     let policy = attest::Policy::parse("name = 'trainer'\ntechnologies = ['snp']\n").unwrap();
     let proving = |(name, member): (&str, &Member)| {
         let claims = (name == "a").then(|| Box::new(policy.clone()));
         (name.to_owned(), Member { claims, ..member.clone() })
     };
-    let roster = Roster::new(roster(HONEST).iter().map(proving)).unwrap();
+    Roster::new(roster(HONEST).iter().map(proving)).unwrap()
+}
+
+#[test]
+fn an_input_inside_the_machine_is_its_owners_to_bring() {
+    let roster = proving();
     let agreement = agreement(INSIDE, &roster);
     let refused = |change: &dyn Fn(&mut Config)| {
         let folder = tempfile::tempdir().unwrap();
@@ -73,6 +82,32 @@ fn a_session_is_admitted_with_memory_for_what_was_uploaded() {
     let job = admit(&office, agreement.text(), &[1; 16], &[]).ok().unwrap();
     let without = 40 << 20..41 << 20;
     assert!(without.contains(&(job.memory - 3 * bytes.len() as u64)), "{}", job.memory);
+}
+
+/// And what a sealed table takes.
+#[test]
+fn a_session_is_admitted_with_memory_for_what_lies_sealed() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut config = config(&folder, true);
+    config.roster = proving();
+    // It is asked for no proof here.
+    let prove = toml::from_str("tpm = \"none\"").unwrap();
+    config.machines = Machines::read(Some(prove), BTreeMap::new(), folder.path(), None).unwrap();
+    let key = KeyFile::generate(&folder.path().join("x.key")).unwrap();
+    let table = Table::of(vec![("x".to_owned(), Column::F64(vec![0.0; 600_000]))]).unwrap();
+    let sealed = SealedTable::seal("x", &table, &key).unwrap();
+    let file = folder.path().join("x.sealed");
+    std::fs::write(&file, &sealed).unwrap();
+    let places = BTreeMap::from([("x".to_owned(), file.clone())]);
+    config.sealing = Sealing::read(BTreeMap::new(), places, folder.path()).unwrap();
+    let agreement = agreement(INSIDE, &config.roster);
+    let office = Office::open(config, Dialer::new(Credentials::new(super::key("a")).unwrap())).unwrap();
+    let job = admit(&office, agreement.text(), &[1; 16], &[]).ok().unwrap();
+    let without = 40 << 20..41 << 20;
+    assert!(without.contains(&(job.memory - 3 * sealed.len() as u64)), "{}", job.memory);
+    // One that was taken away is missed before anything is spent.
+    std::fs::remove_file(&file).unwrap();
+    assert_eq!(refusal(&office, agreement.text(), &[1; 16]), "release.table");
 }
 
 #[test]
