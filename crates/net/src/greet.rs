@@ -97,6 +97,12 @@ pub async fn refuse(link: &mut Link, code: &str) {
     .await;
 }
 
+/// Hangs up without a word: whoever greeted may try again.
+pub async fn hang_up(link: &mut Link) {
+    // It may have gone already.
+    let _ = timeout(GREETING_TIME, link.sender.close()).await;
+}
+
 /// The hello of whoever is at the other end: `player`, if we dialled.
 pub async fn hear(link: &mut Link, player: Option<&Player>) -> Result<Hello, NetError> {
     let failed = |reason: String| NetError::Handshake { player: player.cloned(), reason };

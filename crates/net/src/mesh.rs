@@ -22,7 +22,8 @@ use crate::link::{Link, stream};
 use crate::player::{Player, PlayerId};
 use crate::tls::{Alpn, Appraised, Dialer, Secured};
 
-/// How long a connection may wait for its session to be known here: players do not start together.
+/// How long a connection may wait for its session to be known here: players do not start together. Then it is hung up on, and who
+/// dialled tries again for as long as its own patience says.
 const SESSION_TIME: Duration = Duration::from_secs(10);
 /// Connections that may wait so, in all, and of one identity: beyond it they are dropped, and who
 /// dialled tries again.
@@ -35,6 +36,7 @@ const ENDED: usize = 1024;
 #[derive(Clone)]
 pub struct Switchboard {
     shared: Arc<Shared>,
+    patience: Duration,
 }
 
 struct Shared {
@@ -91,7 +93,14 @@ impl Switchboard {
     pub fn new() -> Switchboard {
         Switchboard {
             shared: Arc::new(Shared { state: Mutex::default(), changed: Notify::new(), waiting: Mutex::default() }),
+            patience: SESSION_TIME,
         }
+    }
+
+    /// The same, where a connection waits so long for its session to be known; 10 seconds, if not said.
+    #[must_use]
+    pub fn with_patience(self, patience: Duration) -> Switchboard {
+        Switchboard { patience, ..self }
     }
 
     /// Takes over a data connection: hears its hello and hands it to its session, or refuses it.
@@ -101,13 +110,21 @@ impl Switchboard {
         let _place = Place::take(&self.shared, identity)?;
         let mut link = stream::over(secured.stream);
         let hello = greet::hear(&mut link, None).await?;
-        let found = timeout(SESSION_TIME, self.find(&hello.session)).await.unwrap_or(None);
-        let Some((card, seats)) = found else {
-            greet::refuse(&mut link, "net.unknown-session").await;
-            return Err(NetError::Handshake {
-                player: None,
-                reason: format!("{identity} asked for an unknown session"),
-            });
+        let late = |which: &str| {
+            let reason = format!("{identity} asked for a session that {which} here");
+            NetError::Handshake { player: None, reason }
+        };
+        let (card, seats) = match timeout(self.patience, self.find(&hello.session)).await {
+            Ok(Some(found)) => found,
+            Ok(None) => {
+                greet::refuse(&mut link, "net.unknown-session").await;
+                return Err(late("has ended"));
+            }
+            // No refusal, which would be final: this worker may still be reading its data, or compiling modules.
+            Err(_) => {
+                greet::hang_up(&mut link).await;
+                return Err(late("has not begun"));
+            }
         };
         let checked = match card.player(hello.from) {
             Ok((_, expected)) if *expected != identity => Err(NetError::UnknownKey { got: identity }),
@@ -128,6 +145,7 @@ impl Switchboard {
         }
     }
 
+    /// An open session, once it is; none, if it has ended.
     async fn find(&self, session: &[u8; 16]) -> Option<(Card, Seats)> {
         loop {
             let mut changed = std::pin::pin!(self.shared.changed.notified());

@@ -12,7 +12,7 @@ use net::link::resume::ResumeOptions;
 use net::link::stream;
 use net::player::Player;
 use net::tls::{Alpn, Appraised};
-use net::{Exchange, NetError, Options, PlayerId, Scope, mesh};
+use net::{Exchange, NetError, Options, PlayerId, Scope, Switchboard, mesh};
 use support::{Roster, Worker};
 use tokio::io::AsyncWriteExt;
 use tokio::time::Instant;
@@ -105,6 +105,25 @@ async fn two_sessions_share_the_ports() {
     let two = open(&roster, 2, &Options::default()).await;
     chat(&one, Scope::root(b"x"), 3, 100).await;
     chat(&two, Scope::root(b"x"), 3, 100).await;
+}
+
+/// A player may have much data to read first, or modules to compile: longer than a connection waits for its session.
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_player_that_begins_late_is_met() {
+    let roster = Roster::with(&NAMES[..2], || Switchboard::new().with_patience(Duration::from_millis(50))).await;
+    let [alice, bob] = [A, B].map(|id| roster.card(id, 1));
+    let options = ResumeOptions::default();
+    let late = async {
+        roster.workers[1].refuses("has not begun").await;
+        connect(&roster, &bob, B, options).await
+    };
+    let (first, second) = tokio::join!(connect(&roster, &alice, A, options), late);
+    assert_eq!((first.unwrap().0.len(), second.unwrap().0.len()), (1, 1));
+    // One that is over, as this is now at bob, is refused at once and for good.
+    let (dialer, restarted) = (roster.workers[0].dialer(), Switchboard::new());
+    let again = mesh::connect(&alice, &roster.endpoints, &dialer, &restarted, options, &ungated()).await;
+    let refused = again.err().unwrap();
+    assert!(refused.to_string().contains("bob refused the session (net.unknown-session)"), "{refused}");
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

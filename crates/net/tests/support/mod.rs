@@ -78,11 +78,16 @@ pub(crate) struct Roster {
 
 impl Roster {
     pub(crate) async fn new(names: &[&str]) -> Roster {
+        Roster::with(names, Switchboard::new).await
+    }
+
+    /// Whose workers have these switchboards.
+    pub(crate) async fn with(names: &[&str], switchboard: impl Fn() -> Switchboard) -> Roster {
         let keys: Vec<KeyPair> = names.iter().map(|_| KeyPair::generate().unwrap()).collect();
         let known: Vec<Identity> = keys.iter().map(KeyPair::identity).collect();
         let (mut workers, mut endpoints) = (Vec::new(), Vec::new());
         for ((id, name), key) in (0..).map(PlayerId).zip(names).zip(keys) {
-            let mut worker = Worker::new(id, name, key);
+            let mut worker = Worker { switchboard: switchboard(), ..Worker::new(id, name, key) };
             endpoints.push(worker.serve(known.clone()).await);
             workers.push(worker);
         }
