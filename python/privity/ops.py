@@ -720,21 +720,27 @@ def segment_last(key: Operand) -> Tensor:
     return result
 
 
-def federated_sum(x: Operand, *, type: DType | None = None) -> Tensor:
-    """The sum of what the members of a group hold, each its own x, as shares: it leaves a member only masked, and nobody sees a member's part.
+def federated_sum(x: Operand, *, type: DType | None = None, low: float | None = None, high: float | None = None, norm: float | None = None) -> Tensor:
+    """The sum of what the members of a group hold, each its own x, as shares: it leaves a member only masked, and nobody sees a member's part. With bounds each part is checked on shares, and who breaks one is left out of all sums over the group.
 
     ``type``: `fixed<64, f>`, what each member's numbers become; that of x, or of the `on` block, if absent.
+    ``low``: with `high`: the least number of a member, which is checked; nothing is if absent.
+    ``high``: with `low`: the greatest number of a member.
+    ``norm``: instead of `low` and `high`: the greatest Euclidean norm of a member's whole value, which is checked.
     """
-    result: Tensor = _trace.apply("federated_sum", [x], {"type": type})
+    result: Tensor = _trace.apply("federated_sum", [x], {"type": type, "low": low, "high": high, "norm": norm})
     return result
 
 
-def federated_mean(x: Sequence[Operand], *, type: DType | None = None) -> Tensor:
-    """The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values.
+def federated_mean(x: Sequence[Operand], *, type: DType | None = None, low: float | None = None, high: float | None = None, norm: float | None = None) -> Tensor:
+    """The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values. Bounds are as those of `federated_sum`; there are none with weights.
 
     ``type``: `fixed<64, f>`, what each member's numbers become; that of x, or of the `on` block, if absent.
+    ``low``: with `high`: the least number of a member, which is checked; nothing is if absent.
+    ``high``: with `low`: the greatest number of a member.
+    ``norm``: instead of `low` and `high`: the greatest Euclidean norm of a member's whole value, which is checked.
     """
-    result: Tensor = _trace.apply("federated_mean", list(x), {"type": type})
+    result: Tensor = _trace.apply("federated_mean", list(x), {"type": type, "low": low, "high": high, "norm": norm})
     return result
 
 

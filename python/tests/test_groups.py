@@ -36,3 +36,33 @@ def test_too_few_members_are_refused() -> None:
 
 def test_the_disclosure_tells_the_thresholds() -> None:
     assert "at least 3 - k" in str(pulse.disclose())
+
+
+@pv.computation
+def bounded(answer: pv.f64[2].range(-1e9, 1e9) @ people):
+    with committee:
+        total = pv.federated_sum(answer, low=-1, high=1)
+        mean = pv.federated_mean([answer], norm=1.25)
+    return {"total": pv.release(total, to=press), "mean": pv.release(mean, to=press)}
+
+
+def test_who_breaks_a_bound_is_in_no_sum() -> None:
+    answer = np.array([[0.5, 1], [1, -0.5], [-0.25, 0], [1, 1], [2, 0], [0, -1e8]])
+    with pv.local() as cluster:
+        found = cluster.run(bounded, answer=answer)
+    np.testing.assert_allclose(found["total"], answer[:3].sum(axis=0), atol=1e-3)
+    np.testing.assert_allclose(found["mean"], answer[:3].mean(axis=0), atol=1e-3)
+    with pv.local() as cluster, pytest.raises(pv.RunError, match="fewer than 3 members of people"):
+        cluster.run(bounded, answer=answer[1:])
+    assert "left out of all sums over people" in str(bounded.disclose())
+
+
+def test_a_weighted_mean_has_no_bounds() -> None:
+    @pv.computation
+    def weighted(answer: pv.f64.range(-1, 1) @ people, trust: pv.f64.range(1, 5) @ people):
+        with committee:
+            mean = pv.federated_mean([answer, trust], low=-1, high=1)
+        return pv.release(mean, to=press)
+
+    with pytest.raises(pv.ProgramError, match="with a weight has no bounds"):
+        weighted.disclose()

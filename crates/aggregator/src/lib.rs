@@ -8,7 +8,7 @@
 //! | [`board`] | where messages wait: in memory, in a file, in PostgreSQL, in NATS |
 //! | [`Rounds`], [`Service`] | rounds on a board, and the port that clients and aggregators talk to |
 //! | [`Member`] | an aggregator of a committee or of validated sums: an organisation of its own, with its own key |
-//! | [`Keeper`] | where aggregators put sums that nobody publishes: as shares, for a computation among them |
+//! | [`Keeper`] | where aggregators put what nobody publishes, sums or each contribution: as shares, for a computation among them |
 //! | [`Client`] | a client, which is done after one message (committee, validated) or five (pairwise) |
 //!
 //! The service sees masked vectors and ciphertext. What it must be trusted with is what the terms'

@@ -14,7 +14,8 @@ use tokio::task::JoinHandle;
 fn world(change: impl FnOnce(&mut aggregator::Draft)) -> World {
     World::committee(5, (3, 2), |draft| {
         draft.precision = None;
-        draft.shares = Some(SharesDraft { name: "digits".into(), fraction: 16, owner: key(9).identity().to_string() });
+        let owner = key(9).identity().to_string();
+        draft.shares = Some(SharesDraft { name: "digits".into(), fraction: 16, owner, each: false });
         change(draft);
     })
 }
@@ -85,6 +86,39 @@ async fn three_aggregators_keep_what_no_two_messages_show() {
     assert_ne!(parts[0].origin, parts[3].origin, "parts of two rounds do not go together");
 }
 
+/// Makes terms those of an agreement whose program checks each contribution.
+fn each(draft: &mut aggregator::Draft) {
+    let owner = key(2).identity().to_string();
+    draft.shares = Some(SharesDraft { name: "\"clients\"".into(), fraction: 16, owner, each: true });
+    draft.agreement = Some(aggregator::AgreementDraft { digest: "0a".repeat(32), group: "clients".into() });
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_contribution_is_kept_in_the_order_of_the_list() {
+    let world = world(each);
+    let service = world.serve(Arc::new(InMemory::default())).await;
+    let folder = tempfile::tempdir().unwrap();
+    let stores = Arc::new(Stores::default());
+    let members = keeping(&world, 3, (folder.path(), service.address()), &stores);
+    for i in 0..5 {
+        world.contribute(i, service.address()).await.unwrap();
+    }
+    for member in members {
+        member.await.unwrap().unwrap();
+    }
+    let mut parts = std::mem::take(&mut *stores.0.lock().unwrap());
+    parts.sort_by_key(|part| part.role);
+    let [a, b, c] = &parts[..] else { panic!("of three") };
+    assert!(a.origin == b.origin && b.origin == c.origin);
+    assert_eq!((&a.next, &b.next, &c.next), (&b.own, &c.own, &a.own));
+    assert_eq!((a.rows, a.own.len()), (Some(5), 25));
+    let all = (0..25).map(|i| a.own[i].wrapping_add(b.own[i]).wrapping_add(c.own[i]) as f64 / 65536.0);
+    let mut listed: Vec<usize> = (0..5).collect();
+    listed.sort_by_key(|i| *world.clients[*i].identity().as_bytes());
+    let wanted: Vec<f64> = listed.into_iter().flat_map(|i| world.digit(i)).collect();
+    assert_eq!(all.collect::<Vec<_>>(), wanted);
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_all_three_nothing_is_kept() {
     let world = world(|draft| draft.answer_seconds = 0.5);
@@ -125,4 +159,11 @@ fn terms_of_shares_fit_a_replicated_placement() {
     wants(&|draft| draft.committee.as_mut().unwrap().threshold = 3, "threshold of two");
     wants(&|draft| draft.shares.as_mut().unwrap().owner = "nobody".into(), "nobody");
     wants(&|draft| draft.shares.as_mut().unwrap().fraction = 60, "fraction");
+    wants(&|draft| draft.shares.as_mut().unwrap().each = true, "are for an [agreement]");
+    assert_eq!(of(&each), None);
+    let long = |draft: &mut aggregator::Draft| {
+        each(draft);
+        draft.length = 1 << 20;
+    };
+    wants(&long, "5 of 1048576 numbers are more than 4194304 together");
 }

@@ -54,6 +54,13 @@ pub struct Crowd {
     pub sums: Vec<Summed>,
 }
 
+impl Crowd {
+    /// Whether each contribution is checked on shares before anything is summed.
+    pub fn is_checked(&self) -> bool {
+        self.sums.iter().any(|sum| sum.bound.is_some())
+    }
+}
+
 /// Something that is summed over a group.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Summed {
@@ -64,6 +71,9 @@ pub struct Summed {
     /// The member's own number that it is weighted by.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub weight: Option<String>,
+    /// What it is held to on shares, as `0..1` or `a norm of 2.5`.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub bound: Option<String>,
     /// The inputs that it is computed from.
     pub from: Vec<String>,
 }
@@ -259,6 +269,7 @@ fn crowd(c: &Computation, facts: &[Facts], contribution: &ir::Contribution) -> O
             name: name(part.value),
             amount: amount(&c.graph.value(part.value).ty),
             weight: part.weight.map(name),
+            bound: part.bound.map(|bound| bound.to_string()),
             from: from.into_iter().map(|i| inputs[i].name.to_owned()).collect(),
         }
     };

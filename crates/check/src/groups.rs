@@ -1,7 +1,11 @@
 //! Groups (invariant 15): what a member of a group holds leaves it in a sum over the whole group alone, of at least two
 //! members and at most a number that is known, and is computed from its own inputs and constants.
 
-use ir::{Block, Computation, Diagnostic, Graph, Instr, Op, Placement, PlayerId, Scheme, ValueId};
+use std::collections::BTreeMap;
+
+use ir::{
+    Block, Computation, Contribution, Diagnostic, Graph, Instr, MOST_CHECKED, Op, Placement, PlayerId, Scheme, ValueId,
+};
 
 use crate::Found;
 use crate::disclosure::{Disclosure, Stored};
@@ -125,6 +129,23 @@ fn federated(c: &Computation, graph: &Graph, instr: &Instr, out: &mut Found) -> 
         }
         None => true,
     }
+}
+
+/// Groups whose contributions are checked and more than their holders can have in memory, as far as lengths are known.
+pub(crate) fn oversized(c: &Computation, dims: &BTreeMap<String, u64>) -> Vec<Diagnostic> {
+    let checked = c.contributions().filter(Contribution::is_checked);
+    let oversized = checked.filter_map(|contribution| {
+        let player = c.player(contribution.group);
+        let (length, most) = (contribution.layout(c, dims).ok()?.length, player.group?.most?);
+        let numbers = (length as u64).saturating_mul(most.into());
+        let first = contribution.parts.iter().find(|part| part.bound.is_some())?;
+        let instr = c.graph.body.instrs.iter().find(|i| i.results == [first.result])?;
+        let name = &player.name;
+        let text = format!("{most} members of {name} contribute {numbers} numbers, and {MOST_CHECKED} can be checked");
+        let help = format!("let {name} be fewer, let each contribute less, or sum without bounds");
+        (numbers > MOST_CHECKED).then(|| Diagnostic::new("group.checked", instr.span.clone(), text).help(help))
+    });
+    oversized.collect()
 }
 
 /// An earlier sum over a group that is of another type or elsewhere.

@@ -82,14 +82,54 @@ fn crowd(g: &Crowd) -> Vec<String> {
         let weight = s.weight.as_ref().map(|w| format!(", weighted by {w}")).unwrap_or_default();
         format!("{} ({}{weight}, computed from {})", s.name, s.amount, list(&s.from))
     };
-    let sums: Vec<String> = sums.iter().map(sum).collect();
+    let contributes: Vec<String> = sums.iter().map(sum).collect();
     let holders = list(&form.players);
-    vec![
-        format!("each member of {group} contributes {} once, masked, to sums over at least {least} and at most {most} members", list(&sums)),
-        format!("of the sums {holders} hold shares on {}; two of them together, with what the service holds, could read every contribution, and one alone none", form.placement),
+    let (held, with) = match g.is_checked() {
+        true => ("each contribution", ""),
+        false => ("the sums", ", with what the service holds,"),
+    };
+    let mut lines = vec![
+        format!(
+            "each member of {group} contributes {} once, masked, to sums over at least {least} and at most {most} members",
+            list(&contributes)
+        ),
+        format!(
+            "of {held} {holders} hold shares on {}; two of them together{with} could read every contribution, and one alone none",
+            form.placement
+        ),
         format!("the service, {holders} learn who contributes and when; whom the enroller names is a member"),
-        format!("k members who collude know the sum over the others, who are at least {least} - k, as far as what is released tells it"),
-        "taken for granted, and checked by nobody: what a member contributes is within its range; if not, results may be wrong".to_owned(),
+        format!(
+            "k members who collude know the sum over the others, who are at least {least} - k, as far as what is released tells it"
+        ),
+    ];
+    if g.is_checked() {
+        lines.extend(checked(g, &holders));
+    }
+    let weighted = |s: &Summed| s.weight.as_ref().map(|w| format!("{} weighted by {w}", s.name));
+    let free = sums.iter().filter(|s| s.bound.is_none());
+    let free: Vec<String> = free.map(|s| weighted(s).unwrap_or_else(|| s.name.clone())).collect();
+    if !free.is_empty() {
+        let what = if g.is_checked() { format!(" as {}", list(&free)) } else { String::new() };
+        lines.push(format!("taken for granted, and checked by nobody: what a member contributes{what} is within its range; if not, results may be wrong"));
+    }
+    lines
+}
+
+/// What holders check of each contribution, and what they learn by it.
+fn checked(g: &Crowd, holders: &str) -> [String; 2] {
+    let bound = |s: &Summed| s.bound.as_ref().map(|bound| format!("{} is within {bound}", s.name));
+    let mut bounds: Vec<String> = g.sums.iter().filter_map(bound).collect();
+    bounds.dedup();
+    [
+        format!(
+            "{holders} check on shares that of each member {}; who breaks that is left out of all sums over {}",
+            list(&bounds),
+            g.group
+        ),
+        format!(
+            "how many members are left out, and which of those who contributed, {holders} learn, and nothing else of it; if fewer than {} are left, the run ends, and all learn that",
+            g.least
+        ),
     ]
 }
 

@@ -1,12 +1,16 @@
-//! A program over a group: its members contribute what they compute of their own data, three workers keep the sum as shares,
-//! and a session of the same agreement goes on with it.
+//! A program over a group: its members contribute what they compute of their own data, three workers keep each contribution as
+//! shares, and a session of the same agreement checks them and goes on with the sum over those that keep their bounds.
 
 mod common;
 
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
 
+use std::time::{Duration, Instant};
+
+use aggregator::{Client, Input, Terms};
 use common::service::{Service, says};
 use common::{PLAYERS, Parties, json, privity};
+use net::KeyPair;
 
 /// What each member holds.
 const ANSWERS: [[i32; 3]; 12] = [
@@ -24,6 +28,9 @@ const ANSWERS: [[i32; 3]; 12] = [
     [20, 40, 60],
 ];
 
+/// The member that does not contribute what its client computes.
+const LIAR: usize = 11;
+
 const PULSE: &str = "
 computation pulse
   player clinic, laboratory, registry, analyst
@@ -34,7 +41,7 @@ computation pulse
   on people
     clipped = clip(answer, low=0, high=50)
   on committee as fixed<64, 16>
-    total = federated_sum(clipped)
+    total = federated_sum(clipped, low=0, high=50)
     mean = federated_mean(clipped, trust)
     best = argmax(total)
   release best to analyst as \"winner\"
@@ -103,6 +110,17 @@ fn contribute(parties: &Parties, i: usize, terms: &str) -> Vec<String> {
     args.map(str::to_owned).to_vec()
 }
 
+/// The last member contributes numbers of its own choice: with them another answer would win.
+fn lie(parties: &Parties) {
+    let terms = Terms::parse(&parties.read("terms.toml")).unwrap();
+    let key = KeyPair::load(&parties.path().join(format!("member{LIAR}.key"))).unwrap();
+    let client = Client::new(terms, key, None).unwrap();
+    let input = Input { values: &[0.0, 0.0, 250.0, 0.0, 0.0, 250.0, 5.0], weight: None };
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
+    let until = Instant::now() + Duration::from_secs(60);
+    runtime.block_on(client.contribute(&input, None, until)).unwrap();
+}
+
 /// Waits until a worker has heard that all ratified.
 fn wait_until_complete(parties: &Parties, player: &str, digest: &str) {
     let config = format!("{player}.toml");
@@ -145,10 +163,11 @@ fn members_contribute_to_an_agreement_and_its_workers_go_on_with_the_sum() {
     let args = contribute(&parties, 0, "other.toml");
     fails(&parties, &[args.iter().map(String::as_str).collect(), vec!["--json"]].concat(), "client.group");
 
-    for i in 0..ANSWERS.len() {
+    for i in 0..LIAR {
         let args = contribute(&parties, i, "terms.toml");
         says(&parties, &args.iter().map(String::as_str).collect::<Vec<_>>());
     }
+    lie(&parties);
     // Nobody gets the sum itself. Asking waits until the three have kept it.
     let asked = ["rounds", "--terms", "terms.toml", "--key", "member0.key", "--result", "--json"];
     fails(&parties, &asked, "aggregator.kept");
@@ -156,9 +175,10 @@ fn members_contribute_to_an_agreement_and_its_workers_go_on_with_the_sum() {
     let (ran, code) = json(&privity(parties.path(), &run));
     assert_eq!(code, 0, "{ran}");
     assert_eq!(ran["outputs"]["analyst"]["winner"]["values"], 1, "{ran}");
-    let weights: f64 = (0..ANSWERS.len()).map(|i| (1 + i % 5) as f64).sum();
+    // Who breaks the bound of one sum is in no other either.
+    let weights: f64 = (0..LIAR).map(|i| (1 + i % 5) as f64).sum();
     for j in 0..3 {
-        let sum: f64 = (0..ANSWERS.len()).map(|i| f64::from(ANSWERS[i][j].min(50)) * (1 + i % 5) as f64).sum();
+        let sum: f64 = (0..LIAR).map(|i| f64::from(ANSWERS[i][j].min(50)) * (1 + i % 5) as f64).sum();
         let found = ran["outputs"]["analyst"]["mean"]["values"][j].as_f64().unwrap();
         assert!((found - sum / weights).abs() < 1e-2, "{ran}");
     }

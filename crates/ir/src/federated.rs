@@ -7,6 +7,7 @@
 use std::collections::BTreeMap;
 
 use crate::attrs::Attrs;
+use crate::bounds::Bound;
 use crate::graph::{Computation, Instr, ValueId};
 use crate::infer::{Problem, problem};
 use crate::ops::Op;
@@ -16,7 +17,7 @@ use crate::types::{DType, RingBits, Type};
 type Result<T> = std::result::Result<T, Problem>;
 
 /// What each member of a group contributes to a run.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Contribution {
     /// The group.
     pub group: PlayerId,
@@ -27,7 +28,7 @@ pub struct Contribution {
 }
 
 /// The part of a contribution that one operator sums.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Contributed {
     /// The operator's result.
     pub result: ValueId,
@@ -35,6 +36,8 @@ pub struct Contributed {
     pub value: ValueId,
     /// The number that it is weighted by, at the group.
     pub weight: Option<ValueId>,
+    /// What the value is held to, on shares; there is none with a weight.
+    pub bound: Option<Bound>,
 }
 
 impl Computation {
@@ -46,7 +49,7 @@ impl Computation {
         let DType::Fixed { frac: fraction, .. } = first else { return None };
         let part = |i: &&Instr| {
             let (&[result], &[value, ref weight @ ..]) = (&i.results[..], &i.args[..]) else { return None };
-            Some(Contributed { result, value, weight: weight.first().copied() })
+            Some(Contributed { result, value, weight: weight.first().copied(), bound: Bound::of(&i.attrs) })
         };
         Some(Contribution { group, fraction, parts: instrs.iter().filter_map(part).collect() })
     }
@@ -65,6 +68,11 @@ impl Computation {
 }
 
 impl Contribution {
+    /// Whether contributions are checked, each, before they are summed.
+    pub fn is_checked(&self) -> bool {
+        self.parts.iter().any(|part| part.bound.is_some())
+    }
+
     /// For each part where it begins in the vector, and of how many numbers it is; with the length of the vector.
     ///
     /// # Errors
@@ -108,9 +116,36 @@ pub(crate) fn infer(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> {
             format!("the weight of `{name}` is one number of each member, not {weight}"),
         ));
     }
+    bounded(op, args, attrs)?;
     match attrs.dtype("type").unwrap_or(x.dtype) {
         dtype @ DType::Fixed { ring: RingBits::B64, frac: 1..=48 } => Ok(Type::new(dtype, x.shape.clone())),
         other => Err(problem("type.operand", format!("`{name}` gives fixed point of 64 bits, not {other}"))
             .help("say what it becomes, as `type=fixed<64, 16>`: 1 to 48 fraction bits")),
+    }
+}
+
+/// Bounds are one of two kinds, and hold what is not weighted.
+fn bounded(op: Op, args: &[&Type], attrs: &Attrs) -> Result<()> {
+    let name = op.name();
+    let wrong = |what: String| Err(problem("attribute.value", what));
+    match (attrs.real("low"), attrs.real("high"), attrs.real("norm")) {
+        (None, None, None) => return Ok(()),
+        (Some(_), None, _) | (None, Some(_), _) => {
+            return wrong(format!("`{name}` bounds numbers from both sides: it needs `low` and `high`"));
+        }
+        (Some(_), Some(_), Some(_)) => {
+            return wrong(format!("`{name}` takes either `low` and `high`, or `norm`"));
+        }
+        (Some(low), Some(high), None) if low > high => {
+            return wrong(format!("`low` of `{name}` is greater than `high`"));
+        }
+        (None, None, Some(norm)) if norm <= 0.0 => return wrong(format!("`norm` of `{name}` is positive")),
+        _ => {}
+    }
+    match args.len() {
+        0 | 1 => Ok(()),
+        _ => Err(problem("group.weighted", format!("`{name}` with a weight has no bounds")).help(
+            "sum value times weight, and the weight, each within bounds of its own, and divide the one by the other",
+        )),
     }
 }

@@ -6,6 +6,7 @@
 //! What this crate does not know: who may read what (that is `check`), and how anything runs.
 
 mod attrs;
+mod bounds;
 mod builder;
 mod capability;
 mod diag;
@@ -23,6 +24,7 @@ mod types;
 mod window;
 
 pub use attrs::{Attr, Attrs, IndexItem, Literal, Number, OwnerPolicy, show_range};
+pub use bounds::{Bound, CHECKED_BITS, Limit, MOST_CHECKED};
 pub use builder::{Builder, Operand};
 pub use capability::{Family, Room};
 pub use diag::{Diagnostic, Span};

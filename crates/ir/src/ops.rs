@@ -177,6 +177,19 @@ const FEDERATED: AttrSpec = attr(
     false,
     "`fixed<64, f>`, what each member's numbers become; that of x, or of the `on` block, if absent",
 );
+const BOUND_LOW: AttrSpec = attr(
+    "low",
+    AttrKind::Real,
+    false,
+    "with `high`: the least number of a member, which is checked; nothing is if absent",
+);
+const BOUND_HIGH: AttrSpec = attr("high", AttrKind::Real, false, "with `low`: the greatest number of a member");
+const BOUND_NORM: AttrSpec = attr(
+    "norm",
+    AttrKind::Real,
+    false,
+    "instead of `low` and `high`: the greatest Euclidean norm of a member's whole value, which is checked",
+);
 const SHAPE: AttrSpec = attr("shape", AttrKind::Shape, true, "the new shape");
 const TO: AttrSpec = attr("to", AttrKind::Players, true, "the players");
 const CHECKPOINT: AttrSpec =
@@ -374,10 +387,10 @@ operators! {
     SegmentLast "segment_last" (key) [] Rows Join "Whether a row is the last of a run of neighbours with equal keys.";
 
     // Over the members of a group.
-    FederatedSum "federated_sum" (x) [FEDERATED] Federated Join
-        "The sum of what the members of a group hold, each its own x, as shares: it leaves a member only masked, and nobody sees a member's part.";
-    FederatedMean "federated_mean" (x; 1) [FEDERATED] Federated Join
-        "The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values.";
+    FederatedSum "federated_sum" (x) [FEDERATED, BOUND_LOW, BOUND_HIGH, BOUND_NORM] Federated Join
+        "The sum of what the members of a group hold, each its own x, as shares: it leaves a member only masked, and nobody sees a member's part. With bounds each part is checked on shares, and who breaks one is left out of all sums over the group.";
+    FederatedMean "federated_mean" (x; 1) [FEDERATED, BOUND_LOW, BOUND_HIGH, BOUND_NORM] Federated Join
+        "The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values. Bounds are as those of `federated_sum`; there are none with weights.";
 
     // Programs of the parties' own.
     Module "module" (columns; 1) [

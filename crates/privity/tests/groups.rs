@@ -98,6 +98,111 @@ fn a_member_outside_of_its_range_is_refused() {
     assert!(error.to_string().contains("members"), "{error}");
 }
 
+/// Sums with bounds, of numbers that may be anything: two checked ones share one check, and a third is not held to any.
+const BOUNDED: &str = "
+computation bounded
+  player a, b, c, press
+  group people of at least 3 at most 40
+  placement committee = replicated(a, b, c)
+  input answer : f64[2] at people range -1000000000000000000..1000000000000000000
+  input other  : f64 at people range -10..10
+  on committee as fixed<64, 20>
+    total = federated_sum(answer, low=-1, high=0.75)
+    mean = federated_mean(answer, norm=1.125)
+    rest = federated_sum(other)
+  release total to press as \"total\"
+  release mean to press as \"mean\"
+  release rest to press as \"rest\"
+";
+
+fn run_bounded(answers: &[[f64; 2]]) -> Result<Report, Error> {
+    let program = Program::parse("bounded.pv", BOUNDED).unwrap();
+    let flat = answers.iter().flatten().copied().collect();
+    let other = (0..answers.len()).map(|i| i as f64 / 8.0).collect();
+    let inputs = BTreeMap::from([
+        ("answer".to_owned(), Plain::F64(Tensor::new([answers.len(), 2], flat).unwrap())),
+        ("other".to_owned(), Plain::F64(Tensor::from_vec(other))),
+    ]);
+    let data = LocalData::of(&program, inputs, &BTreeMap::new(), &BTreeMap::new())?;
+    run_local(&program, data, &LocalOptions { compare: true, ..LocalOptions::default() })
+}
+
+const UNIT: f64 = 1.0 / (1 << 20) as f64;
+
+/// Within both bounds, on the grid of units; the norm has room for what rounding may add, which is less than two units.
+fn keeps(x: &[f64; 2]) -> bool {
+    let norm = x.iter().map(|x| x * x).sum::<f64>().sqrt();
+    x.iter().all(|x| (-1.0..=0.75).contains(x)) && norm <= 1.125 + 2f64.sqrt() * UNIT
+}
+
+/// A member's number: within, at an end, a unit beyond it, or far beyond all that the ring holds.
+fn number() -> impl Strategy<Value = f64> {
+    let grid = (-1i64 << 20..=3 << 18).prop_map(|units| units as f64 * UNIT);
+    let ends = prop::sample::select(vec![-1.0, 0.75, -1.0 - UNIT, 0.75 + UNIT]);
+    let wraps = prop::sample::select(vec![2f64.powi(44), 2f64.powi(44) + 0.5, -2f64.powi(43), 1e18, -1e18]);
+    prop_oneof![12 => grid, 3 => ends, 1 => wraps]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(16))]
+
+    #[test]
+    fn who_breaks_a_bound_is_in_no_sum(
+        rows in prop::collection::vec([number(), number()], 3..40),
+    ) {
+        let kept: Vec<usize> = (0..rows.len()).filter(|i| keeps(&rows[*i])).collect();
+        let run = run_bounded(&rows);
+        if kept.len() < 3 {
+            prop_assert_eq!(run.unwrap_err().code(), "session.group-bounds");
+            return Ok(());
+        }
+        let report = run.unwrap();
+        let sum = |j: usize| kept.iter().map(|i| rows[*i][j]).sum::<f64>();
+        near(&numbers(&report, "total"), &[sum(0), sum(1)], 1e-9);
+        let count = kept.len() as f64;
+        near(&numbers(&report, "mean"), &[sum(0) / count, sum(1) / count], 1e-4);
+        near(&numbers(&report, "rest"), &[kept.iter().map(|i| *i as f64 / 8.0).sum()], 1e-9);
+        for (name, comparison) in report.comparison.unwrap() {
+            prop_assert!(comparison.absolute <= 1e-4, "{name}: {}", comparison.absolute);
+        }
+    }
+}
+
+#[test]
+fn a_bound_itself_is_within_and_a_unit_more_is_not() {
+    let rest = |row: [f64; 2]| {
+        let report = run_bounded(&[row, [0.0, 0.5], [0.25, 0.0], [0.0, -0.5]]).unwrap();
+        numbers(&report, "rest")[0]
+    };
+    // Of each member but the first `rest` has something.
+    for inside in [[0.75, -0.75], [-1.0, 0.5], [0.675, -0.9]] {
+        near(&[numbers(&run_bounded(&[[0.0; 2], [0.0; 2], [0.0; 2], inside]).unwrap(), "rest")[0]], &[0.75], 1e-9);
+    }
+    for outside in [[0.75 + UNIT, 0.0], [0.0, -1.0 - UNIT], [0.75, -0.9], [0.0, 2f64.powi(44)]] {
+        near(&[numbers(&run_bounded(&[[0.0; 2], [0.0; 2], [0.0; 2], outside]).unwrap(), "rest")[0]], &[0.375], 1e-9);
+        near(&[rest(outside)], &[0.75], 1e-9);
+    }
+}
+
+#[test]
+fn too_few_that_keep_their_bounds_are_not_summed() {
+    let error = run_bounded(&[[0.0; 2], [0.5; 2], [1.0; 2]]).unwrap_err();
+    assert_eq!(error.code(), "session.group-bounds", "{error}");
+    assert!(error.to_string().contains("fewer than 3 members of people"), "{error}");
+}
+
+#[test]
+fn a_check_costs_what_is_predicted_for_the_most_members() {
+    let program = Program::parse("bounded.pv", BOUNDED).unwrap();
+    let predicted = program.predict(&BTreeMap::new()).unwrap();
+    let cost = |n: usize| run_bounded(&vec![[0.25, 0.5]; n]).unwrap().cost;
+    let (most, few) = (cost(40), cost(3));
+    assert_eq!((most.rounds, few.rounds), (predicted.rounds, predicted.rounds));
+    let bytes: u64 = most.bytes.values().sum();
+    assert_eq!(bytes, predicted.bytes.values().sum::<u64>());
+    assert!(few.bytes.values().sum::<u64>() < bytes);
+}
+
 #[test]
 fn what_a_run_costs_does_not_depend_on_the_members() {
     let program = Program::parse("crowd.pv", PROGRAM).unwrap();

@@ -100,7 +100,7 @@ impl From<NetError> for Error {
 
 impl Error {
     /// Our own code called a kernel wrongly.
-    pub(crate) fn misuse(what: impl Into<String>) -> Self {
+    pub fn misuse(what: impl Into<String>) -> Self {
         Self::Misuse { what: what.into() }
     }
 

@@ -54,6 +54,7 @@ pub(crate) const BOX: &str = "privity secagg v1 digest of a sealed box";
 pub(crate) const HEADER: &str = "privity secagg v1 digest of a contribution";
 pub(crate) const LIST: &str = "privity secagg v1 digest of an inclusion list";
 pub(crate) const KEPT: &str = "privity secagg v1 digest of a sum that is kept as shares";
+pub(crate) const KEPT_EACH: &str = "privity secagg v1 digest of contributions that are kept as shares";
 pub(crate) const SEAL_INFO: &[u8] = b"privity secagg v1 seeds for an aggregator\0";
 
 pub(crate) const ROSTER: &str = "privity secagg v1 digest of a pairwise roster";

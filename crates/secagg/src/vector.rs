@@ -150,6 +150,27 @@ impl Vector {
         self.elements().into_iter().map(|element| self.ring.signed(element)).collect()
     }
 
+    /// Vectors of one ring after each other, of `len` elements together.
+    pub(crate) fn concat(
+        ring: Ring,
+        len: usize,
+        parts: impl Iterator<Item = Result<Vector, Error>>,
+    ) -> Result<Self, Error> {
+        // Room for all at once: what is moved to larger room would stay behind in the smaller one.
+        let mut out = match ring.0 <= 32 {
+            true => Self { ring, lanes: Lanes::Narrow(Vec::with_capacity(len)) },
+            false => Self { ring, lanes: Lanes::Wide(Vec::with_capacity(len)) },
+        };
+        for part in parts {
+            match (&mut out.lanes, &part?.lanes) {
+                (Lanes::Narrow(all), Lanes::Narrow(part)) => all.extend_from_slice(part),
+                (Lanes::Wide(all), Lanes::Wide(part)) => all.extend_from_slice(part),
+                _ => return Err(Error::Misuse { what: "two vectors of one ring have different lanes" }),
+            }
+        }
+        Ok(out)
+    }
+
     /// Adds `other`, element by element, mod 2^b.
     ///
     /// # Errors

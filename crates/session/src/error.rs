@@ -59,6 +59,25 @@ pub enum SessionError {
         /// The greatest.
         most: u32,
     },
+    /// What a member is about to contribute breaks a bound.
+    #[error("`{value}` of this member of {group} is not within {bound}")]
+    BoundBroken {
+        /// The group.
+        group: String,
+        /// What it contributes.
+        value: String,
+        /// The bound, as `0..1` or `a norm of 2.5`.
+        bound: String,
+    },
+    /// So many members of a group broke a bound that the rest is fewer than a sum may be of. How many is not said: only who
+    /// checked learns that.
+    #[error("fewer than {least} members of {group} keep its bounds")]
+    GroupBounds {
+        /// The group.
+        group: String,
+        /// The least number.
+        least: u32,
+    },
     /// The members of a group have not contributed yet.
     #[error("{player} holds no part of the sum over {group} of this agreement")]
     SumMissing {
@@ -289,6 +308,8 @@ impl SessionError {
             SessionError::SharedRange { .. } => "session.shared-range",
             SessionError::RowsDiffer { .. } => "session.rows-differ",
             SessionError::GroupSize { .. } => "session.group-size",
+            SessionError::BoundBroken { .. } => "session.bound-broken",
+            SessionError::GroupBounds { .. } => "session.group-bounds",
             SessionError::SumMissing { .. } => "session.sum-missing",
             SessionError::Kernel(e) => e.code,
             SessionError::Module(e) => e.code,
@@ -338,6 +359,12 @@ impl SessionError {
                 "bring back the data that it was begun with, or begin a new session".into()
             }
             SessionError::GroupSize { .. } => "a sum over fewer would tell more of each: bring more members".into(),
+            SessionError::BoundBroken { .. } => {
+                "it would be left out of all sums over the group: contribute numbers that keep the bound".into()
+            }
+            SessionError::GroupBounds { .. } => {
+                "nothing was summed: have more members contribute to an agreement of its own, or agree on wider bounds".into()
+            }
             SessionError::SumMissing { .. } => {
                 "have the members contribute, and the round end, before it is run: `privity terms` makes the round's terms".into()
             }

@@ -43,6 +43,17 @@ pub enum Event {
         /// Iterations in all.
         of: usize,
     },
+    /// Members of a group broke a bound, and are in no sum over it. Only who checked is told: it is for no other's eyes.
+    LeftOut {
+        /// The player that checked, with the two others.
+        player: String,
+        /// The group.
+        group: String,
+        /// Which of those who contributed, in the order of the list, from 1.
+        members: Vec<usize>,
+        /// How many contributed.
+        of: usize,
+    },
     /// The player is done.
     Finished {
         /// The player.

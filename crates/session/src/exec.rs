@@ -8,15 +8,17 @@ use std::sync::{Arc, Mutex, PoisonError};
 use futures::StreamExt;
 use futures::future::BoxFuture;
 use futures::stream::FuturesUnordered;
-use ir::{Block, Graph, IndexItem, Instr, Op, PlacementId, ValueId};
+use ir::{Block, Graph, IndexItem, Instr, Op, PlacementId, PlayerId, ValueId};
 use net::{NetError, Scope};
 use schemes::{Error as SchemeError, Party, Plain, Value};
 
 use crate::bind;
+use crate::checked::{Check, Checked};
 use crate::checkpoint::{Checkpoints, Marker};
 use crate::drive::breathe;
 use crate::error::{KernelError, SessionError};
-use crate::events::Progress;
+use crate::events::{Event, Progress};
+use crate::federated::Round;
 use crate::held::{Held, Operands};
 use crate::keep::Keeper;
 use crate::module::Modules;
@@ -40,6 +42,7 @@ pub(crate) struct Run<'a> {
     pub(crate) checkpoints: &'a Checkpoints,
     pub(crate) modules: &'a Modules,
     pub(crate) pace: Pace,
+    pub(crate) checked: Checked,
 }
 
 /// Where in the program a block is, and in which frame it runs.
@@ -203,7 +206,21 @@ impl<'a> Run<'a> {
         let id = instr.results[0];
         let ty = &graph.value(id).ty;
         let shape = bind::concrete(ty, &self.plan.dims)?;
-        let (value, divisor, depth) = self.keeper.gather(self.stage, scope, instr, &shape).await?;
+        let group = self.plan.computation().summed_group(instr);
+        let round =
+            group.and_then(|group| Some((group, Round::of(self.keeper.ratified.agreement(), group).transpose()?)));
+        let Some((group, round)) = round else { return Err(internal("a sum over no group")) };
+        let round = round?;
+        let (whole, depth) = match round.check()? {
+            None => self.keeper.kept(self.stage, scope, (instr.placement, group)).await?,
+            Some(check) => {
+                let checked = self.checked.sum(group, || self.check(instr, group, &round, check)).await?;
+                (checked.value.clone(), checked.depth)
+            }
+        };
+        let Some((value, divisor)) = round.take(&whole, id, &shape) else {
+            return Err(internal("a sum over a group has another length"));
+        };
         let Some(divisor) = divisor else { return Ok((id, Arc::new(Held { value, depth }))) };
         let party = self.stage.party(&self.players(instr.placement), scope.child("mean"), depth);
         let env = schemes::Env { dtype: ty.dtype, operand: ty.dtype, shape: &shape, dims: &self.plan.dims };
@@ -212,6 +229,28 @@ impl<'a> Run<'a> {
         let mean = Box::pin(schemes::apply(&party, scheme, Op::Div, &ir::Attrs::new(), operands, &env)).await;
         let value = mean.map_err(|e| self.error(instr, e))?;
         Ok((id, Arc::new(Held { value, depth: party.depth() })))
+    }
+
+    /// The sum over the members of a group that keep its bounds.
+    async fn check(&self, instr: &Instr, group: PlayerId, round: &Round<'_>, check: Check) -> Result<Held> {
+        // The same wherever it is asked for first.
+        let scope = self.stage.scope().child("checked").child(u64::from(group.0));
+        let place = (instr.placement, group);
+        let (each, depth) = self.keeper.kept(self.stage, scope.child("origin"), place).await?;
+        let party = self.stage.party(&self.players(instr.placement), scope, depth);
+        let within = Box::pin(check.within(&party, &each)).await.map_err(|e| self.error(instr, e))?;
+        let members: Vec<usize> = (1..).zip(&within).filter(|(_, kept)| !**kept).map(|(member, _)| member).collect();
+        let (kept, (least, _)) = (within.len() - members.len(), round.size());
+        if !members.is_empty() {
+            let (player, group, of) = (self.progress.player.clone(), round.group().to_owned(), within.len());
+            self.progress.tell(Event::LeftOut { player, group, members, of });
+        }
+        if kept < least as usize {
+            return Err(SessionError::GroupBounds { group: round.group().to_owned(), least });
+        }
+        let role = party.role().ok_or_else(|| internal("contributions are checked by their holders"))?;
+        let value = check.sum(role, &each, &within).map_err(|e| self.error(instr, e))?;
+        Ok(Held { value, depth: party.depth() })
     }
 
     async fn module(

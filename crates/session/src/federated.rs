@@ -3,19 +3,24 @@
 //! A member computes its part of the program in the clear and by itself, in double precision, before any session. What all
 //! contribute is summed by a round of secure aggregation whose aggregators are the three players of the sum's placement; each
 //! keeps its share in its vault, under a name that no program can load, and a session of the same agreement takes it from
-//! there. In one process the sum is shared directly.
+//! there. In one process the sum is shared directly. Where sums have bounds the three keep each contribution instead, which
+//! a session [checks](crate::checked) first.
 
 use std::collections::BTreeMap;
 
 use agreement::Agreement;
 use algebra::Tensor;
-use ir::{Computation, Contribution, DType, GroupSize, IndexItem, Layout, PlacementId, PlayerId, RingBits, Scheme};
+use ir::{
+    Bound, Computation, Contributed, Contribution, DType, GroupSize, IndexItem, Layout, PlacementId, PlayerId,
+    RingBits, Scheme,
+};
 use net::Identity;
 use schemes::replicated::Share;
 use schemes::{Plain, Value};
 use zeroize::Zeroizing;
 
 use crate::bind;
+use crate::checked::Check;
 use crate::error::SessionError;
 use crate::module::Modules;
 use crate::plan::Dims;
@@ -105,7 +110,17 @@ impl<'a> Round<'a> {
         self.contribution.fraction
     }
 
-    /// No number of a contribution is greater in size, as long as inputs are within their ranges.
+    /// What contributions are held to, on shares; `None` if they are summed as they come.
+    pub(crate) fn check(&self) -> Result<Option<Check>> {
+        Check::of(&self.contribution, &self.layout)
+    }
+
+    /// Whether the holders keep each contribution, to check it, and not the sum.
+    pub fn keeps_each(&self) -> bool {
+        self.contribution.is_checked()
+    }
+
+    /// No number of a contribution is greater in size, as long as inputs are within their ranges, and it keeps its bounds.
     pub fn clip(&self) -> f64 {
         let size = |id| {
             let (low, high) = self.agreement.budget().range(id);
@@ -113,7 +128,10 @@ impl<'a> Round<'a> {
         };
         let greatest = self.contribution.parts.iter().map(|part| match part.weight.map(size) {
             Some(weight) => (size(part.value) * weight).max(weight),
-            None => size(part.value),
+            None => match part.bound.map(Bound::range) {
+                Some((low, high)) => size(part.value).min(low.abs().max(high.abs())),
+                None => size(part.value),
+            },
         });
         let greatest = greatest.fold(0.0, f64::max);
         if greatest > 0.0 { greatest } else { 1.0 }
@@ -132,8 +150,23 @@ impl<'a> Round<'a> {
     /// What a member contributes, from its own inputs.
     ///
     /// # Errors
-    /// An input that is missing, of another shape, or outside of its range; and what an operator refuses.
+    /// An input that is missing, of another shape, or outside of its range; a number that breaks a bound; and what an
+    /// operator refuses.
     pub fn contribute(&self, inputs: &BTreeMap<String, Plain>) -> Result<Zeroizing<Vec<f64>>> {
+        let numbers = self.numbers(inputs)?;
+        let breaks = |(part, (from, count)): (&Contributed, &(usize, usize))| {
+            let bound = part.bound.filter(|bound| !bound.holds(&numbers[*from..from + count]))?;
+            let value = self.computation().graph.value(part.value).name.clone().unwrap_or_default();
+            Some(SessionError::BoundBroken { group: self.group().to_owned(), value, bound: bound.to_string() })
+        };
+        match self.contribution.parts.iter().zip(&self.layout.parts).find_map(breaks) {
+            Some(error) => Err(error),
+            None => Ok(numbers),
+        }
+    }
+
+    /// The numbers of one member's contribution, whether or not they keep their bounds.
+    fn numbers(&self, inputs: &BTreeMap<String, Plain>) -> Result<Zeroizing<Vec<f64>>> {
         let (c, dims) = (self.computation(), self.agreement.dims());
         for (instr, id) in c.inputs().filter(|(i, _)| i.placement == c.host(self.contribution.group)) {
             let name = instr.attrs.str("name").unwrap_or_default();
@@ -154,10 +187,11 @@ impl<'a> Round<'a> {
         }
     }
 
-    /// The shares of the sum over all members, each of whose inputs are the rows of `inputs`: for a run in one process.
+    /// The shares of the sum over all members, or of each contribution, where each member's inputs are the rows of `inputs`:
+    /// for a run in one process.
     ///
     /// # Errors
-    /// As [`contribute`](Self::contribute), and fewer or more members than the group has.
+    /// As [`contribute`](Self::contribute), but for bounds; and fewer or more members than the group has.
     pub(crate) fn share(
         &self,
         inputs: &BTreeMap<String, Plain>,
@@ -169,26 +203,50 @@ impl<'a> Round<'a> {
         if found < least as usize || found > most as usize {
             return Err(SessionError::GroupSize { group: self.group().to_owned(), found, least, most });
         }
+        if let Some(check) = self.check()? {
+            let mut each = Zeroizing::new(Vec::with_capacity(found * self.length()));
+            for i in 0..found {
+                let units = check.units(&self.numbers(&members.inputs(i)?)?);
+                each.extend(units.iter().map(|x| x.cast_unsigned()));
+            }
+            return Ok(self.parts(&each, self.meta(Some(found), origin), seed));
+        }
         let (clip, scale) = (self.clip(), f64::from(self.fraction()).exp2());
         let mut sum = Zeroizing::new(vec![0u64; self.length()]);
         for i in 0..found {
-            let numbers = self.contribute(&members.inputs(i)?)?;
+            let numbers = self.numbers(&members.inputs(i)?)?;
             for (sum, x) in sum.iter_mut().zip(numbers.iter()) {
                 *sum = sum.wrapping_add((x.clamp(-clip, clip) * scale).round() as i64 as u64);
             }
         }
-        Ok(self.parts(&sum, found, origin, seed))
+        sum.push((found as u64) << self.fraction());
+        Ok(self.parts(&sum, self.meta(None, origin), seed))
     }
 
-    /// Shares of a made-up sum: for predicting what a run costs.
+    /// Shares of a made-up sum, or of contributions of as many members as there may be, which keep all bounds: for
+    /// predicting what a run costs.
     pub(crate) fn made_up(&self, origin: Attempt) -> BTreeMap<PlayerId, StoredValue> {
-        let least = self.size().0 as usize;
-        self.parts(&vec![(least as u64) << self.fraction(); self.length()], least, origin, &[0; 32])
+        let (least, most) = self.size();
+        if !self.keeps_each() {
+            let sum = vec![u64::from(least) << self.fraction(); self.length() + 1];
+            return self.parts(&sum, self.meta(None, origin), &[0; 32]);
+        }
+        let mut one = vec![1.0; self.length()];
+        for (part, (from, count)) in self.contribution.parts.iter().zip(&self.layout.parts) {
+            let number = match part.bound {
+                Some(Bound::Range { low, high }) => low.max(1.0).min(high),
+                Some(Bound::Norm(_)) => 0.0,
+                None => 1.0,
+            };
+            one[*from..from + count].fill(number);
+        }
+        let scale = f64::from(self.fraction()).exp2();
+        let one: Vec<u64> = one.iter().map(|x| ((x * scale).round() as i64).cast_unsigned()).collect();
+        self.parts(&one.repeat(most as usize), self.meta(Some(most as usize), origin), &[0; 32])
     }
 
-    fn parts(&self, sum: &[u64], members: usize, origin: Attempt, seed: &[u8; 32]) -> BTreeMap<PlayerId, StoredValue> {
-        let count = (members as u64) << self.fraction();
-        let whole = Zeroizing::new(sum.iter().copied().chain([count]).collect::<Vec<u64>>());
+    /// A sharing of values modulo 2^64 among the holders.
+    fn parts(&self, whole: &[u64], meta: StoredMeta, seed: &[u8; 32]) -> BTreeMap<PlayerId, StoredValue> {
         let mut stream = blake3::Hasher::new_derive_key(SHARING).update(seed).finalize_xof();
         let mut mask = || {
             let mut bytes = Zeroizing::new(vec![0u8; 8 * whole.len()]);
@@ -203,19 +261,26 @@ impl<'a> Round<'a> {
         let players = &self.computation().placement(self.placement).players;
         let part = |(role, player): (usize, &PlayerId)| {
             let share = Share::new(components[role % 3].clone(), components[(role + 1) % 3].clone());
-            let meta = StoredMeta { role, ..self.meta(origin) };
+            let meta = StoredMeta { role, ..meta.clone() };
             (*player, StoredValue { meta, bytes: Value::Rep64(share).to_bytes().into() })
         };
         players.iter().enumerate().map(part).collect()
     }
 
-    /// What a holder's part of the sum is, as its store describes it, in the first role.
-    pub(crate) fn meta(&self, origin: Attempt) -> StoredMeta {
+    /// What a stored part has to be: of as many contributions as it says, if a round could have so many.
+    pub(crate) fn declared(&self, stored: &StoredMeta, origin: Attempt) -> StoredMeta {
+        let (least, most) = self.size();
+        let rows = stored.shape.first().map_or(0, |rows| (*rows).clamp(least as usize, most as usize));
+        self.meta(self.keeps_each().then_some(rows), origin)
+    }
+
+    /// What a holder's part is, as its store describes it, in the first role: of the sum, or of so many contributions.
+    fn meta(&self, rows: Option<usize>, origin: Attempt) -> StoredMeta {
         let owner = self.enroller().into_iter();
         StoredMeta {
             name: self.name(),
             dtype: DType::Fixed { ring: RingBits::B64, frac: self.fraction() },
-            shape: vec![self.length() + 1],
+            shape: rows.map_or(vec![self.length() + 1], |rows| vec![rows, self.length()]),
             scheme: Scheme::Replicated,
             roles: self.holders().into_iter().map(|(_, identity)| identity).collect(),
             role: 0,

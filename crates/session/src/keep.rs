@@ -117,7 +117,7 @@ impl Keeper {
             let (player, group_name) = (self.name(self.player), round.group().to_owned());
             let Some(stored) = stored else { return Err(SessionError::SumMissing { player, group: group_name }) };
             let role = round.holders().iter().position(|(holder, _)| *holder == player).unwrap_or_default();
-            let declared = StoredMeta { role, ..round.meta(self.attempt) };
+            let declared = StoredMeta { role, ..round.declared(&stored.meta, self.attempt) };
             if let Some(what) = stored.meta.difference(&declared) {
                 return Err(SessionError::StoredMisfit { player, name: stored.meta.name, what });
             }
@@ -126,27 +126,21 @@ impl Keeper {
         Ok(())
     }
 
-    /// What an operator takes of the sum over a group, and what a mean divides it by. The holders compare where their parts
+    /// What is kept of a group in this player's store: the sum, or each contribution. The holders compare where their parts
     /// come from, as of a loaded value.
-    pub(crate) async fn gather(
+    pub(crate) async fn kept(
         &self,
         stage: &Stage,
         scope: Scope,
-        instr: &Instr,
-        shape: &[usize],
-    ) -> Result<(Value, Option<Value>, u32)> {
-        let agreement = self.ratified.agreement();
-        let group = self.computation().summed_group(instr);
-        let stored = group.and_then(|g| Some((Round::of(agreement, g).transpose()?, self.sums.get(&g)?)));
-        let Some((round, StoredValue { meta, bytes })) = stored else {
+        (placement, group): (PlacementId, PlayerId),
+    ) -> Result<(Value, u32)> {
+        let Some(StoredValue { meta, bytes }) = self.sums.get(&group) else {
             return Err(SessionError::Internal { what: "a sum over a group was not fetched".into() });
         };
-        let round = round?;
-        let depth = self.same_origin(stage, scope, instr, meta).await?;
+        let depth = self.same_origin(stage, scope, placement, meta).await?;
         let held = Held { scheme: meta.scheme, dtype: meta.dtype, shape: meta.shape.clone() };
-        let whole = Value::from_bytes(bytes, &held).zip(instr.results.first());
-        match whole.and_then(|(whole, result)| round.take(&whole, *result, shape)) {
-            Some((value, divisor)) => Ok((value, divisor, depth)),
+        match Value::from_bytes(bytes, &held) {
+            Some(value) => Ok((value, depth)),
             None => {
                 let what = "its bytes are no such sum".into();
                 Err(self.refused(VaultError::Damaged { name: meta.name.clone(), what }))
@@ -183,7 +177,7 @@ impl Keeper {
         let Some(StoredValue { meta, bytes }) = stored else {
             return Err(SessionError::Internal { what: "a value is loaded twice".into() });
         };
-        let depth = self.same_origin(stage, scope, instr, &meta).await?;
+        let depth = self.same_origin(stage, scope, instr.placement, &meta).await?;
         let held = Held { scheme: meta.scheme, dtype: meta.dtype, shape: meta.shape };
         let damaged = || VaultError::Damaged { name: meta.name.clone(), what: "its bytes are no such value".into() };
         let value = Value::from_bytes(&bytes, &held).ok_or_else(|| self.refused(damaged()))?;
@@ -191,8 +185,8 @@ impl Keeper {
     }
 
     /// Compares with the others of a placement where what they hold comes from. Gives the depth of what they said.
-    async fn same_origin(&self, stage: &Stage, scope: Scope, instr: &Instr, meta: &StoredMeta) -> Result<u32> {
-        let others = self.others(self.computation().placement(instr.placement).players.iter().copied());
+    async fn same_origin(&self, stage: &Stage, scope: Scope, at: PlacementId, meta: &StoredMeta) -> Result<u32> {
+        let others = self.others(self.computation().placement(at).players.iter().copied());
         let handle = meta.handle().0;
         for other in &others {
             stage.exchange().post(net::PlayerId(other.0), scope.step(0), 1, handle.to_vec().into());

@@ -8,6 +8,7 @@
 //! outputs arrive only at their readers; no mask is used twice; whatever goes wrong ends the session for everyone.
 
 mod bind;
+mod checked;
 mod checkpoint;
 mod commit;
 mod drive;

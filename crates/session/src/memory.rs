@@ -15,6 +15,11 @@ const SHARES: u64 = 4;
 /// What testing the range of shared numbers takes for each bit of one: planes of two numbers and claims about them.
 const TEST: u64 = 10;
 
+/// What a number of a contribution that is checked takes: as it is stored, its shares, and a piece of them.
+const CONTRIBUTED: u64 = 64;
+/// What testing a condition on a contribution takes.
+const CONDITION: u64 = 256;
+
 /// Bytes that a plan's values and working space take at most at its player.
 #[must_use]
 pub fn memory_bound(plan: &Plan) -> u64 {
@@ -66,8 +71,24 @@ impl Bound<'_> {
             Act::Transfer { .. } => instr.results.iter().map(|v| self.tested(*v)).fold(0, u64::saturating_add),
             _ => 0,
         };
+        let checked = if matches!(step.act, Act::Gather) { self.checked(instr) } else { 0 };
+        let tested = tested.saturating_add(checked);
         let held = given.saturating_add(inner).saturating_add(tested).saturating_add(module);
         held.saturating_add(touched.saturating_mul(working))
+    }
+
+    /// What it takes to check the contributions to a group's sums, if that is done; counted with the first of them.
+    fn checked(&self, instr: &Instr) -> u64 {
+        let c = self.plan.computation();
+        let contribution = c.summed_group(instr).and_then(|group| c.contribution(group));
+        let Some(contribution) = contribution.filter(ir::Contribution::is_checked) else { return 0 };
+        if contribution.parts.first().is_none_or(|first| instr.results != [first.result]) {
+            return 0;
+        }
+        let length = contribution.layout(c, &self.plan.dims).map_or(u64::MAX, |layout| layout.length as u64);
+        let most = c.player(contribution.group).group.and_then(|size| size.most).unwrap_or(u32::MAX);
+        let batch = (schemes::replicated::AT_ONCE as u64).saturating_mul(CONDITION);
+        length.saturating_mul(most.into()).saturating_mul(CONTRIBUTED).saturating_add(batch)
     }
 
     /// What a test of the range of a value takes, if there is one.

@@ -6,6 +6,7 @@ use ir::{Block, Computation, Contribution, DType, Graph, IndexItem, Instr, Op, P
 use schemes::{Env, Plain, Value};
 
 use crate::bind::{self, concrete};
+use crate::checked::Check;
 use crate::error::{KernelError, SessionError};
 use crate::federated::{self, Members};
 use crate::module::Modules;
@@ -68,17 +69,26 @@ impl Reference<'_> {
         let inputs = named.filter_map(|name| Some((name.to_owned(), self.inputs.get(name)?.clone()))).collect();
         let members = Members::of(&self.c.placement(group).name, &inputs)?;
         let layout = federated::layout(self.c, contribution, self.dims)?;
-        let mut sum = vec![0.0; layout.length];
+        let (check, least) = (Check::of(contribution, &layout)?, self.c.player(contribution.group).group);
+        let (mut sum, mut count) = (vec![0.0; layout.length], 0u32);
         for i in 0..members.count {
             let numbers = federated::numbers(self.c, self.dims, contribution, &members.inputs(i)?)?;
+            if check.as_ref().is_some_and(|check| !check.keeps(&check.units(&numbers))) {
+                continue;
+            }
+            count += 1;
             sum.iter_mut().zip(numbers.iter()).for_each(|(sum, x)| *sum += x);
+        }
+        if let (Some(_), Some(size)) = (&check, least.filter(|size| count < size.least)) {
+            let group = self.c.player(contribution.group).name.clone();
+            return Err(SessionError::GroupBounds { group, least: size.least });
         }
         for (part, (from, size)) in contribution.parts.iter().zip(layout.parts) {
             let mean = self.c.graph.body.instrs.iter().any(|i| i.op == Op::FederatedMean && i.results == [part.result]);
             let divisor = match part.weight {
                 _ if !mean => 1.0,
                 Some(_) => sum[from + size],
-                None => members.count as f64,
+                None => f64::from(count),
             };
             let shape = concrete(&self.c.graph.value(part.result).ty, self.dims)?;
             let numbers = sum[from..from + size].iter().map(|x| x / divisor).collect();

@@ -9,6 +9,7 @@ use ir::PlayerId;
 use net::{Exchange, Link, Options};
 use schemes::Plain;
 
+use crate::checked::Checked;
 use crate::checkpoint::{self, Checkpoints};
 use crate::drive::drive;
 use crate::error::SessionError;
@@ -142,6 +143,7 @@ pub async fn run(start: Start) -> Result<Outcome, SessionError> {
             checkpoints: &checkpoints,
             modules: &start.modules,
             pace: Pace::default(),
+            checked: Checked::of(c.contributions().map(|contribution| contribution.group)),
         };
         run.main().await?;
         keeper.commit(&stage).await?;

@@ -97,6 +97,10 @@ pub struct SharesDraft {
     pub fraction: u32,
     /// The identity (`prv1-…`) that has to agree to whatever is released of what is computed from them.
     pub owner: String,
+    /// Not the sum is kept but each contribution, for a program that checks them before it sums them. Only for an
+    /// [`agreement`](Draft::agreement).
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub each: bool,
 }
 
 /// The aggregators and their thresholds.

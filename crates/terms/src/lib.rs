@@ -24,5 +24,5 @@ pub use encode::Input;
 pub use error::Error;
 pub use noise::{Noise, NoiseDraft};
 pub use outcome::{Aggregate, Published};
-pub use terms::{Encoding, Protocol, Sender, Terms};
+pub use terms::{Encoding, MOST_NUMBERS, Protocol, Sender, Terms};
 pub use validated::{Kind, ValidatedDraft, Whole};

@@ -17,6 +17,9 @@ use crate::keys;
 use crate::noise::Noise;
 use crate::validated::Whole;
 
+/// The most numbers of all contributions together that are kept each: an aggregator has them in memory twice, at 8 bytes.
+pub const MOST_NUMBERS: u64 = 1 << 22;
+
 /// Who sends the messages of a stage.
 #[derive(Clone, Copy, PartialEq, Eq, Debug)]
 pub enum Sender {
@@ -183,7 +186,24 @@ impl Terms {
         if shares.name.trim().is_empty() {
             return Err(Error::terms("[shares] need a name"));
         }
+        if shares.each {
+            self.check_each()?;
+        }
         self.owner().map(drop)
+    }
+
+    /// Each contribution is kept only for a program that says what is done with it, and all have to fit into memory.
+    fn check_each(&self) -> Result<(), Error> {
+        let (length, most) = (self.draft.length, self.draft.most);
+        if self.draft.agreement.is_none() {
+            return Err(Error::terms("[shares] of `each` contribution are for an [agreement]"));
+        }
+        if u64::from(length) * u64::from(most) > MOST_NUMBERS {
+            return Err(Error::terms(format!(
+                "[shares] of `each` contribution: {most} of {length} numbers are more than {MOST_NUMBERS} together"
+            )));
+        }
+        Ok(())
     }
 
     /// An agreement is for one round, and goes on with shares. Names of other sums cannot be taken for theirs.
@@ -220,6 +240,12 @@ impl Terms {
             None => format!("{}-{round}", shares.name),
         };
         self.draft.shares.as_ref().map_or(String::new(), name)
+    }
+
+    /// Whether the aggregators keep each contribution as shares, and not their sum.
+    #[must_use]
+    pub fn keeps_each(&self) -> bool {
+        self.draft.shares.as_ref().is_some_and(|shares| shares.each)
     }
 
     /// The digest of the terms, which is what the protocols call the agreement.
@@ -335,11 +361,14 @@ impl Terms {
         };
         match &self.draft.shares {
             None => assumption + &self.noise.map_or(String::new(), |noise| noise.words()),
-            Some(shares) => format!(
-                "{assumption}; sums are not published: the three keep them as shares, and {} has to agree to what is \
-                 released of what they compute",
-                shares.owner
-            ),
+            Some(shares) => {
+                let what = if shares.each { "each contribution" } else { "them" };
+                format!(
+                    "{assumption}; sums are not published: the three keep {what} as shares, and {} has to agree to what is \
+                     released of what they compute",
+                    shares.owner
+                )
+            }
         }
     }
 }

@@ -62,10 +62,10 @@ fn every_kind_of_terms_has_a_text() {
     same(Draft { weights: Some(500), ..draft(200.0) });
     let noise = NoiseDraft { deviation: 300.0, norm: 300.0, dishonest: 2, delta: 1e-6, epsilon: 100.0 };
     same(Draft { noise: Some(noise), ..draft(200.0) });
-    let shares = SharesDraft { name: "pressure".into(), fraction: 16, owner: identity(5) };
+    let shares = SharesDraft { name: "pressure".into(), fraction: 16, owner: identity(5), each: false };
     same(Draft { shares: Some(shares), precision: None, ..draft(200.0) });
     let agreement = AgreementDraft { digest: "0f".repeat(32), group: "people".into() };
-    let shares = SharesDraft { name: "\"sum\" of an agreement".into(), fraction: 16, owner: identity(2) };
+    let shares = SharesDraft { name: "\"sum\" of an agreement".into(), fraction: 16, owner: identity(2), each: false };
     let only = Draft { agreement: Some(agreement), shares: Some(shares), rounds: 1, precision: None, ..draft(200.0) };
     same(only);
     same(Draft { rounds: u64::MAX, ..draft(200.0) });

@@ -129,7 +129,7 @@ fn described(part: &Kept) -> StoredMeta {
     StoredMeta {
         name: part.name.clone(),
         dtype: DType::Fixed { ring: RingBits::B64, frac: part.fraction as u8 },
-        shape: vec![part.own.len()],
+        shape: shape(part),
         scheme: Scheme::Replicated,
         roles: part.holders.clone(),
         role: part.role,
@@ -140,6 +140,17 @@ fn described(part: &Kept) -> StoredMeta {
 }
 
 fn value(part: &Kept) -> Value {
-    let tensor = |values: &[u64]| Tensor::from_vec(values.to_vec());
+    let tensor = |values: &[u64]| {
+        let flat = Tensor::from_vec(values.to_vec());
+        flat.reshape(shape(part)).unwrap_or(flat)
+    };
     Value::Rep64(Share::new(tensor(&part.own), tensor(&part.next)))
+}
+
+/// Of a sum the vector; of each contribution a row.
+fn shape(part: &Kept) -> Vec<usize> {
+    match part.rows {
+        Some(rows) => vec![rows, part.own.len().checked_div(rows).unwrap_or(0)],
+        None => vec![part.own.len()],
+    }
 }

@@ -121,15 +121,29 @@ impl Api {
         Ok(self.ask(Method::GET, &format!("/rounds/{round}/masked-sum"), Bytes::new(), until).await?.to_vec())
     }
 
+    pub(crate) async fn masked(
+        &self,
+        round: u64,
+        after: Option<Client>,
+        until: Instant,
+    ) -> Result<Vec<(Client, Vec<u8>)>, Error> {
+        self.page(&format!("/rounds/{round}/masked"), after, until).await
+    }
+
     pub(crate) async fn deposits(
         &self,
         round: u64,
         after: Option<Client>,
         until: Instant,
     ) -> Result<Vec<(Client, Vec<u8>)>, Error> {
+        self.page(&format!("/rounds/{round}/deposits"), after, until).await
+    }
+
+    /// Messages of clients after one of them.
+    async fn page(&self, path: &str, after: Option<Client>, until: Instant) -> Result<Vec<(Client, Vec<u8>)>, Error> {
         let after = after.map_or(String::new(), |after| format!("?after={}", hex::encode(after.0)));
-        let body = self.ask(Method::GET, &format!("/rounds/{round}/deposits{after}"), Bytes::new(), until).await?;
-        decode_page(&body).ok_or_else(|| Error::Answer { what: "no page of deposits".into() })
+        let body = self.ask(Method::GET, &format!("{path}{after}"), Bytes::new(), until).await?;
+        decode_page(&body).ok_or_else(|| Error::Answer { what: "no page of messages".into() })
     }
 
     pub(crate) async fn result(&self, round: u64, until: Instant) -> Result<Vec<u8>, Error> {

@@ -1,10 +1,11 @@
 //! What an aggregator of a committee does in each phase.
 
+use std::collections::BTreeMap;
 use std::sync::Arc;
 use std::time::Instant;
 
-use secagg::Vector;
 use secagg::committee::{AwaitFrozen, Collecting, Committee, Frozen, Memory};
+use secagg::{Identity, Vector};
 
 use super::{Member, unusable};
 use crate::board::Phase;
@@ -86,7 +87,39 @@ async fn collect(
     Ok(machine)
 }
 
-/// Answers for the frozen list, or keeps its sum as shares.
+/// What an aggregator needs besides its own secrets to keep shares: masked vectors, which tell nothing.
+enum Masked {
+    /// Their packed sum.
+    Sum(Vec<u8>),
+    /// Each of them, packed.
+    Each(BTreeMap<Identity, Vec<u8>>),
+}
+
+impl Masked {
+    async fn fetch(member: &Member, round: u64, until: Instant) -> Result<Self, Error> {
+        if !member.terms.keeps_each() {
+            return member.api.masked_sum(round, until).await.map(Self::Sum);
+        }
+        let (task, most) = (member.terms.task(round), member.terms.draft().most as usize);
+        let bytes = task.ring.packed_bytes(task.len as usize);
+        let mut each = BTreeMap::new();
+        loop {
+            let after = each.last_key_value().map(|(client, _)| *client);
+            let page = member.api.masked(round, after, until).await?;
+            if page.is_empty() {
+                return Ok(Self::Each(each));
+            }
+            // The terms bound what they are together.
+            let ascending = page.first().map(|(client, _)| *client) > after;
+            if !ascending || each.len() + page.len() > most || page.iter().any(|(_, masked)| masked.len() != bytes) {
+                return Err(Error::Answer { what: "no page of masked vectors".into() });
+            }
+            each.extend(page);
+        }
+    }
+}
+
+/// Answers for the frozen list, or keeps it as shares: its sum, or each contribution on it.
 async fn unmask(
     member: &Member,
     committee: &Committee,
@@ -98,7 +131,7 @@ async fn unmask(
     let keeper = member.keeper.as_ref().filter(|_| member.terms.draft().shares.is_some());
     let masked = async {
         match keeper {
-            Some(_) => member.api.masked_sum(round, until).await.map(Some),
+            Some(_) => Masked::fetch(member, round, until).await.map(Some),
             None => Ok(None),
         }
     };
@@ -127,18 +160,20 @@ async fn unmask(
     Ok(())
 }
 
-/// This aggregator's part of the sum over the frozen list.
+/// This aggregator's part of what is kept of the frozen list.
 fn part(
     member: &Member,
     round: u64,
     machine: AwaitFrozen,
     frozen: &Frozen,
-    masked: &[u8],
+    masked: &Masked,
 ) -> Result<(Memory, Kept), Error> {
     let task = member.terms.task(round);
-    let masked = Vector::unpack(task.ring, task.len as usize, masked)?;
-    let (memory, sum) = machine.keep(frozen, &masked)?;
-    Ok((memory, Kept::new(&member.terms, round, frozen.list().len(), &sum)?))
+    let (memory, part) = match masked {
+        Masked::Sum(sum) => machine.keep(frozen, &Vector::unpack(task.ring, task.len as usize, sum)?)?,
+        Masked::Each(each) => machine.keep_each(frozen, each)?,
+    };
+    Ok((memory, Kept::new(&member.terms, round, frozen.list().len(), &part)?))
 }
 
 /// Puts a part where it is kept, and gives its origin.

@@ -4,7 +4,7 @@ use secagg::Identity;
 use secagg::committee::{Combiner, Committee, Frozen};
 
 use super::ballot::{self, closed, frozen};
-use super::{Next, PAGE, Published, Round, Stage, phases};
+use super::{Keeps, Next, PAGE, Published, Round, Stage, phases};
 use crate::board::{Phase, Slot};
 use crate::error::Error;
 
@@ -58,12 +58,13 @@ pub(super) async fn next(round: &Round<'_>, committee: &Committee, phase: Phase)
     match phase {
         phases::COLLECT => ballot::collected(round).await.map(|()| Next::Phase(phases::CHECK)),
         phases::CHECK => ballot::checked(round, committee).await.map(|()| Next::Phase(phases::VOTE)),
-        phases::VOTE if round.keeps => {
-            Ok(Next::Keep(added(round, committee, frozen(round, committee).await?).await?.finish_masked()?.pack()))
-        }
         phases::VOTE => {
-            frozen(round, committee).await?;
-            Ok(Next::Phase(phases::ANSWER))
+            let frozen = frozen(round, committee).await?;
+            Ok(match round.keeps {
+                Keeps::Nothing => Next::Phase(phases::ANSWER),
+                Keeps::Sum => Next::Keep(added(round, committee, frozen).await?.finish_masked()?.pack()),
+                Keeps::Each => Next::Phase(phases::KEEP),
+            })
         }
         phases::ANSWER => Ok(Next::Published(combine(round, committee).await?)),
         phases::KEEP => all_kept(round, committee).await.map(|()| Next::Kept),
@@ -93,6 +94,27 @@ async fn added(round: &Round<'_>, committee: &Committee, frozen: Frozen) -> Resu
         after = Some(*last);
         for (_, message) in page.iter().filter(|(client, _)| list.get(client).is_some()) {
             combiner.contribution(message)?;
+        }
+    }
+}
+
+/// A page of the masked vectors of the frozen list after a client; it is empty after the last one only.
+pub(super) async fn masked(
+    round: &Round<'_>,
+    committee: &Committee,
+    mut after: Option<Identity>,
+) -> Result<Vec<(Identity, Vec<u8>)>, Error> {
+    let frozen = frozen(round, committee).await?;
+    let combiner = Combiner::new(round.task, committee.clone(), frozen.clone())?;
+    loop {
+        let page = round.board.page(round.id, Stage::Contribution.slot(), after, PAGE).await?;
+        let Some((last, _)) = page.last() else { return Ok(vec![]) };
+        after = Some(*last);
+        let listed = page.iter().filter(|(client, _)| frozen.list().get(client).is_some());
+        let masked = listed.map(|(_, message)| combiner.masked(message).map(|(client, row)| (client, row.to_vec())));
+        let masked: Vec<_> = masked.collect::<Result<_, _>>()?;
+        if !masked.is_empty() {
+            return Ok(masked);
         }
     }
 }

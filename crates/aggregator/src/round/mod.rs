@@ -78,8 +78,29 @@ pub(crate) struct Round<'a> {
     pub(crate) id: RoundId,
     pub(crate) task: Task,
     pub(crate) clients: Selected,
-    /// Whether its sum is kept as shares.
-    pub(crate) keeps: bool,
+    /// What is kept as shares.
+    pub(crate) keeps: Keeps,
+}
+
+/// What aggregators keep of a round as shares.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Keeps {
+    /// Nothing: the sum is published.
+    Nothing,
+    /// The sum.
+    Sum,
+    /// Each contribution.
+    Each,
+}
+
+impl Keeps {
+    fn of(terms: &Terms) -> Self {
+        match terms.draft().shares {
+            None => Self::Nothing,
+            Some(_) if terms.keeps_each() => Self::Each,
+            Some(_) => Self::Sum,
+        }
+    }
 }
 
 impl Rounds {
@@ -128,7 +149,7 @@ impl Rounds {
 
     fn round(&self, round: u64) -> Round<'_> {
         let clients = self.enrolled.of_round(&self.terms, round);
-        let (id, task, keeps) = (self.id(round), self.terms.task(round), self.terms.draft().shares.is_some());
+        let (id, task, keeps) = (self.id(round), self.terms.task(round), Keeps::of(&self.terms));
         Round { board: &*self.board, id, task, clients, keeps }
     }
 
@@ -399,10 +420,37 @@ impl Rounds {
     ///
     /// # Errors
     /// [`Error::Forbidden`] for whoever is no aggregator; [`Error::Early`] if there is none yet.
-    pub async fn masked(&self, round: u64, who: Identity) -> Result<Vec<u8>, Error> {
+    pub async fn masked_sum(&self, round: u64, who: Identity) -> Result<Vec<u8>, Error> {
         self.check_member(who)?;
         let found = self.board.read(self.id(round), MASKED_SUM, SERVICE).await?;
         found.ok_or(Error::Early { what: "aggregators" })
+    }
+
+    /// The packed masked vectors of the frozen list after a client, ascending, which aggregators keep as shares: they tell
+    /// nothing.
+    ///
+    /// # Errors
+    /// [`Error::Forbidden`] for whoever is no aggregator; [`Error::Early`] and [`Error::Late`] when they are not asked for;
+    /// [`Error::Unknown`] where contributions are summed.
+    pub async fn masked_each(
+        &self,
+        round: u64,
+        who: Identity,
+        after: Option<Identity>,
+    ) -> Result<Vec<(Identity, Vec<u8>)>, Error> {
+        self.check_member(who)?;
+        let Protocol::Committee(committee) = self.terms.protocol() else {
+            return Err(Error::Unknown { what: "masked vectors" });
+        };
+        let at = self.round(round);
+        if at.keeps != Keeps::Each {
+            return Err(Error::Unknown { what: "masked vectors" });
+        }
+        match self.status(round).await?.phase {
+            phases::KEEP => committee::masked(&at, committee, after).await,
+            phase if phase < phases::KEEP => Err(Error::Early { what: "aggregators" }),
+            _ => Err(Error::Late { what: "aggregators" }),
+        }
     }
 
     /// The sum of a round that was published.

@@ -97,7 +97,12 @@ async fn handle(shared: &Shared, who: Identity, request: Request<Incoming>) -> R
             Ok(answer::bytes(rounds.verifiers(number(rounds, round).await?, caller).await?))
         }
         ["rounds", round, "masked-sum"] if get => {
-            Ok(answer::bytes(rounds.masked(number(rounds, round).await?, caller).await?))
+            Ok(answer::bytes(rounds.masked_sum(number(rounds, round).await?, caller).await?))
+        }
+        ["rounds", round, "masked"] if get => {
+            let after = parameter(&query, "after").and_then(identity);
+            let page = rounds.masked_each(number(rounds, round).await?, caller, after).await?;
+            Ok(answer::bytes(answer::encode_page(&page)))
         }
         ["rounds", round, "deposits"] if get => {
             let after = parameter(&query, "after").and_then(identity);

@@ -98,6 +98,10 @@ pub(crate) fn of(c: &Computation, dims: &BTreeMap<String, u64>) -> Result<Budget
         };
         Some((name, range))
     };
+    match crate::groups::oversized(c, dims) {
+        too_long if too_long.is_empty() => {}
+        too_long => return Err(too_long),
+    }
     let values = facts.iter().map(|f: &Fact| (f.range.lo, f.range.hi)).collect();
     let shared = walk.shared.into_found().into_iter().map(|(at, range)| (at, (range.lo, range.hi))).collect();
     Ok(Budget { inputs: c.inputs().filter_map(declared).collect(), values, shared })
@@ -109,10 +113,12 @@ pub(crate) fn check(c: &Computation) -> Vec<Diagnostic> {
     let dims = BTreeMap::new();
     let ranges = Ranges { c, lengths: Lengths::unbound(&dims) };
     let open: Vec<ValueId> = c.inputs().filter(|(i, v)| ranges.is_open(i, *v)).map(|(_, v)| v).collect();
-    match ranges.fits(&BTreeMap::new()) {
+    let mut problems = match ranges.fits(&BTreeMap::new()) {
         true => Vec::new(),
         false => ranges.problems(&ranges.all_within(&open, LEAST_EXPONENT)),
-    }
+    };
+    problems.extend(crate::groups::oversized(c, &dims));
+    problems
 }
 
 struct Ranges<'a> {

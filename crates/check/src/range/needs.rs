@@ -1,7 +1,7 @@
 //! What an operator needs so that nothing is lost where nobody sees it: room for its result and for what arises on the
 //! way, and operands in its domain.
 
-use ir::{DType, Op, RingBits, Room, domain as stated};
+use ir::{CHECKED_BITS, DType, Op, RingBits, Room, domain as stated};
 
 use super::interval::Interval;
 use super::transfer::Site;
@@ -157,7 +157,13 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
 
 /// What a round of aggregation sums, and the number of contributions, which is an element of the sum.
 fn contributed(site: &Site<'_>, r: Room) -> Option<Lack> {
-    room("the sum over the group", site.contributed(), r.frac, r.value)
+    let checked = site.bound().and_then(|bound| {
+        let (low, high) = bound.range();
+        room("the bound", Interval::new(low, high), r.frac, CHECKED_BITS)
+            .or_else(|| room("the sum of squares", site.checked_squares(bound), 2 * r.frac, CHECKED_BITS))
+    });
+    checked
+        .or_else(|| room("the sum over the group", site.contributed(), r.frac, r.value))
         .or_else(|| room("the sum of the weights", site.weights(), r.frac, r.value))
         .or_else(|| room("the number of members", site.members, r.frac, r.value))
 }

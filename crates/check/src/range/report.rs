@@ -1,6 +1,6 @@
 //! What may go wrong, for people: the numbers that meet, how many bits they need and how many are there, and what to do.
 
-use ir::{Computation, DType, Diagnostic, Graph, Instr, Op, RingBits, ValueId, show_range};
+use ir::{Bound, Computation, DType, Diagnostic, Graph, Instr, Op, RingBits, ValueId, show_range};
 
 use super::interval::Interval;
 use super::needs::{Lack, fits};
@@ -132,7 +132,8 @@ impl<'a> Problem<'a> {
 
     fn is_truncated(&self) -> bool {
         let Cause::Lack(Lack::Room { frac, .. }) = self.cause else { return false };
-        matches!(self.instr.op, Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Conv1d | Op::Conv2d)
+        let products = matches!(self.instr.op, Op::Mul | Op::Square | Op::MatMul | Op::Dot | Op::Conv1d | Op::Conv2d);
+        (products || self.instr.op.is_federated())
             && matches!(self.dtype, DType::Fixed { frac: own, .. } if frac > u32::from(own))
     }
 
@@ -157,6 +158,9 @@ impl<'a> Problem<'a> {
 
     fn room_help(&self, size: Interval, smaller: &[(String, Interval)]) -> String {
         let mut ways = Vec::new();
+        if Bound::of(&self.instr.attrs).is_some() && self.instr.op.is_federated() {
+            return "bound the members' numbers more tightly, or give them fewer fraction bits".to_owned();
+        }
         if let Some(dtype) = self.roomier(size) {
             ways.push(format!("compute it in {dtype}"));
         }

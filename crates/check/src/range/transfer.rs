@@ -1,6 +1,6 @@
 //! What range an operator's result has, from those of its operands: one arm for every operator of the table.
 
-use ir::{Attrs, DType, Dim, Instr, Op, RingBits, Room, Shape, Type};
+use ir::{Attrs, Bound, DType, Dim, Instr, Op, RingBits, Room, Shape, Type};
 
 use super::interval::Interval;
 use super::lengths::Lengths;
@@ -293,8 +293,30 @@ impl Site<'_> {
 
     /// The sum of what members contribute: each rounds its own to the type, up or down.
     pub(super) fn contributed(&self) -> Interval {
-        let each = if self.args.len() > 1 { self.x().times(self.y()) } else { self.x() };
+        let each = if self.args.len() > 1 { self.x().times(self.y()) } else { self.summed() };
         each.on_grid(unit(self.ty.dtype)).times(self.members)
+    }
+
+    /// What a sum over a group holds each member to, if it does.
+    pub(super) fn bound(&self) -> Option<Bound> {
+        Bound::of(self.attrs()).filter(|_| self.instr.op.is_federated())
+    }
+
+    /// Each member's numbers: where they are held to a bound that is what counts, whatever a member's own client says.
+    fn summed(&self) -> Interval {
+        let range = |bound: Bound| Interval::new(bound.range().0, bound.range().1);
+        self.bound().map_or(self.x(), range)
+    }
+
+    /// The greatest sum of squares in the check of a norm.
+    pub(super) fn checked_squares(&self, bound: Bound) -> Interval {
+        let DType::Fixed { frac, .. } = self.ty.dtype else { return Interval::point(0.0) };
+        let (unit, count) = (unit(self.ty.dtype), self.elements().hi);
+        let each = match bound {
+            Bound::Range { .. } => 0.0,
+            Bound::Norm(norm) => (norm + unit).powi(2) * count,
+        };
+        Interval::new(0.0, each.max(bound.squares(frac, count) * unit * unit))
     }
 
     /// What a mean over a group divides by: the number of members, or the sum of their weights.
@@ -312,7 +334,8 @@ impl Site<'_> {
         if least <= 0.0 {
             return Interval::ALL;
         }
-        self.x().widened(unit * (1.0 + self.x().magnitude()) / least, 0.0)
+        let x = self.summed();
+        x.widened(unit * (1.0 + x.magnitude()) / least, 0.0)
     }
 
     /// How far from zero the result is at least, where that follows from the operands: of constants, and what moves or

@@ -213,6 +213,7 @@ impl<'a> Walk<'a> {
         let silent = unknown || facts.iter().any(|f| f.is_silent());
         let lack = if silent { None } else { needs::lack(&site).or_else(|| self.misfit(frame, instr, ty)) };
         let limited = matches!(instr.op, Op::Clip | Op::Assume | Op::Sigmoid | Op::Tanh | Op::Sign);
+        let limited = limited || site.bound().is_some();
         let open = facts.iter().any(|f| f.open) && !limited && ty.dtype != ir::DType::Bool;
         let range = site.result();
         let range = self.shared.range(self.c, frame.graph, instr, range, self.quiet == 0);

@@ -14,6 +14,7 @@
 //! Kernels are one file each, and state what they cost: bytes are per element and player (P0/P1/P2) on a ring of
 //! `k` bits, and are held against measurement by a test.
 
+mod bounds;
 mod carry;
 mod choose;
 mod compare;
@@ -34,6 +35,7 @@ mod cost_tests;
 #[cfg(test)]
 mod tests;
 
+pub use bounds::{AT_ONCE, Bounded, within_bounds};
 pub use carry::{is_zero, msb};
 pub use choose::signed_choice;
 pub use compare::{Order, equal, less, maximum, minimum, relu};

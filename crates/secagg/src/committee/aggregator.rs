@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use super::Committee;
 use super::messages::{Answer, Deposit};
-use super::shares::KeptSum;
+use super::shares::KeptShares;
 use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory, Vote};
 use crate::domain;
 use crate::error::Error;
@@ -30,6 +30,8 @@ struct Core {
 /// A client's contribution, as far as an aggregator knows it.
 struct Entry {
     digest: Bytes32,
+    /// Digest of the packed masked vector.
+    body: Bytes32,
     /// One for each set that the aggregator belongs to.
     seeds: Vec<Seed>,
 }
@@ -87,7 +89,7 @@ impl<E: Enrolment> Collecting<E> {
             None => {}
         }
         let seeds = core.open_seeds(&client, &deposit).ok_or(Error::Sealed { message: "seeds", culprit: client })?;
-        core.seeds.insert(client, Entry { digest, seeds });
+        core.seeds.insert(client, Entry { digest, body: deposit.header.body, seeds });
         Ok(Deposited::New)
     }
 
@@ -149,7 +151,7 @@ impl AwaitFrozen {
         Ok((core.memory, answer))
     }
 
-    /// Keeps the sum as [shares](KeptSum) instead of answering: nobody ever unmasks it. `masked` is the sum of the masked
+    /// Keeps the sum as [shares](KeptShares) instead of answering: nobody ever unmasks it. `masked` is the sum of the masked
     /// vectors of the list ([`Combiner::finish_masked`](super::Combiner::finish_masked)), the same for all aggregators.
     /// Store the memory before the shares are used.
     ///
@@ -158,23 +160,40 @@ impl AwaitFrozen {
     /// # Errors
     /// [`Error::Misuse`] unless the committee is one of [two of three](Committee::keeps_shares), and as
     /// [`answer`](Self::answer).
-    pub fn keep(self, frozen: &Frozen, masked: &Vector) -> Result<(Memory, KeptSum), Error> {
+    pub fn keep(self, frozen: &Frozen, masked: &Vector) -> Result<(Memory, KeptShares), Error> {
+        let core = self.keeping(frozen)?;
+        let origin = digest(domain::KEPT, &[&core.context, &frozen.digest(), &masked.pack()]);
+        let kept = core.kept(masked, origin, |at| Ok(core.masks(frozen, at, Sign::Minus)))?;
+        Ok((core.memory, kept))
+    }
+
+    /// Keeps each contribution of the list as [shares](KeptShares), one after the other in the order of the list, instead of
+    /// answering. `masked` has the packed masked vectors by client ([`Combiner::masked`](super::Combiner::masked)). Store
+    /// the memory before the shares are used.
+    ///
+    /// Cost: as [`answer`](Self::answer), but O(n·d) memory.
+    ///
+    /// # Errors
+    /// [`Error::TooFew`] if one is missing; [`Error::Coordinator`] for one that is not what its client signed; and as
+    /// [`keep`](Self::keep).
+    pub fn keep_each(
+        self,
+        frozen: &Frozen,
+        masked: &BTreeMap<Identity, Vec<u8>>,
+    ) -> Result<(Memory, KeptShares), Error> {
+        let core = self.keeping(frozen)?;
+        // The list's digest is over what each client signed, so over every masked vector.
+        let origin = digest(domain::KEPT_EACH, &[&core.context, &frozen.digest()]);
+        let masked = core.rows(frozen, masked)?;
+        let kept = core.kept(&masked, origin, |at| core.masks_of_each(frozen, at))?;
+        Ok((core.memory, kept))
+    }
+
+    fn keeping(self, frozen: &Frozen) -> Result<Core, Error> {
         if !self.core.committee.keeps_shares() {
             return Err(Error::Misuse { what: "only a committee of which two of three unmask keeps shares" });
         }
-        let core = self.settled(frozen)?;
-        // The masks are what is to be taken away from the masked sum.
-        let mut parts = core.committee.sets_of(core.position).enumerate().map(|(at, set)| {
-            let part = core.masks(frozen, at, Sign::Minus);
-            (set, part)
-        });
-        let (Some((first, one)), Some((_, other))) = (parts.next(), parts.next()) else {
-            return Err(Error::Misuse { what: "an aggregator of two of three is in two sets" });
-        };
-        drop(parts);
-        let origin = digest(domain::KEPT, &[&core.context, &frozen.digest(), &masked.pack()]);
-        let kept = KeptSum::new(core.position, (first, one), other, masked, origin)?;
-        Ok((core.memory, kept))
+        self.settled(frozen)
     }
 
     /// With the memory of the only list that this aggregator unmasks in this round.
@@ -197,6 +216,48 @@ impl Core {
             }
         }
         sum
+    }
+
+    /// The masks of one of this aggregator's sets for every contribution of a list that was checked, negated.
+    fn masks_of_each(&self, frozen: &Frozen, set: usize) -> Result<Vector, Error> {
+        let row = |(client, _): (&Identity, &Bytes32)| {
+            let mut row = Vector::zeros(self.task.ring, self.task.len as usize);
+            let entry = self.seeds.get(client).ok_or(Error::Unaccepted { missing: vec![*client] })?;
+            entry.seeds[set].apply(&self.context, Sign::Minus, &mut row);
+            Ok(row)
+        };
+        let list = frozen.list();
+        Vector::concat(self.task.ring, list.len() * self.task.len as usize, list.entries().map(row))
+    }
+
+    /// The masked vectors of a list that was checked, in its order; each as its client signed it.
+    fn rows(&self, frozen: &Frozen, masked: &BTreeMap<Identity, Vec<u8>>) -> Result<Vector, Error> {
+        let (list, len) = (frozen.list(), self.task.len as usize);
+        let row = |(client, _): (&Identity, &Bytes32)| {
+            let (Some(entry), Some(row)) = (self.seeds.get(client), masked.get(client)) else {
+                let have = list.entries().filter(|(client, _)| masked.contains_key(client)).count();
+                return Err(Error::TooFew { what: "contributions of the frozen list", have, need: list.len() });
+            };
+            if digest(domain::BODY, &[row]) != entry.body {
+                return Err(Error::Coordinator { what: "a masked vector is not the one that its client signed" });
+            }
+            Vector::unpack(self.task.ring, len, row)
+        };
+        Vector::concat(self.task.ring, list.len() * len, list.entries().map(row))
+    }
+
+    /// This aggregator's part of what was masked, from the negated masks of each of its sets.
+    fn kept(
+        &self,
+        masked: &Vector,
+        origin: Bytes32,
+        masks: impl Fn(usize) -> Result<Vector, Error>,
+    ) -> Result<KeptShares, Error> {
+        let mut sets = self.committee.sets_of(self.position);
+        let (Some(first), Some(_)) = (sets.next(), sets.next()) else {
+            return Err(Error::Misuse { what: "an aggregator of two of three is in two sets" });
+        };
+        KeptShares::new(self.position, (first, masks(0)?), masks(1)?, masked, origin)
     }
 
     /// The seeds of a deposit, if the box opens and they are what was committed to.

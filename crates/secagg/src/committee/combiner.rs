@@ -43,20 +43,29 @@ impl Combiner {
     /// [`Error::Late`] if it is not on the frozen list, [`Error::Second`] if the list has another one of the same
     /// identity, or what makes it no contribution to this round. The state is unchanged.
     pub fn contribution(&mut self, message: &[u8]) -> Result<(), Error> {
-        let contribution = Contribution::decode(message, &self.context, &self.task, &self.committee)?;
-        let client = contribution.header.identity();
-        match self.frozen.list().get(&client) {
-            None => return Err(Error::Late { message: "contribution", culprit: client }),
-            Some(listed) if *listed != contribution.header.digest(&self.context) => {
-                return Err(Error::Second { message: "contribution", culprit: client });
-            }
-            Some(_) => {}
-        }
+        let (client, masked) = self.masked(message)?;
         if !self.added.contains(&client) {
-            self.sum.add_packed(contribution.masked)?;
+            self.sum.add_packed(masked)?;
             self.added.insert(client);
         }
         Ok(())
+    }
+
+    /// Whose contribution a message is, and its packed masked vector: for aggregators that
+    /// [keep each](super::AwaitFrozen::keep_each) of them. It tells nothing.
+    ///
+    /// # Errors
+    /// As [`contribution`](Self::contribution).
+    pub fn masked<'m>(&self, message: &'m [u8]) -> Result<(Identity, &'m [u8]), Error> {
+        let contribution = Contribution::decode(message, &self.context, &self.task, &self.committee)?;
+        let client = contribution.header.identity();
+        match self.frozen.list().get(&client) {
+            None => Err(Error::Late { message: "contribution", culprit: client }),
+            Some(listed) if *listed != contribution.header.digest(&self.context) => {
+                Err(Error::Second { message: "contribution", culprit: client })
+            }
+            Some(_) => Ok((client, contribution.masked)),
+        }
     }
 
     /// Takes an aggregator's answer and removes the masks that nobody answered for before.

@@ -29,7 +29,7 @@
 //! ```
 //!
 //! Three aggregators of which two can unmask may also go without answers: what each knows of the masks is a part of a
-//! replicated sharing of the sum ([`KeptSum`]), which a computation among them can go on with.
+//! replicated sharing ([`KeptShares`]) of the sum, or of each contribution, which a computation among them can go on with.
 
 mod aggregator;
 mod client;
@@ -40,7 +40,7 @@ mod shares;
 pub use aggregator::{AwaitFrozen, Collecting};
 pub use client::contribute;
 pub use combiner::Combiner;
-pub use shares::KeptSum;
+pub use shares::KeptShares;
 
 pub use crate::ballot::{Accepted, Approved, Closed, Collector, Deposited, Frozen, InclusionList, Lists, Memory};
 
@@ -134,7 +134,7 @@ impl Committee {
         self.quorum
     }
 
-    /// Whether what each aggregator knows is a part of a three-party replicated sharing: see [`KeptSum`].
+    /// Whether what each aggregator knows is a part of a three-party replicated sharing: see [`KeptShares`].
     #[must_use]
     pub fn keeps_shares(&self) -> bool {
         (self.members.len(), self.threshold) == (3, 2)

@@ -1,4 +1,4 @@
-//! A sum that stays shared: what an aggregator of a committee of two of three keeps instead of answering.
+//! What stays shared: what an aggregator of a committee of two of three keeps instead of answering.
 //!
 //! Every seed is known to two of the three aggregators, so the masked sum and the sums of the masks *are* a replicated
 //! sharing (Araki et al. 2016, section 2.1): with x₀ + x₁ + x₂ = x, aggregator i holds xᵢ and xᵢ₊₁. No message passes for
@@ -9,6 +9,9 @@
 //! | x₀ | 2 and 0 | the masked sum less the masks that 0 and 2 know |
 //! | x₁ | 0 and 1 | less the masks that 0 and 1 know |
 //! | x₂ | 1 and 2 | less the masks that 1 and 2 know |
+//!
+//! The same holds of each contribution by itself, so the three may keep a sharing of all of them instead, one after the
+//! other in the order of the frozen list, and check them before they sum them.
 
 use crate::error::Error;
 use crate::vector::Vector;
@@ -17,19 +20,19 @@ use crate::wire::Bytes32;
 /// The set {0, 2}, whose component also takes the masked sum.
 const MASKED: usize = 1;
 
-/// An aggregator's part of a sum over a frozen list.
-pub struct KeptSum {
+/// An aggregator's part of the sum over a frozen list, or of each contribution on it.
+pub struct KeptShares {
     /// Which of the three it is: 0, 1 or 2.
     pub role: usize,
     /// The component x of its own number.
     pub own: Vector,
     /// The component of the next number.
     pub next: Vector,
-    /// A digest of the round, the list and the masked sum. Parts belong together only if it is the same.
+    /// A digest of the round, the list and what was masked. Parts belong together only if it is the same.
     pub origin: Bytes32,
 }
 
-impl KeptSum {
+impl KeptShares {
     /// From the negative sums of the masks of the two sets of aggregator `role`, of which `first` is the earlier one.
     pub(super) fn new(
         role: usize,
@@ -57,14 +60,19 @@ impl KeptSum {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::BTreeMap;
+
     use super::super::{Accepted, AwaitFrozen, Collector, Combiner, Frozen, Memory, contribute};
     use super::*;
+    use crate::identity::Identity;
     use crate::task::Task;
     use crate::testing::{CommitteeRound, World, digit, digits, task};
 
-    /// A round up to the frozen list, and the masked sum.
-    fn frozen(task: Task, threshold: usize) -> (Frozen, Vec<AwaitFrozen>, Vector) {
-        let mut world = World::with_seed(5, 9);
+    type Masked = BTreeMap<Identity, Vec<u8>>;
+
+    /// A round up to the frozen list, the masked sum, and what each of the first `clients` masked.
+    fn of_clients(clients: usize, task: Task, threshold: usize) -> (Frozen, Vec<AwaitFrozen>, Vector, Masked) {
+        let mut world = World::with_seed(5, clients);
         let round = CommitteeRound::new(task, 3, threshold, 2, 0, &mut world.rng);
         let mut collector = Collector::new(task, round.committee.clone(), &world.enrolled).unwrap();
         let mut aggregators: Vec<_> = (0..3).map(|i| round.aggregator(i, &world, Memory::default()).unwrap()).collect();
@@ -87,13 +95,20 @@ mod tests {
         let frozen = frozen.unwrap();
         let mut combiner = Combiner::new(task, round.committee.clone(), frozen.clone()).unwrap();
         messages.iter().for_each(|message| combiner.contribution(message).unwrap());
-        (frozen, waiting, combiner.finish_masked().unwrap())
+        let rows = messages.iter().map(|message| combiner.masked(message).unwrap());
+        let rows = rows.map(|(client, row)| (client, row.to_vec())).collect();
+        (frozen, waiting, combiner.finish_masked().unwrap(), rows)
+    }
+
+    fn frozen(task: Task, threshold: usize) -> (Frozen, Vec<AwaitFrozen>, Vector) {
+        let (frozen, waiting, masked, _) = of_clients(9, task, threshold);
+        (frozen, waiting, masked)
     }
 
     #[test]
     fn parts_are_a_replicated_sharing_of_the_sum() {
         let (frozen, waiting, masked) = frozen(task(64, 1, 2), 2);
-        let parts: Vec<KeptSum> = waiting.into_iter().map(|it| it.keep(&frozen, &masked).unwrap().1).collect();
+        let parts: Vec<KeptShares> = waiting.into_iter().map(|it| it.keep(&frozen, &masked).unwrap().1).collect();
         let mut sum = Vector::zeros(masked.ring(), 1);
         for (i, part) in parts.iter().enumerate() {
             assert_eq!(part.role, i);
@@ -117,5 +132,55 @@ mod tests {
     fn other_committees_keep_nothing() {
         let (frozen, mut waiting, masked) = frozen(task(64, 1, 2), 3);
         assert!(matches!(waiting.remove(0).keep(&frozen, &masked), Err(Error::Misuse { .. })));
+    }
+
+    #[test]
+    fn parts_of_each_are_a_replicated_sharing_of_every_contribution() {
+        let task = task(64, 1, 2);
+        let (frozen, waiting, _, rows) = of_clients(5, task, 2);
+        let parts: Vec<KeptShares> = waiting.into_iter().map(|it| it.keep_each(&frozen, &rows).unwrap().1).collect();
+        let mut all = Vector::zeros(task.ring, 5 * task.len as usize);
+        for (i, part) in parts.iter().enumerate() {
+            assert_eq!(part.next.elements(), parts[(i + 1) % 3].own.elements(), "component {}", (i + 1) % 3);
+            assert_eq!(part.origin, parts[0].origin);
+            all.add(&part.own).unwrap();
+        }
+        let world = World::with_seed(5, 5);
+        let clients: Vec<Identity> = world.clients.iter().map(|client| client.identity()).collect();
+        for (row, (client, _)) in all.elements().chunks(task.len as usize).zip(frozen.list().entries()) {
+            let digit = digit(&task, clients.iter().position(|known| known == client).unwrap());
+            assert_eq!(row, digit.elements(), "rows are in the order of the list");
+        }
+    }
+
+    #[test]
+    fn a_row_is_the_one_that_its_client_signed() {
+        let (frozen, waiting, _, rows) = of_clients(4, task(64, 1, 2), 2);
+        let mut waiting = waiting.into_iter();
+        let mut keeps = |rows: &Masked| waiting.next().unwrap().keep_each(&frozen, rows).map(|(_, kept)| kept);
+        let (first, changed) = (*rows.keys().next().unwrap(), |change: &dyn Fn(&mut Masked)| {
+            let mut rows = rows.clone();
+            change(&mut rows);
+            rows
+        });
+        let other = changed(&|rows| rows.get_mut(&first).unwrap()[0] ^= 1);
+        assert!(matches!(keeps(&other), Err(Error::Coordinator { .. })));
+        let missing = changed(&|rows| drop(rows.remove(&first)));
+        assert_eq!(
+            keeps(&missing).err(),
+            Some(Error::TooFew { what: "contributions of the frozen list", have: 3, need: 4 })
+        );
+        assert!(keeps(&rows).is_ok());
+    }
+
+    #[test]
+    fn each_of_another_list_has_another_origin() {
+        let origin = |clients| {
+            let (frozen, mut waiting, masked, rows) = of_clients(clients, task(64, 1, 2), 2);
+            let each = waiting.remove(0).keep_each(&frozen, &rows).unwrap().1.origin;
+            (each, waiting.remove(0).keep(&frozen, &masked).unwrap().1.origin)
+        };
+        let ((four, sum), (five, _)) = (origin(4), origin(5));
+        assert!(four != five && four != sum);
     }
 }

@@ -201,6 +201,11 @@ impl Entry {
                     self.say(format!("iteration {done} of {of} (line {line})"));
                 }
             }
+            // Not among the lines, which the submitter may read.
+            Event::LeftOut { group, members, of, .. } => {
+                let session = &self.about.session;
+                tracing::info!(%session, group, ?members, of, "contributions that break a bound are left out");
+            }
             Event::Finished { rounds, bytes, .. } => self.say(format!("{rounds} rounds, {bytes} bytes sent")),
             _ => {}
         }
