@@ -38,6 +38,7 @@ pub use random::fresh;
 pub use round::{Progress, Rounds, Stage, phases};
 pub use service::{Page, Service, Standing};
 pub use terms::{
-    Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Kind, Noise, NoiseDraft,
-    PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms, ValidatedDraft, Whole,
+    Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Kind, MOST_NUMBERS, Noise,
+    NoiseDraft, PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
+    ValidatedDraft, Whole,
 };

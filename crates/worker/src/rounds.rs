@@ -12,6 +12,9 @@ use session::Round;
 
 use crate::error::ClientError;
 
+// What programs may check has to be what terms may keep.
+const _: () = assert!(aggregator::MOST_NUMBERS == ir::MOST_CHECKED);
+
 /// What an agreement does not say of a round.
 pub struct Setting {
     /// Where the round is run.

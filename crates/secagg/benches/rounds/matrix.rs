@@ -17,9 +17,10 @@ struct Cell {
     row: Row,
 }
 
-pub(crate) fn show() {
+/// All cells, or those of one share of drop-outs in percent.
+pub(crate) fn show(only: Option<usize>) {
     let mut cells = vec![];
-    for percent in [0, 5, 30] {
+    for percent in [0, 5, 30].into_iter().filter(|percent| only.is_none_or(|only| only == *percent)) {
         for clients in CLIENTS {
             for len in LENGTHS {
                 let dropped = clients * percent / 100;
@@ -38,7 +39,9 @@ pub(crate) fn show() {
             }
         }
     }
-    growth(&cells);
+    if only.is_none_or(|only| only == 0) {
+        growth(&cells);
+    }
 }
 
 fn skipped(name: &str) {
