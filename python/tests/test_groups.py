@@ -58,11 +58,10 @@ def test_who_breaks_a_bound_is_in_no_sum() -> None:
 
 
 def test_a_weighted_mean_has_no_bounds() -> None:
-    @pv.computation
-    def weighted(answer: pv.f64.range(-1, 1) @ people, trust: pv.f64.range(1, 5) @ people):
-        with committee:
-            mean = pv.federated_mean([answer, trust], low=-1, high=1)
-        return pv.release(mean, to=press)
-
     with pytest.raises(pv.ProgramError, match="with a weight has no bounds"):
-        weighted.disclose()
+
+        @pv.computation
+        def weighted(answer: pv.f64.range(-1, 1) @ people, trust: pv.f64.range(1, 5) @ people):
+            with committee:
+                mean = pv.federated_mean([answer, trust], low=-1, high=1)
+            return pv.release(mean, to=press)
