@@ -8,7 +8,7 @@ mod list;
 mod voter;
 
 pub use collector::{Accepted, Closed, Collector};
-pub(crate) use list::Vote;
+use list::Vote;
 pub use list::{Frozen, InclusionList};
 pub use voter::{Approved, Deposited, Memory};
 

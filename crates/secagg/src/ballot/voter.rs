@@ -1,9 +1,9 @@
 //! The part of aggregators and clerks that votes: for one list a round, whatever happens.
 
-use super::{Electorate, InclusionList};
+use super::{Electorate, InclusionList, Vote};
 use crate::domain::Kind;
 use crate::error::Error;
-use crate::identity::Identity;
+use crate::identity::{Identity, Signer};
 use crate::task::Task;
 use crate::wire::{Bytes32, open, start};
 
@@ -30,6 +30,24 @@ pub struct Approved(Bytes32);
 impl Approved {
     pub(crate) fn new(list: Bytes32) -> Self {
         Self(list)
+    }
+
+    /// A collector's proposal that is of this round and passes `check`, which gets the list and its digest.
+    pub(crate) fn of_proposal(
+        message: &[u8],
+        context: &Bytes32,
+        task: &Task,
+        check: impl FnOnce(&InclusionList, Bytes32) -> Result<(), Error>,
+    ) -> Result<Self, Error> {
+        let list = InclusionList::decode_proposal(message, context, task)?;
+        let digest = list.digest(context);
+        check(&list, digest)?;
+        Ok(Self(digest))
+    }
+
+    /// The vote for it.
+    pub(crate) fn vote(&self, signer: &Signer, position: usize, context: &Bytes32) -> Vec<u8> {
+        Vote::sign(signer, position, self, context).encode(context)
     }
 
     pub(crate) fn list(&self) -> &Bytes32 {

@@ -6,7 +6,7 @@ use super::messages::{Said, say, second};
 use super::ring::{BYTES, Poly};
 use super::sample::flood;
 use super::{Bfv, HolderSecret, plain};
-use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory, Vote};
+use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory};
 use crate::error::Error;
 use crate::identity::{Enrolment, Identity, Signer};
 use crate::task::Task;
@@ -94,10 +94,8 @@ impl<'s, E: Enrolment> Collecting<'s, E> {
     /// [`Error::Unaccepted`] names whom the collector should leave out; [`Error::Equivocation`] if another list was
     /// voted for before a restart; [`Error::TooFew`] under the minimum.
     pub fn check_proposal(&self, message: &[u8]) -> Result<Approved, Error> {
-        let list = InclusionList::decode_proposal(message, &self.core.context, &self.core.task)?;
-        let digest = list.digest(&self.core.context);
-        self.core.check_list(&list, digest)?;
-        Ok(Approved::new(digest))
+        let core = &self.core;
+        Approved::of_proposal(message, &core.context, &core.task, |list, digest| core.check_list(list, digest))
     }
 
     /// Votes. Store the memory before the vote leaves; no other list will be supported in this round.
@@ -105,7 +103,7 @@ impl<'s, E: Enrolment> Collecting<'s, E> {
     pub fn vote(self, approved: Approved) -> (AwaitFrozen<'s>, Memory, Vec<u8>) {
         let mut core = self.core;
         core.memory = approved.memory();
-        let vote = Vote::sign(&core.signer, core.position, &approved, &core.context).encode(&core.context);
+        let vote = approved.vote(&core.signer, core.position, &core.context);
         let memory = core.memory;
         (AwaitFrozen { core }, memory, vote)
     }

@@ -4,7 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use super::messages::{Header, Tally, decode_deposit, decode_elements, encode_elements};
 use super::{Clerks, field};
-use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory, Vote};
+use crate::ballot::{Approved, Deposited, Electorate, Frozen, Memory};
 use crate::domain;
 use crate::error::Error;
 use crate::identity::{Enrolment, Identity, Signer};
@@ -81,11 +81,11 @@ impl<E: Enrolment> Collecting<E> {
     /// [`Error::Unaccepted`] names whom to leave out; [`Error::Equivocation`] if another list was voted for before a
     /// restart; [`Error::TooFew`] under the minimum.
     pub fn check_proposal(&self, message: &[u8]) -> Result<Approved, Error> {
-        let list = InclusionList::decode_proposal(message, &self.core.context, &self.core.task)?;
-        self.core.clerks.check_list(&list)?;
-        let digest = list.digest(&self.core.context);
-        self.core.memory.check(&list, digest, |client| self.core.accepted.get(client))?;
-        Ok(Approved::new(digest))
+        let core = &self.core;
+        Approved::of_proposal(message, &core.context, &core.task, |list, digest| {
+            core.clerks.check_list(list)?;
+            core.memory.check(list, digest, |client| core.accepted.get(client))
+        })
     }
 
     /// Votes. Store the memory before the vote leaves; no other list will be supported in this round.
@@ -93,7 +93,7 @@ impl<E: Enrolment> Collecting<E> {
     pub fn vote(self, approved: Approved) -> (AwaitFrozen, Memory, Vec<u8>) {
         let mut core = self.core;
         core.memory = approved.memory();
-        let vote = Vote::sign(&core.signer, core.position, &approved, &core.context).encode(&core.context);
+        let vote = approved.vote(&core.signer, core.position, &core.context);
         let memory = core.memory;
         (AwaitFrozen { core }, memory, vote)
     }

@@ -5,7 +5,7 @@ use std::collections::BTreeMap;
 use super::Committee;
 use super::messages::{Answer, Deposit};
 use super::shares::KeptShares;
-use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory, Vote};
+use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory};
 use crate::domain;
 use crate::error::Error;
 use crate::identity::{Enrolment, Identity, Signer};
@@ -99,10 +99,8 @@ impl<E: Enrolment> Collecting<E> {
     /// [`Error::Unaccepted`] names whom the collector should leave out; [`Error::Equivocation`] if another list was
     /// voted for before a restart; [`Error::TooFew`] under the minimum.
     pub fn check_proposal(&self, message: &[u8]) -> Result<Approved, Error> {
-        let list = InclusionList::decode_proposal(message, &self.core.context, &self.core.task)?;
-        let digest = list.digest(&self.core.context);
-        self.core.check_list(&list, digest)?;
-        Ok(Approved::new(digest))
+        let core = &self.core;
+        Approved::of_proposal(message, &core.context, &core.task, |list, digest| core.check_list(list, digest))
     }
 
     /// Votes. Store the memory before the vote leaves; no other list will be supported in this round.
@@ -110,7 +108,7 @@ impl<E: Enrolment> Collecting<E> {
     pub fn vote(self, approved: Approved) -> (AwaitFrozen, Memory, Vec<u8>) {
         let mut core = self.core;
         core.memory = approved.memory();
-        let vote = Vote::sign(&core.signer, core.position, &approved, &core.context).encode(&core.context);
+        let vote = approved.vote(&core.signer, core.position, &core.context);
         let memory = core.memory;
         (AwaitFrozen { core }, memory, vote)
     }

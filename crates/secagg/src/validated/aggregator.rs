@@ -6,7 +6,7 @@ use std::sync::Arc;
 use super::Validation;
 use super::messages::{Verifiers, decode_deposit, decode_verifiers, encode_aggregate, encode_verifiers};
 use super::vdaf::{self, Query, Secret, Vdaf};
-use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory, Vote};
+use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory};
 use crate::domain;
 use crate::error::Error;
 use crate::identity::{Enrolment, Identity, Signer};
@@ -168,10 +168,10 @@ impl AwaitProposal {
     /// [`Error::Unaccepted`] names whom the collector should leave out; [`Error::Equivocation`] if another list was
     /// voted for before a restart; [`Error::TooFew`] under the minimum.
     pub fn check_proposal(&self, message: &[u8]) -> Result<Approved, Error> {
-        let list = InclusionList::decode_proposal(message, &self.core.context, &self.core.task)?;
-        let digest = list.digest(&self.core.context);
-        check_list(&self.core, &self.verified, &list, digest)?;
-        Ok(Approved::new(digest))
+        let core = &self.core;
+        Approved::of_proposal(message, &core.context, &core.task, |list, digest| {
+            check_list(core, &self.verified, list, digest)
+        })
     }
 
     /// Votes. Store the memory before the vote leaves; no other list will be supported in this round.
@@ -179,7 +179,7 @@ impl AwaitProposal {
     pub fn vote(self, approved: Approved) -> (AwaitFrozen, Memory, Vec<u8>) {
         let Self { mut core, verified } = self;
         core.memory = approved.memory();
-        let vote = Vote::sign(&core.signer, core.position, &approved, &core.context).encode(&core.context);
+        let vote = approved.vote(&core.signer, core.position, &core.context);
         let memory = core.memory;
         (AwaitFrozen { core, verified }, memory, vote)
     }
