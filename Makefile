@@ -6,7 +6,7 @@ CARGO  ?= cargo
 # TensorFlow Federated runs on no later one.
 PYTHON_TFF ?= python3.11
 
-.PHONY: help demo demo-enclave page test test-rust test-python test-flower test-tff lint docs fuzz bench instructions clean
+.PHONY: help demo demo-enclave reproducible page test test-rust test-python test-flower test-tff lint docs fuzz bench instructions clean
 
 help:
 	@echo "make demo     the main job on real data: three owners, one analyst, on this machine"
@@ -19,6 +19,7 @@ help:
 	@echo "make docs     the book (target/book) and the crates' documents (target/doc)"
 	@echo "make fuzz     the fuzz targets for a while each (needs a nightly toolchain)"
 	@echo "make bench    the benchmarks"
+	@echo "make reproducible   builds the command anew, and compares it with the recorded binary"
 	@echo "make instructions   how many instructions the hot kernels execute (needs Valgrind)"
 
 demo:
@@ -29,6 +30,10 @@ demo:
 # unpacked below target if it is not there, and pyarrow installed there.
 demo-enclave:
 	$(CARGO) test --quiet --package privity-cli --test brought --test enclave --test modules -- --nocapture --test-threads 1
+
+# Takes as long as a build without anything that is there.
+reproducible:
+	deploy/reproducible.sh --check
 
 # Adds the compiler's target for WebAssembly if it is not there.
 page:

@@ -1,20 +1,27 @@
 #!/bin/sh
 # Builds the command twice, in two folders, and compares: who has the same sources and toolchain gets the same binary, so that
-# anyone can see what a measurement stands for. Prints the digest; fails if the two differ. Takes as long as two builds.
+# anyone can see what a measurement stands for. Takes as long as two builds.
+#
+#   deploy/reproducible.sh            prints the line for deploy/privity.sha256: binary, version, sources, toolchain
+#   deploy/reproducible.sh --check    builds once, and compares with that line
 set -eu
 
 root=$(git rev-parse --show-toplevel)
+record=$root/deploy/privity.sha256
 work=$(mktemp -d)
 trap 'rm -rf "$work"' EXIT
 
-# Nothing of this machine, and no time but that of the commit.
-SOURCE_DATE_EPOCH=$(git -C "$root" log -1 --format=%ct)
+# Nothing of this machine, and no time.
+SOURCE_DATE_EPOCH=0
 CARGO_INCREMENTAL=0
 TZ=UTC
 LC_ALL=C
 export SOURCE_DATE_EPOCH CARGO_INCREMENTAL TZ LC_ALL
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 sysroot=$(rustc --print sysroot)
+
+# What the binary is made of, as it was committed.
+sources="Cargo.toml Cargo.lock crates examples"
 
 build() {
     folder=$work/$1
@@ -25,12 +32,35 @@ build() {
     CARGO_TARGET_DIR=$folder/target \
         cargo build --manifest-path "$folder/Cargo.toml" --locked --release --quiet --package privity-cli
     sha256sum "$folder/target/release/privity" | cut -d ' ' -f 1
+    rm -rf "$folder/target"
+}
+
+# The line of a binary.
+described() {
+    version=$(git -C "$root" show HEAD:Cargo.toml | sed -n 's/^version = "\(.*\)"$/\1/p' | head -n 1)
+    # shellcheck disable=SC2086 # several paths
+    digest=$(git -C "$root" ls-tree HEAD $sources | sha256sum | cut -d ' ' -f 1)
+    echo "$1  privity $version; sources $digest; $(rustc --version); $(cc --version | head -n 1)"
+}
+
+# Everything but the binary itself.
+made_of() {
+    sed 's/^[^ ]*  //'
 }
 
 first=$(build first)
+if [ "${1:-}" = --check ]; then
+    if [ "$(described "$first" | made_of)" != "$(made_of < "$record")" ]; then
+        echo "the record is of other sources or another toolchain; this is" >&2
+        described "$first" >&2
+        exit 2
+    fi
+    described "$first" | diff "$record" - && echo "as recorded"
+    exit
+fi
 second=$(build other-name)
 if [ "$first" != "$second" ]; then
     echo "two builds of one commit differ: $first and $second" >&2
     exit 1
 fi
-echo "$first  privity, commit $(git -C "$root" rev-parse HEAD), $(rustc --version)"
+described "$first"

@@ -11,7 +11,9 @@ Values are clipped, rounded, masked and sealed in this process; the service sees
 
 from __future__ import annotations
 
+import json
 import os
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Union
@@ -79,7 +81,9 @@ class Client:
     ``at`` (``host:port``) overrides the service's address; it must prove the same identity. With ``resume``, a file, what is
     sent is kept there until it was accepted, so that a client that is started again sends the very same. With ``ledger``, a file,
     and ``budget``, contributions lose no more than that together, to whatever terms, as the ρ of zero-concentrated differential
-    privacy; terms that add no noise are refused then.
+    privacy; terms that add no noise are refused then. Where terms ask for aggregators whose machines prove themselves, each
+    contribution appraises these first; ``collateral`` (files or folders of vendors' certificates, CRLs and collateral) and ``roots``
+    (of TPM manufacturers) are what it does so with.
     """
 
     def __init__(
@@ -91,14 +95,23 @@ class Client:
         resume: _Path | None = None,
         ledger: _Path | None = None,
         budget: float | None = None,
+        collateral: Sequence[_Path] = (),
+        roots: Sequence[_Path] = (),
     ) -> None:
         if (ledger is None) != (budget is None):
             raise ValueError("a ledger and a budget go together")
         text = Path(terms).read_text(encoding="utf-8")
         kept = None if resume is None else os.fspath(resume)
         spent = None if ledger is None or budget is None else (os.fspath(ledger), float(budget))
-        self._client = AggregationClient(text, os.fspath(key), at, kept, spent)
+        vendors = [os.fspath(path) for path in collateral], [os.fspath(path) for path in roots]
+        self._client = AggregationClient(text, os.fspath(key), at, kept, spent, vendors)
         self.terms = Terms(*self._client.terms())
+
+    def appraise(self) -> dict[str, dict[str, Any]]:
+        """Appraise the machines of aggregators that the terms ask to prove themselves, by name; each as ``privity attest verify --json``
+        says it. Contributing does so as well, each time. A machine that is refused is an error.
+        """
+        return {name: json.loads(record) for name, record in self._client.appraise()}
 
     def contribute(
         self, values: Any, *, weight: int | None = None, round: int | None = None, patience: float = 600.0

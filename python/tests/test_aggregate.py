@@ -50,6 +50,7 @@ def test_a_weighted_mean_and_its_weights(tmp_path: Path) -> None:
 def test_terms_and_values_are_checked_before_anything_leaves(tmp_path: Path) -> None:
     parties.prepare(tmp_path, 2, {"pair": parties.Task(length=3, clip=8.0, rounds=1, minimum=2)})
     client = aggregate.Client(tmp_path / "pair.toml", key=tmp_path / "client0.key")
+    assert client.appraise() == {}, "nothing is asked of machines"
     with pytest.raises(ValueError, match="one axis"):
         client.contribute(np.zeros((2, 2)))
     # Nobody listens.
@@ -62,3 +63,23 @@ def test_terms_and_values_are_checked_before_anything_leaves(tmp_path: Path) -> 
     assert refused.value.code == "aggregator.terms"
     with pytest.raises(ValueError, match="seconds"):
         client.standing(patience=-1.0)
+
+
+def test_what_machines_are_appraised_with_is_read_before_anything_leaves(tmp_path: Path) -> None:
+    parties.prepare(tmp_path, 2, {"pair": parties.Task(length=3, clip=8.0, rounds=1, minimum=2)})
+    text = (tmp_path / "pair.toml").read_text()
+
+    def client(policy: str, **given: list[Path]) -> aggregate.Client:
+        machine = f"[[committee.aggregators]]\npolicy = '''{policy}'''\nevidence = '{{}}'"
+        (tmp_path / "proved.toml").write_text(text.replace("[[committee.aggregators]]", machine, 1))
+        return aggregate.Client(tmp_path / "proved.toml", key=tmp_path / "client0.key", **given)
+
+    with pytest.raises(pv.RunError, match="policy") as refused:
+        client("technologies = 'any'")
+    assert refused.value.code == "aggregator.terms"
+    policy = "name = 'survey'\ntechnologies = ['snp']\n[measurements]\nmeasurement = ['ab']\n"
+    with pytest.raises(pv.RunError) as unproved:
+        client(policy).appraise()
+    assert unproved.value.code == "aggregator.unproved" and "the machine of" in str(unproved.value)
+    with pytest.raises(pv.RunError, match="no-such-root"):
+        client(policy, roots=[tmp_path / "no-such-root.der"])

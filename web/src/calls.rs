@@ -87,9 +87,18 @@ fn describe(terms: &Terms) -> Result<String, Error> {
         "aggregators": aggregators,
         "assumption": terms.assumption(),
         "published": draft.shares.is_none(),
-        "possible": matches!(terms.protocol(), Protocol::Committee(_)),
+        "impossible": impossible(terms),
     });
     Ok(described.to_string())
+}
+
+/// Why a page cannot contribute; nothing if it can.
+fn impossible(terms: &Terms) -> Option<&'static str> {
+    match terms.protocol() {
+        Protocol::Committee(_) if terms.machines().is_empty() => None,
+        Protocol::Committee(_) => Some("a page cannot appraise the machine of an aggregator"),
+        _ => Some("a page takes part in committee sums only"),
+    }
 }
 
 fn make_key(seed: &[u8; 32]) -> Zeroizing<String> {
@@ -114,9 +123,9 @@ fn contribute(
     input: &Input<'_>,
     rng: &mut Stream,
 ) -> Result<Vec<u8>, Error> {
-    let Protocol::Committee(committee) = terms.protocol() else {
-        let what = "a page takes part in committee sums only: pairwise masking needs a client that stays".into();
-        return Err(terms::Error::Terms { what }.into());
+    let committee = match (terms.protocol(), impossible(terms)) {
+        (Protocol::Committee(committee), None) => committee,
+        (_, why) => return Err(terms::Error::Terms { what: why.unwrap_or_default().into() }.into()),
     };
     // The service does not choose rounds that nobody agreed to.
     if !(1..=terms.draft().rounds).contains(&round) {

@@ -149,9 +149,9 @@ class Page {
     $("#nobody").hidden = identity !== null;
     $("#make").hidden = identity !== null;
     for (const of of ["#somebody", "#save", "#forget"]) $(of).hidden = identity === null;
-    $("#contribute").disabled = identity === null || !this.described.possible;
-    if (!this.described.possible) {
-      say($("#said"), "These terms mask pairwise: take part with `privity contribute`, which stays until the round is over.");
+    $("#contribute").disabled = identity === null || this.described.impossible !== null;
+    if (this.described.impossible !== null) {
+      say($("#said"), `Take part with \`privity contribute\`: ${this.described.impossible}.`);
     }
   }
 

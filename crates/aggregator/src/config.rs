@@ -13,7 +13,7 @@ use tokio::task::JoinSet;
 use crate::board::{Board, Embedded, InMemory, Nats, Postgres};
 use crate::enrolment::Enrolled;
 use crate::error::Error;
-use crate::member::Member;
+use crate::member::{Member, Memories};
 use crate::round::Rounds;
 use crate::service::{Page, Service};
 
@@ -47,8 +47,8 @@ struct RawPage {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct RawMember {
-    key: PathBuf,
-    folder: PathBuf,
+    key: Option<PathBuf>,
+    folder: Option<PathBuf>,
     address: Option<String>,
 }
 
@@ -84,7 +84,8 @@ enum Place {
 
 struct MemberConfig {
     key: KeyPair,
-    folder: PathBuf,
+    /// Where it keeps what it must not forget; in the process, if its key is only there.
+    folder: Option<PathBuf>,
     address: Option<String>,
 }
 
@@ -94,6 +95,18 @@ impl Config {
     /// # Errors
     /// All that is wrong with it, a line each.
     pub fn read(file: &Path) -> Result<Self, Vec<String>> {
+        Self::read_with(file, None)
+    }
+
+    /// The same, for an aggregator whose key is in this process only, and what it must not forget with it: inside an enclave.
+    ///
+    /// # Errors
+    /// As [`read`](Self::read).
+    pub fn read_inside(file: &Path, key: &KeyPair) -> Result<Self, Vec<String>> {
+        Self::read_with(file, Some(key))
+    }
+
+    fn read_with(file: &Path, inside: Option<&KeyPair>) -> Result<Self, Vec<String>> {
         let text = std::fs::read_to_string(file).map_err(|e| vec![format!("{}: {e}", file.display())])?;
         let raw: Raw = toml::from_str(&text).map_err(|e| vec![format!("{}: {e}", file.display())])?;
         let folder = file.parent().unwrap_or(Path::new(""));
@@ -111,14 +124,13 @@ impl Config {
                 Err(problem) => problems.push(problem),
             }
         }
-        if let Some(member) = raw.aggregator {
-            match load_key(&folder.join(&member.key)) {
-                Ok(key) => {
-                    let own = folder.join(&member.folder);
-                    config.member = Some(MemberConfig { key, folder: own, address: member.address });
-                }
+        match (raw.aggregator, inside) {
+            (Some(member), inside) => match read_member(folder, member, inside) {
+                Ok(member) => config.member = Some(member),
                 Err(problem) => problems.push(problem),
-            }
+            },
+            (None, Some(_)) => problems.push("there is no [aggregator] to make a key for".into()),
+            (None, None) => {}
         }
         if problems.is_empty() {
             config.fits(&mut problems);
@@ -181,8 +193,9 @@ impl Config {
         }
         if let Some(config) = self.member {
             for (terms, list) in self.tasks {
-                let (key, folder, address) = (config.key.clone(), config.folder.clone(), config.address.clone());
-                let member = Member::new(terms, list, key, folder, address)?;
+                let memories =
+                    config.folder.as_deref().map_or_else(|| Ok(Memories::in_process()), Memories::in_folder)?;
+                let member = Member::new(terms, list, config.key.clone(), memories, config.address.clone())?;
                 running.spawn(async move { member.run().await });
             }
         }
@@ -247,6 +260,23 @@ fn read_service(folder: &Path, raw: RawService) -> Result<ServiceConfig, String>
     };
     let page = page.map(read).transpose()?;
     Ok(ServiceConfig { key: load_key(&folder.join(&key))?, listen, http, board: Place::of(&board, folder), page })
+}
+
+fn read_member(base: &Path, raw: RawMember, inside: Option<&KeyPair>) -> Result<MemberConfig, String> {
+    let address = raw.address;
+    match (raw.key, raw.folder, inside) {
+        (Some(key), Some(folder), None) => {
+            let (key, folder) = (load_key(&base.join(key))?, Some(base.join(folder)));
+            Ok(MemberConfig { key, folder, address })
+        }
+        (None, None, Some(key)) => Ok(MemberConfig { key: key.clone(), folder: None, address }),
+        (.., None) => {
+            Err("[aggregator] has a `key` and a `folder`; only one that proves its machine (--prove) has none".into())
+        }
+        (.., Some(_)) => {
+            Err("[aggregator]: with --prove its key is in memory only, so there is no `key` and no `folder`".into())
+        }
+    }
 }
 
 fn read_task(folder: &Path, task: &RawTask) -> Result<(Terms, Enrolled), String> {

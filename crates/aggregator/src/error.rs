@@ -76,6 +76,14 @@ pub enum Error {
         /// Why.
         reason: String,
     },
+    /// The machine of an aggregator did not prove what the terms ask of it, so nothing was sealed to it.
+    #[error("nothing was contributed: the machine of {aggregator} did not prove itself: {why}")]
+    Unproved {
+        /// The aggregator's name.
+        aggregator: String,
+        /// Why its evidence was refused.
+        why: String,
+    },
     /// The caller uploads already.
     #[error("another message of yours is just being taken")]
     Busy,
@@ -137,6 +145,7 @@ impl Error {
             Self::Credential { .. } => "aggregator.credential",
             Self::Unknown { .. } => "aggregator.unknown",
             Self::RoundFailed { .. } => "aggregator.round-failed",
+            Self::Unproved { .. } => "aggregator.unproved",
             Self::Busy => "aggregator.busy",
             Self::Kept { .. } => "aggregator.kept",
             Self::Timeout => "aggregator.timeout",
@@ -160,6 +169,10 @@ impl Error {
             Self::Credential { .. } => "load the page again".into(),
             Self::Unknown { .. } => "compare the terms of both ends, and see which round is open".into(),
             Self::RoundFailed { .. } => "nothing was published; take part in the next round".into(),
+            Self::Unproved { .. } => {
+                "name the vendor's collateral and roots, if these are what is missing; else ask whoever wrote the terms"
+                    .into()
+            }
             Self::Busy => "send one message after the other".into(),
             Self::Kept { .. } => {
                 "load it in a program among the three aggregators, and release what all agree to".into()

@@ -27,18 +27,18 @@ mod random;
 mod round;
 mod service;
 
-pub use client::{Api, Client};
+pub use client::{Api, Client, Proved};
 pub use config::Config;
 pub use enrolment::{Enrolled, Selected, enrol};
 pub use error::Error;
 pub use kept::{Keeper, Kept};
 pub use keys::{open_key, signer};
-pub use member::Member;
+pub use member::{Member, Memories};
 pub use random::fresh;
 pub use round::{Progress, Rounds, Stage, phases};
 pub use service::{Page, Service, Standing};
 pub use terms::{
-    Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Kind, MOST_NUMBERS, Noise,
-    NoiseDraft, PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
-    ValidatedDraft, Whole,
+    Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Kind, MOST_NUMBERS, Machine,
+    Noise, NoiseDraft, PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
+    ValidatedDraft, Whole, made_in_machine,
 };

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use aggregator::board::{Board, InMemory, RoundId, Slot, Step};
-use aggregator::{Enrolled, Input, Member, Page, Rounds, Service, enrol, phases};
+use aggregator::{Enrolled, Input, Member, Memories, Page, Rounds, Service, enrol, phases};
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;
 use common::{World, soon};
@@ -73,7 +73,7 @@ impl Site<'_> {
         for (i, key) in self.world.members.iter().enumerate() {
             let (terms, list) = (self.world.terms.clone(), self.enrolled.clone());
             let (own, at) = (self.folder.join(i.to_string()), self.ports.unwrap().0.to_string());
-            let member = Member::new(terms, list, key.clone(), own, Some(at)).unwrap();
+            let member = Member::new(terms, list, key.clone(), Memories::in_folder(&own).unwrap(), Some(at)).unwrap();
             tokio::spawn(async move { member.run().await });
         }
     }

@@ -13,6 +13,8 @@ use serde_json::{Value, json};
 
 use crate::Failure;
 
+mod machine;
+
 /// Run rounds of secure aggregation, or an aggregator of their committee, until stopped.
 #[derive(Args)]
 pub(crate) struct Aggregator {
@@ -25,10 +27,17 @@ pub(crate) struct Aggregator {
     /// Only print what terms say of the aggregator with this key: its public key and its sealing key.
     #[arg(long, value_name = "KEY", conflicts_with_all = ["config", "check"])]
     keys: Option<PathBuf>,
+    /// Run inside an enclave: make the aggregator's key in this machine's memory, where it stays, print what terms say of it with
+    /// evidence of the machine, and wait until the configuration's terms name it.
+    #[arg(long, conflicts_with_all = ["keys", "check"])]
+    prove: bool,
+    /// Prove by the TPM at this place, also if the machine has something stronger: a device, or the socket of a software TPM.
+    #[arg(long, value_name = "PLACE", requires = "prove")]
+    tpm: Option<PathBuf>,
     /// Log as JSON, a line for each event.
     #[arg(long)]
     log_json: bool,
-    /// Print one JSON object (with `--check` or `--keys`).
+    /// Print one JSON object (with `--check`, `--keys` or `--prove`).
     #[arg(long)]
     pub(crate) json: bool,
 }
@@ -83,6 +92,13 @@ pub(crate) struct Contribute {
     /// The most that they may lose, as the ρ of zero-concentrated differential privacy; terms must add noise.
     #[arg(long, value_name = "RHO", requires = "ledger")]
     budget: Option<f64>,
+    /// Vendors' certificates, CRLs and collateral, for aggregators whose machines prove themselves: a file, or a folder of files. Can
+    /// be given several times.
+    #[arg(long, value_name = "PATH")]
+    collateral: Vec<PathBuf>,
+    /// The root of a TPM manufacturer, which the terms' policy has to name, too. Can be given several times.
+    #[arg(long, value_name = "FILE")]
+    root: Vec<PathBuf>,
     /// Wait for the round's result and print it.
     #[arg(long)]
     result: bool,
@@ -138,11 +154,16 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 pub(crate) fn aggregator(a: &Aggregator) -> Result<(), Failure> {
     if let Some(key) = &a.keys {
-        return keys(&read_key(key)?, a.json);
+        return keys(&read_key(key)?, None, a.json);
     }
     let Some(path) = &a.config else {
         return Err(Failure::input("usage", "which configuration?", "give it with --config"));
     };
+    if a.prove {
+        crate::serve::log(a.log_json);
+        let key = machine::make(a.tpm.as_deref(), a.json)?;
+        return Ok(runtime()?.block_on(async { machine::named(path, &key).await.run().await })?);
+    }
     let config = Config::read(path).map_err(|problems| {
         let help = "mend them all and try `privity aggregator --check` again";
         let data = json!({ "problems": problems });
@@ -167,15 +188,17 @@ fn task(terms: &Terms) -> Value {
     json!({ "name": terms.draft().name, "digest": digest, "assumption": terms.assumption() })
 }
 
-/// What terms say of an aggregator.
-fn keys(key: &KeyPair, json: bool) -> Result<(), Failure> {
+/// What terms say of an aggregator, with the evidence of its machine if there is some.
+fn keys(key: &KeyPair, evidence: Option<&str>, json: bool) -> Result<(), Failure> {
     let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
     let (public, seal) = (hex(key.public().to_bytes()), hex(open_key(key)?.public().to_bytes()));
     let identity = key.identity().to_string();
     if json {
-        say!("{}", json!({ "identity": identity, "key": public, "seal": seal }));
+        say!("{}", json!({ "identity": identity, "key": public, "seal": seal, "evidence": evidence }));
     } else {
         say!("# {identity}\nkey = \"{public}\"\nseal = \"{seal}\"");
+        // JSON of hexadecimal digits and names: it has no apostrophes.
+        evidence.iter().for_each(|evidence| say!("evidence = '{evidence}'"));
     }
     Ok(())
 }
@@ -198,6 +221,7 @@ pub(crate) fn contribute(a: &Contribute) -> Result<(), Failure> {
     if let (Some(ledger), Some(budget)) = (&a.ledger, a.budget) {
         client = client.within(budget, ledger)?;
     }
+    let client = machine::appraised(client, &a.collateral, &a.root)?;
     let values = match &a.agreement {
         Some(agreement) => crate::groups::contribution(agreement, client.terms(), &a.data)?,
         None if client.terms().draft().agreement.is_some() => {

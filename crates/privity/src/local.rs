@@ -10,7 +10,7 @@ use data::{Datasets, DimBinding, Inputs};
 use ir::{Computation, PlayerId, Scheme};
 use net::KeyPair;
 use schemes::Plain;
-use session::{Dims, Entropy, MemoryVault, Observer, Outcomes, PlayerData, SessionError, StoredMeta};
+use session::{Dims, Entropy, Event, MemoryVault, Observer, Outcomes, PlayerData, SessionError, StoredMeta};
 
 use crate::modules::ModuleFolder;
 use crate::report::{Comparison, Cost, Report};
@@ -170,13 +170,40 @@ pub fn run_local(program: &Program, mut data: LocalData, options: &LocalOptions)
     let runtime = runtime()?;
     let inputs = committed(&data)?;
     let take = move || entropy.pop().expect("one for every player");
-    let run = session::run_local(&ratified, session, data.players, take, &options.observer);
+    let left_out = LeftOut::default();
+    let observer = left_out.noting(&options.observer);
+    let run = session::run_local(&ratified, session, data.players, take, &observer);
     let located = |e: SessionError| e.located(|player, input, at| data.datasets.locate(player, input, at));
     let outcomes = runtime.block_on(run).map_err(located)?;
     let seconds = begun.elapsed().as_secs_f64();
 
     let receipts = receipts(&ratified, session, &outcomes, inputs, (started, now_ms()))?;
-    Ok(report(program, session, outcomes, seconds, reference, &receipts))
+    let report = report(program, session, outcomes, seconds, reference, &receipts);
+    Ok(Report { notes: report.notes.into_iter().chain(left_out.notes()).collect(), ..report })
+}
+
+/// Members of groups that broke a bound, in words by group: here whoever runs it has all data at hand. Three players tell the same.
+#[derive(Default)]
+struct LeftOut(Arc<Mutex<BTreeMap<String, String>>>);
+
+impl LeftOut {
+    /// An observer that notes them, and tells another one everything.
+    fn noting(&self, other: &Observer) -> Observer {
+        let (noted, other) = (Arc::clone(&self.0), Arc::clone(other));
+        Arc::new(move |event| {
+            if let Event::LeftOut { group, members, of, .. } = &event {
+                let who = members.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ");
+                let note =
+                    format!("{} of {of} members of {group} broke a bound and are in no sum: {who}", members.len());
+                noted.lock().unwrap_or_else(PoisonError::into_inner).insert(group.clone(), note);
+            }
+            other(event);
+        })
+    }
+
+    fn notes(&self) -> Vec<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).values().cloned().collect()
+    }
 }
 
 fn report(

@@ -162,6 +162,15 @@ proptest! {
         let count = kept.len() as f64;
         near(&numbers(&report, "mean"), &[sum(0) / count, sum(1) / count], 1e-4);
         near(&numbers(&report, "rest"), &[kept.iter().map(|i| *i as f64 / 8.0).sum()], 1e-9);
+        let broke: Vec<String> = (0..rows.len()).filter(|i| !keeps(&rows[*i])).map(|i| (i + 1).to_string()).collect();
+        let told: Vec<&String> = report.notes.iter().filter(|note| note.contains("broke a bound")).collect();
+        if broke.is_empty() {
+            prop_assert!(told.is_empty(), "{told:?}");
+        } else {
+            let of = format!("{} of {} members of people", broke.len(), rows.len());
+            let told_who = |note: &&String| note.starts_with(&of) && note.ends_with(&format!(": {}", broke.join(", ")));
+            prop_assert!(told.len() == 1 && told.iter().all(told_who), "{told:?}");
+        }
         for (name, comparison) in report.comparison.unwrap() {
             prop_assert!(comparison.absolute <= 1e-4, "{name}: {}", comparison.absolute);
         }

@@ -36,6 +36,7 @@ impl AggregationClient {
         at: Option<String>,
         resume: Option<PathBuf>,
         ledger: Option<(PathBuf, f64)>,
+        vendors: (Vec<PathBuf>, Vec<PathBuf>),
     ) -> PyResult<AggregationClient> {
         let failed = |e: &Error| error::of_aggregation(py, e);
         let terms = Terms::parse(terms).map_err(|e| failed(&e.into()))?;
@@ -47,6 +48,10 @@ impl AggregationClient {
         if let Some((file, budget)) = ledger {
             client = client.within(budget, &file).map_err(|e| failed(&e))?;
         }
+        if !client.terms().machines().is_empty() {
+            let appraiser = worker::appraiser_for(client.terms(), &vendors.0, &vendors.1).map_err(|e| failed(&e))?;
+            client = client.appraising(appraiser);
+        }
         let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(1).enable_all().build();
         let runtime = runtime.map_err(|e| PyOSError::new_err(e.to_string()))?;
         Ok(AggregationClient { client: Arc::new(client), runtime: Arc::new(runtime) })
@@ -56,6 +61,12 @@ impl AggregationClient {
     fn terms(&self) -> (u32, f64, Option<u32>, u32) {
         let draft = self.client.terms().draft();
         (draft.length, draft.clip, draft.weights, draft.minimum)
+    }
+
+    /// The aggregators whose machines were appraised and accepted, as of now, with the record of each in JSON.
+    fn appraise(&self, py: Python<'_>) -> PyResult<Vec<(String, String)>> {
+        let proved = self.wait(py, |_, client| client.appraise())?;
+        Ok(proved.into_iter().map(|of| (of.aggregator, String::from_utf8_lossy(&of.record).into_owned())).collect())
     }
 
     /// Contributes, and gives the round.

@@ -23,6 +23,7 @@ fn contributions(world: &mut World, round: &CommitteeRound, inputs: &[Vector]) -
 #[test]
 fn every_client_counts_once_in_every_form_of_committee() {
     for (n, t, q, alive) in [
+        (1, 1, 1, vec![0]),
         (2, 2, 2, vec![0, 1]),
         (3, 3, 3, vec![0, 1, 2]),
         (3, 2, 2, vec![0, 1, 2]),
@@ -267,5 +268,9 @@ fn what_a_committee_promises_is_in_numbers_and_bad_ones_are_refused() {
         assert!(matches!(Committee::new(members.clone(), t, q, corrupt), Err(Error::Parameter { .. })));
     }
     assert!(Committee::all(vec![members[0].clone(), members[0].clone()]).is_err(), "one member twice");
+    assert!(Committee::new(vec![members[0].clone()], 1, 1, 0).is_err(), "one alone has to be asked for");
+    let alone = Committee::alone(members[0].clone());
+    assert_eq!(alone.lists(), Lists::Prevented);
+    assert!(alone.assumption().contains("the machine of the one aggregator"), "{}", alone.assumption());
     assert!(OpenKey::from_bytes(&[1; 32]).is_some());
 }

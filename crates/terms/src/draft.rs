@@ -127,6 +127,13 @@ pub struct AggregatorDraft {
     pub key: String,
     /// Its sealing key: 64 hexadecimal digits.
     pub seal: String,
+    /// What its machine has to be, as a policy of `privity attest` (TOML). Each client appraises the evidence by it before it
+    /// contributes. Without the two, nothing is asked of its machine.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub policy: Option<String>,
+    /// That its two keys were made in such a machine, as `privity aggregator --keys KEY --prove` prints it.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub evidence: Option<String>,
 }
 
 impl AggregatorDraft {
@@ -140,10 +147,11 @@ impl AggregatorDraft {
         struct Lines {
             key: String,
             seal: String,
+            evidence: Option<String>,
         }
-        let Lines { key, seal } = toml::from_str(text).map_err(|e| Error::terms(e.to_string()))?;
+        let Lines { key, seal, evidence } = toml::from_str(text).map_err(|e| Error::terms(e.to_string()))?;
         let identity = Identity::from_bytes(keys::member(&key, &seal)?.key.identity().0);
-        Ok((identity, Self { name: String::new(), key, seal }))
+        Ok((identity, Self { name: String::new(), key, seal, policy: None, evidence }))
     }
 }
 

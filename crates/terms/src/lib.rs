@@ -11,6 +11,7 @@ mod draft;
 mod encode;
 mod error;
 mod keys;
+mod machine;
 mod noise;
 mod outcome;
 mod terms;
@@ -22,6 +23,7 @@ pub use draft::{
 };
 pub use encode::Input;
 pub use error::Error;
+pub use machine::{Machine, made_in_machine};
 pub use noise::{Noise, NoiseDraft};
 pub use outcome::{Aggregate, Published};
 pub use terms::{Encoding, MOST_NUMBERS, Protocol, Sender, Terms};

@@ -14,6 +14,7 @@ use secagg::{Ring, Task};
 use crate::draft::{AggregatorDraft, Draft, ServerDraft, SharesDraft};
 use crate::error::Error;
 use crate::keys;
+use crate::machine::Machine;
 use crate::noise::Noise;
 use crate::validated::Whole;
 
@@ -92,6 +93,7 @@ pub struct Terms {
     encoding: Encoding,
     noise: Option<Noise>,
     protocol: Protocol,
+    machines: Vec<Machine>,
     service: Identity,
     readers: Vec<Identity>,
 }
@@ -124,8 +126,8 @@ impl Terms {
         let (encoding, noise) = with_noise(&draft, Encoding::of(&draft)?)?;
         let service = identity(&draft.service.identity)?;
         let readers = draft.readers.iter().map(|text| identity(text)).collect::<Result<_, _>>()?;
-        let protocol = protocol(&draft)?;
-        let terms = Self { draft, digest, encoding, noise, protocol, service, readers };
+        let (protocol, machines) = (protocol(&draft)?, machines(&draft)?);
+        let terms = Self { draft, digest, encoding, noise, protocol, machines, service, readers };
         terms.check_numbers()?;
         terms.check_roles()?;
         terms.check_shares()?;
@@ -278,6 +280,12 @@ impl Terms {
         &self.protocol
     }
 
+    /// The machines of aggregators that have to prove themselves to each client, before it contributes.
+    #[must_use]
+    pub fn machines(&self) -> &[Machine] {
+        &self.machines
+    }
+
     /// Who runs the rounds.
     #[must_use]
     pub fn service(&self) -> Identity {
@@ -359,6 +367,12 @@ impl Terms {
             Protocol::Pairwise(pairwise) => pairwise.assumption(),
             Protocol::Validated(validation) => validation.assumption().to_owned(),
         };
+        let names: Vec<&str> = self.machines.iter().map(|machine| machine.name.as_str()).collect();
+        let proved = match names[..] {
+            [] => String::new(),
+            _ => format!("; before it contributes, each client appraises the machine of {}", names.join(" and of ")),
+        };
+        let assumption = assumption + &proved;
         match &self.draft.shares {
             None => assumption + &self.noise.map_or(String::new(), |noise| noise.words()),
             Some(shares) => {
@@ -386,12 +400,30 @@ fn identity(text: &str) -> Result<Identity, Error> {
     text.parse().map_err(|e| Error::terms(format!("`{text}`: {e}")))
 }
 
+/// The machines of all aggregators that have to prove them.
+fn machines(draft: &Draft) -> Result<Vec<Machine>, Error> {
+    let committee = draft.committee.iter().flat_map(|committee| &committee.aggregators);
+    let validated = draft.validated.iter().flat_map(|validated| &validated.aggregators);
+    committee.chain(validated).filter_map(|aggregator| Machine::of(aggregator).transpose()).collect()
+}
+
 fn protocol(draft: &Draft) -> Result<Protocol, Error> {
     match (&draft.committee, &draft.pairwise, &draft.validated) {
         (Some(committee), None, None) => {
             let member = |of: &AggregatorDraft| keys::member(&of.key, &of.seal);
-            let members = committee.aggregators.iter().map(member).collect::<Result<_, _>>()?;
-            Ok(Protocol::Committee(Committee::new(members, committee.threshold, committee.quorum, committee.corrupt)?))
+            let mut members = committee.aggregators.iter().map(member).collect::<Result<Vec<_>, _>>()?;
+            let thresholds = (committee.threshold, committee.quorum, committee.corrupt);
+            if let ([one], (1, 1, 0)) = (&committee.aggregators[..], thresholds) {
+                // What it unmasks it could read: only its machine keeps it from that.
+                Machine::of(one)?.ok_or_else(|| {
+                    Error::terms(
+                        "a committee of one aggregator needs its `policy` and `evidence`: a machine that proves itself",
+                    )
+                })?;
+                return Ok(Protocol::Committee(Committee::alone(members.remove(0))));
+            }
+            let (threshold, quorum, corrupt) = thresholds;
+            Ok(Protocol::Committee(Committee::new(members, threshold, quorum, corrupt)?))
         }
         (None, Some(pairwise), None) => {
             let graph = pairwise.degree.map_or(Graph::Complete, |degree| Graph::Regular { degree });

@@ -5,7 +5,7 @@ use proptest::prelude::*;
 use secagg::{OpenKey, Signer};
 use terms::{
     AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Kind, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft,
-    SharesDraft, Terms, ValidatedDraft,
+    SharesDraft, Terms, ValidatedDraft, made_in_machine,
 };
 
 fn signer(number: u8) -> Signer {
@@ -19,7 +19,14 @@ fn identity(number: u8) -> String {
 fn aggregator(number: u8) -> AggregatorDraft {
     let seal = OpenKey::from_bytes(&[number; 32]).unwrap().public();
     let key = hex::encode(signer(number).public().to_bytes());
-    AggregatorDraft { name: format!("the \"{number}\"th"), key, seal: hex::encode(seal.to_bytes()) }
+    let (name, seal) = (format!("the \"{number}\"th"), hex::encode(seal.to_bytes()));
+    AggregatorDraft { name, key, seal, policy: None, evidence: None }
+}
+
+/// An aggregator whose machine has to be what a policy says.
+fn proved(number: u8) -> AggregatorDraft {
+    let (policy, evidence) = ("name = 'a'\n# pinned\n[measurements]\n".to_owned(), "{\"kind\":\"tpm\"}".to_owned());
+    AggregatorDraft { policy: Some(policy), evidence: Some(evidence), ..aggregator(number) }
 }
 
 fn draft(clip: f64) -> Draft {
@@ -69,6 +76,9 @@ fn every_kind_of_terms_has_a_text() {
     let only = Draft { agreement: Some(agreement), shares: Some(shares), rounds: 1, precision: None, ..draft(200.0) };
     same(only);
     same(Draft { rounds: u64::MAX, ..draft(200.0) });
+    let committee =
+        CommitteeDraft { threshold: 2, quorum: 2, corrupt: 1, aggregators: vec![aggregator(10), proved(11)] };
+    same(Draft { committee: Some(committee), ..draft(200.0) });
     for degree in [None, Some(20)] {
         let pairwise = PairwiseDraft { degree, threshold: 15, server: ServerDraft::Curious };
         same(Draft { pairwise: Some(pairwise), committee: None, ..draft(200.0) });
@@ -76,6 +86,32 @@ fn every_kind_of_terms_has_a_text() {
     for (kind, greatest) in [(Kind::Histogram, None), (Kind::SumVector, Some(100))] {
         let validated = ValidatedDraft { kind, greatest, aggregators: (10..12).map(aggregator).collect() };
         same(Draft { validated: Some(validated), committee: None, precision: None, ..draft(0.0) });
+    }
+}
+
+#[test]
+fn one_aggregator_alone_has_a_machine_that_proves_itself() {
+    let alone = |aggregator: AggregatorDraft| {
+        let committee = CommitteeDraft { threshold: 1, quorum: 1, corrupt: 0, aggregators: vec![aggregator] };
+        Terms::check(Draft { committee: Some(committee), ..draft(1.0) })
+    };
+    let terms = alone(proved(10)).unwrap();
+    let [machine] = terms.machines() else { panic!("one machine") };
+    assert_eq!((machine.identity.to_string(), terms.holders()), (identity(10), vec![machine.identity]));
+    let seal = OpenKey::from_bytes(&[10; 32]).unwrap().public();
+    assert_eq!(machine.report_data, made_in_machine(&signer(10).public().to_bytes(), &seal.to_bytes()));
+    assert!(terms.assumption().contains("each client appraises the machine of the \"10\"th"), "{}", terms.assumption());
+
+    let AggregatorDraft { policy, evidence, .. } = proved(10);
+    let without_evidence = AggregatorDraft { policy, ..aggregator(10) };
+    let without_policy = AggregatorDraft { evidence, ..aggregator(10) };
+    for (aggregator, why) in [
+        (aggregator(10), "a committee of one aggregator needs its `policy` and `evidence`"),
+        (without_evidence, "a policy without evidence"),
+        (without_policy, "evidence without a policy"),
+    ] {
+        let error = alone(aggregator).err().unwrap();
+        assert!(error.to_string().contains(why), "{error}");
     }
 }
 

@@ -12,7 +12,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use aggregator::{Enrolled, Keeper, Kept, Member, Terms};
+use aggregator::{Enrolled, Keeper, Kept, Member, Memories, Terms};
 use agreement::{Digest, SessionId};
 use algebra::Tensor;
 use audit::Event;
@@ -73,7 +73,8 @@ impl Aggregation {
         let name = terms.draft().name.clone();
         let failed = |e: aggregator::Error| ClientError::System { what: format!("[[aggregate]] {name}: {e}") };
         let folder = office.config.store.rounds();
-        let member = Member::new(terms, list, office.config.key.clone(), folder, self.address.clone());
+        let member = Memories::in_folder(&folder)
+            .and_then(|memories| Member::new(terms, list, office.config.key.clone(), memories, self.address.clone()));
         let member = member.map_err(failed)?.keeping(Arc::new(StoreKeeper(Arc::clone(office), self.terms.clone())));
         Ok(async move {
             match member.run().await {

@@ -57,7 +57,7 @@ pub use examine::Finding;
 pub use fuzzed::read_messages;
 pub use inputs::InputFault;
 pub use inspect::{Inspection, Look, inspect};
-pub use machines::Machines;
+pub use machines::{Machines, appraiser_for};
 pub use release::{ReleaseFault, SealedFault, SealedTable, Sealing};
 pub use rounds::{Setting, check as check_terms, round_of, terms_of};
 pub use serve::{Worker, serve};

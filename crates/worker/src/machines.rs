@@ -21,6 +21,7 @@ use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
+use aggregator::Terms;
 use agreement::Roster;
 use attest::approval::Approved;
 use attest::logged::Inclusion;
@@ -125,11 +126,7 @@ impl Machines {
                 (None, Ok(_)) => {}
             }
         }
-        if problems.is_empty() {
-            Ok(Machines { attester, asked: Arc::new(Asked { machines: asked, refused: Mutex::default() }) })
-        } else {
-            Err(problems)
-        }
+        if problems.is_empty() { Ok(Machines { attester, asked: Arc::new(Asked::of(asked)) }) } else { Err(problems) }
     }
 
     /// Asks one machine, by a policy at hand.
@@ -144,7 +141,7 @@ impl Machines {
         roots: &[PathBuf],
     ) -> Result<Machines, String> {
         let machines = BTreeMap::from([(identity, Machine::new(player, policy, collateral, roots)?)]);
-        Ok(Machines { attester: None, asked: Arc::new(Asked { machines, refused: Mutex::default() }) })
+        Ok(Machines { attester: None, asked: Arc::new(Asked::of(machines)) })
     }
 
     /// For connections on which machines are proved.
@@ -204,6 +201,23 @@ impl Machines {
         let refused = self.asked.lock();
         refused.get(peer).filter(|(when, _)| *when >= since_ms).map(|(_, why)| why.clone())
     }
+}
+
+/// Appraises the machines of aggregators, by the policies that terms have for them.
+///
+/// # Errors
+/// [`aggregator::Error::Terms`] for policies that are none, and collateral and roots that cannot be read.
+pub fn appraiser_for(
+    terms: &Terms,
+    collateral: &[PathBuf],
+    roots: &[PathBuf],
+) -> Result<Arc<dyn net::tls::Appraiser>, aggregator::Error> {
+    let one = |machine: &aggregator::Machine| {
+        let policy = Policy::parse(&machine.policy).map_err(|e| format!("the policy for {}: {e}", machine.name))?;
+        Ok((machine.identity, Machine::new(&machine.name, policy, collateral, roots)?))
+    };
+    let machines = terms.machines().iter().map(one).collect::<Result<_, String>>();
+    Ok(Arc::new(Asked::of(machines.map_err(|what| aggregator::Error::Terms { what })?)))
 }
 
 fn own(raw: RawProve, base: &Path) -> Result<Arc<dyn net::tls::Attester>, String> {
@@ -307,6 +321,10 @@ struct Asked {
 }
 
 impl Asked {
+    fn of(machines: BTreeMap<Identity, Machine>) -> Asked {
+        Asked { machines, refused: Mutex::default() }
+    }
+
     /// No code panics while it holds the lock, so a poisoned one still holds a whole state.
     fn lock(&self) -> MutexGuard<'_, BTreeMap<Identity, (u64, String)>> {
         self.refused.lock().unwrap_or_else(PoisonError::into_inner)

@@ -51,7 +51,7 @@ pub fn terms_of(agreement: &Agreement, round: &Round<'_>, setting: Setting) -> R
     let aggregator = |(name, identity): &(&str, net::Identity)| {
         let keys = setting.keys.get(&identity.to_string());
         let keys = keys.ok_or_else(|| wrong(format!("the keys of {name} ({identity}) are missing")))?;
-        Ok(AggregatorDraft { name: (*name).to_owned(), key: keys.key.clone(), seal: keys.seal.clone() })
+        Ok(AggregatorDraft { name: (*name).to_owned(), ..keys.clone() })
     };
     let aggregators = round.holders().iter().map(aggregator).collect::<Result<_, ClientError>>()?;
     let (minimum, most) = round.size();

@@ -7,11 +7,13 @@ mod spending;
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 use std::time::Instant;
 
 use net::KeyPair;
+use net::tls::Appraiser;
 use secagg::{Signer, Task, Vector, committee, pairwise as protocol, validated};
-use terms::{Aggregate, Input, Protocol, Terms};
+use terms::{Aggregate, Input, Machine, Protocol, Terms};
 
 use crate::enrolment::Enrolled;
 use crate::error::Error;
@@ -50,6 +52,16 @@ pub struct Client {
     key: KeyPair,
     resume: Option<PathBuf>,
     spending: Option<Spending>,
+    appraiser: Option<Arc<dyn Appraiser>>,
+}
+
+/// What was found of an aggregator's machine, which may get a contribution.
+#[derive(Clone, Debug)]
+pub struct Proved {
+    /// The aggregator's name.
+    pub aggregator: String,
+    /// The record of the appraisal, as whoever made it writes it.
+    pub record: Vec<u8>,
 }
 
 impl Client {
@@ -59,7 +71,7 @@ impl Client {
     /// [`Error::Net`] if no certificate can be made for the key.
     pub fn new(terms: Terms, key: KeyPair, address: Option<String>) -> Result<Self, Error> {
         let api = Api::new(&terms, &key, address)?;
-        Ok(Self { api, terms, key, resume: None, spending: None })
+        Ok(Self { api, terms, key, resume: None, spending: None, appraiser: None })
     }
 
     /// Keeps what is sent to a round of the committee sum in this file, so that a client that is started again sends the
@@ -80,6 +92,34 @@ impl Client {
     pub fn within(mut self, budget: f64, file: &Path) -> Result<Self, Error> {
         self.spending = Some(Spending::new(file, budget)?);
         Ok(self)
+    }
+
+    /// Appraises the machines of aggregators by this. Without it, nothing is contributed where terms ask for machines that prove
+    /// themselves.
+    #[must_use]
+    pub fn appraising(mut self, appraiser: Arc<dyn Appraiser>) -> Self {
+        self.appraiser = Some(appraiser);
+        self
+    }
+
+    /// Appraises the machines of all aggregators that have to prove them: evidence of the terms, by policies of the terms, as of
+    /// now. Contributing does so each time, before anything is sealed.
+    ///
+    /// # Errors
+    /// [`Error::Unproved`] for the first that is refused, and without anybody to [appraise](Self::appraising) it.
+    pub fn appraise(&self) -> Result<Vec<Proved>, Error> {
+        let one = |machine: &Machine| {
+            let appraiser = self.appraiser.as_ref().ok_or_else(|| "nobody appraises it here".to_owned());
+            let appraise = |by: &Arc<dyn Appraiser>| {
+                by.appraise(&machine.identity, machine.evidence.as_bytes(), &machine.report_data)
+            };
+            let aggregator = machine.name.clone();
+            match appraiser.and_then(appraise) {
+                Ok(record) => Ok(Proved { aggregator, record }),
+                Err(why) => Err(Error::Unproved { aggregator, why }),
+            }
+        };
+        self.terms.machines().iter().map(one).collect()
     }
 
     /// Its terms.
@@ -103,6 +143,7 @@ impl Client {
     /// does.
     ///
     /// # Errors
+    /// [`Error::Unproved`] for a machine that does not prove what it has to, before anything leaves;
     /// [`Error::Late`] as the service says it, what it refused otherwise, one over the [budget](Self::within), or [`Error::Timeout`].
     pub async fn contribute(&self, input: &Input<'_>, round: Option<u64>, until: Instant) -> Result<u64, Error> {
         match self.terms.protocol() {
@@ -143,6 +184,8 @@ impl Client {
         make: impl FnOnce(&Task, &Signer, &Vector) -> Result<Vec<u8>, Error>,
     ) -> Result<u64, Error> {
         let round = self.open_round(round, phases::COLLECT, until).await?;
+        // Waiting may have taken long, and what was proved does not hold for ever.
+        self.appraise()?;
         let message = match self.resumed(round)? {
             Some(message) => message,
             None => make(&self.terms.task(round), &keys::signer(&self.key), &self.terms.encode(input, &mut fresh()?)?)?,

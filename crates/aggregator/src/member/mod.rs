@@ -1,14 +1,12 @@
 //! An aggregator of a committee or of validated sums: it checks, votes and answers in every round, with secrets that never leave it.
 //!
-//! It is a caller of the service like any other, so it needs no port of its own. What it must not forget over a restart, which
-//! list it supports in a round, is in a folder before its vote or answer leaves; all else it reads again from the board.
+//! It is a caller of the service like any other, so it needs no port of its own. What it must not forget, which list it supports in
+//! a round, is in its [`Memories`] before its vote or answer leaves; all else it reads again from the board.
 
 mod committee;
+mod memories;
 mod validated;
 
-use std::fs::File;
-use std::io::Write as _;
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -23,6 +21,8 @@ use crate::error::Error;
 use crate::kept::Keeper;
 use crate::round::phases;
 
+pub use memories::Memories;
+
 /// How long one exchange with the service may take before the round is looked at anew.
 const PATIENCE: Duration = Duration::from_secs(60);
 /// The pause after something went wrong.
@@ -33,7 +33,7 @@ pub struct Member {
     terms: Terms,
     enrolled: Enrolled,
     key: KeyPair,
-    folder: PathBuf,
+    memories: Memories,
     api: Api,
     keeper: Option<Arc<dyn Keeper>>,
 }
@@ -46,16 +46,15 @@ enum Held {
 }
 
 impl Member {
-    /// The aggregator with this key. `enrolled` is its own copy of the enroller's list, and `folder` where it keeps what it
-    /// must not forget. `address` overrides that of the terms.
+    /// The aggregator with this key. `enrolled` is its own copy of the enroller's list. `address` overrides that of the terms.
     ///
     /// # Errors
-    /// [`Error::Terms`] if the terms have no aggregators, or this key is none of theirs; [`Error::System`] for the folder.
+    /// [`Error::Terms`] if the terms have no aggregators, or this key is none of theirs.
     pub fn new(
         terms: Terms,
         enrolled: Enrolled,
         key: KeyPair,
-        folder: PathBuf,
+        memories: Memories,
         address: Option<String>,
     ) -> Result<Self, Error> {
         if matches!(terms.protocol(), Protocol::Pairwise(_)) {
@@ -64,9 +63,8 @@ impl Member {
         if !terms.members().any(|member| member.0 == *key.identity().as_bytes()) {
             return Err(Error::terms("this key is not that of an aggregator of these terms"));
         }
-        std::fs::create_dir_all(&folder).map_err(|e| system(&folder, &e))?;
         let api = Api::new(&terms, &key, address)?;
-        Ok(Self { terms, enrolled, key, folder, api, keeper: None })
+        Ok(Self { terms, enrolled, key, memories, api, keeper: None })
     }
 
     /// Puts the sums of terms with [shares](crate::SharesDraft) here.
@@ -160,31 +158,17 @@ impl Member {
         }
     }
 
-    fn file(&self, round: u64) -> PathBuf {
-        self.folder.join(format!("{}-{round}", hex::encode(&self.terms.digest()[..8])))
-    }
-
+    /// What its memories have of a round.
     fn memory(&self, round: u64, electorate: &impl Electorate) -> Result<Memory, Error> {
-        let file = self.file(round);
-        match std::fs::read(&file) {
-            Ok(bytes) => Ok(Memory::decode(&bytes, &self.terms.task(round), electorate)?),
-            Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(Memory::default()),
-            Err(e) => Err(system(&file, &e)),
+        match self.memories.of(&self.terms, round)? {
+            Some(bytes) => Ok(Memory::decode(&bytes, &self.terms.task(round), electorate)?),
+            None => Ok(Memory::default()),
         }
     }
 
-    /// Durable before it returns: the file, and its name.
+    /// Kept before it returns.
     fn remember(&self, round: u64, memory: Memory, electorate: &impl Electorate) -> Result<(), Error> {
-        let (file, beside) = (self.file(round), self.file(round).with_extension("new"));
-        let bytes = memory.encode(&self.terms.task(round), electorate);
-        let write = || {
-            let mut new = File::create(&beside)?;
-            new.write_all(&bytes)?;
-            new.sync_all()?;
-            std::fs::rename(&beside, &file)?;
-            File::open(&self.folder)?.sync_all()
-        };
-        write().map_err(|e| system(&file, &e))
+        self.memories.keep(&self.terms, round, memory.encode(&self.terms.task(round), electorate))
     }
 }
 
@@ -195,8 +179,4 @@ fn unusable(checked: Result<Approved, secagg::Error>) -> Result<Vec<u8>, Error> 
         Err(secagg::Error::Unaccepted { missing }) => Ok(missing.iter().flat_map(|client| client.0).collect()),
         Err(error) => Err(error.into()),
     }
-}
-
-fn system(path: &Path, error: &std::io::Error) -> Error {
-    Error::System { what: format!("{}: {error}", path.display()) }
 }

@@ -8,8 +8,8 @@ use std::time::{Duration, Instant};
 
 use aggregator::board::{Board, Embedded};
 use aggregator::{
-    Aggregate, AggregatorDraft, Client, CommitteeDraft, Draft, Enrolled, Error, Input, Kind, Member, PairwiseDraft,
-    Rounds, ServerDraft, Service, ServiceDraft, Terms, ValidatedDraft, enrol, open_key,
+    Aggregate, AggregatorDraft, Client, CommitteeDraft, Draft, Enrolled, Error, Input, Kind, Member, Memories,
+    PairwiseDraft, Rounds, ServerDraft, Service, ServiceDraft, Terms, ValidatedDraft, enrol, open_key,
 };
 use net::{Identity, KeyPair};
 use tokio::task::JoinHandle;
@@ -66,6 +66,8 @@ fn aggregator(member: &KeyPair) -> AggregatorDraft {
         name: "a".into(),
         key: hex::encode(member.public().to_bytes()),
         seal: hex::encode(open_key(member).unwrap().public().to_bytes()),
+        policy: None,
+        evidence: None,
     }
 }
 
@@ -142,7 +144,8 @@ impl World {
     pub(crate) fn member(&self, i: usize, folder: &Path, at: SocketAddr) -> Member {
         let (terms, list) = (self.terms.clone(), self.enrolled.clone());
         let own = folder.join(i.to_string());
-        Member::new(terms, list, self.members[i].clone(), own, Some(at.to_string())).unwrap()
+        let memories = Memories::in_folder(&own).unwrap();
+        Member::new(terms, list, self.members[i].clone(), memories, Some(at.to_string())).unwrap()
     }
 
     pub(crate) fn client(&self, i: usize, at: SocketAddr) -> Client {

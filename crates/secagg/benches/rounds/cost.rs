@@ -66,6 +66,11 @@ impl Expected {
         Self { sum: Vector::zeros(task.ring, task.len as usize), limit: task.ring.max() / clients as u64 }
     }
 
+    /// The same, of numbers from 0 to a greatest one.
+    pub(crate) fn up_to(task: &Task, greatest: u64) -> Self {
+        Self { limit: greatest + 1, ..Self::new(task, 1) }
+    }
+
     /// The input of a client that contributes.
     pub(crate) fn input(&mut self, client: usize) -> Result<Vector, Error> {
         let input = self.again(client)?;

@@ -3,7 +3,8 @@
 //! CPU is that of this thread as the kernel counts it (nothing runs in parallel), so a busy machine does not spoil it
 //! much; of every role the median over its clients or aggregators is shown, and of the server the median of three
 //! rounds. `full` runs the matrix of clients × length × drop-outs and how costs grow (`full 30`: only the cells with 30 % of
-//! drop-outs), `crowd` one round of 100,000 clients; without them, the figures that are required.
+//! drop-outs), `cell 10000 100000 5` one of its cells, however long it takes (clients, length, percent), `crowd` one round of
+//! 100,000 clients; without them, the figures that are required.
 
 mod bfv;
 mod committee;
@@ -11,6 +12,7 @@ mod cost;
 mod matrix;
 mod paillier;
 mod pairwise;
+mod validated;
 
 use secagg::Error;
 use secagg::pairwise::{Graph, Pairwise, Server, complete};
@@ -69,17 +71,23 @@ fn required() {
     measure("pairwise n=100 d=100000 complete, 20 dropped", 3, || pairwise::round(100, 100_000, 20, whole));
     measure("committee 3 of 3 n=100 d=100000", 3, || committee::round(100, 100_000, 0, (3, 3)));
     measure("committee 2 of 3 n=100 d=100000", 3, || committee::round(100, 100_000, 0, (3, 2)));
+    measure("validated sums, 20 of 1000 numbers of 8 bits", 3, || validated::round(20, 1000));
+    measure("validated sums, 100 of 1000 numbers of 8 bits", 3, || validated::round(100, 1000));
+    measure("validated sums, 20 of 100000 numbers of 8 bits", 1, || validated::round(20, 100_000));
     paillier::show().expect("an honest round succeeds");
     bfv::show().expect("an honest round succeeds");
 }
 
 fn main() {
     let asked = |name: &str| std::env::args().any(|argument| argument == name);
+    let numbers: Vec<usize> = std::env::args().filter_map(|argument| argument.parse().ok()).collect();
     header();
     if asked("crowd") {
         measure("committee 3 of 3 n=100000 d=100", 1, || committee::round(100_000, 100, 0, (3, 3)));
     } else if asked("full") {
-        matrix::show(std::env::args().find_map(|argument| argument.parse().ok()));
+        matrix::show(numbers.first().copied());
+    } else if let (true, &[clients, length, percent]) = (asked("cell"), &numbers[..]) {
+        matrix::cell(clients, length as u32, percent);
     } else {
         required();
     }

@@ -23,18 +23,12 @@ pub(crate) fn show(only: Option<usize>) {
     for percent in [0, 5, 30].into_iter().filter(|percent| only.is_none_or(|only| only == *percent)) {
         for clients in CLIENTS {
             for len in LENGTHS {
-                let dropped = clients * percent / 100;
-                let of = format!("n={clients} d={len} {percent} % dropped");
-                let elements = clients as u64 * u64::from(len);
                 let mut cell = |protocol, row| cells.push(Cell { protocol, clients, len, percent, row });
-                let name = format!("committee 3 of 3 {of}");
-                cell("committee", measure(&name, 1, || committee::round(clients, len, dropped, (3, 3))));
-                let parameters = parameters(clients as u32);
-                let degree = u64::from(parameters.degree(clients as u32));
-                let name = format!("pairwise {of} k={degree} t={}", parameters.threshold);
-                match elements * degree <= PAIRWISE_LIMIT {
-                    true => cell("pairwise", measure(&name, 1, || pairwise::round(clients, len, dropped, parameters))),
-                    false => skipped(&name),
+                cell("committee", by_committee(clients, len, percent));
+                let masked = clients as u64 * u64::from(len) * u64::from(parameters(clients).degree(clients as u32));
+                match masked <= PAIRWISE_LIMIT {
+                    true => cell("pairwise", by_pairs(clients, len, percent)),
+                    false => println!("pairwise n={clients} d={len} {percent} % dropped: skipped"),
                 }
             }
         }
@@ -44,12 +38,27 @@ pub(crate) fn show(only: Option<usize>) {
     }
 }
 
-fn skipped(name: &str) {
-    println!("{name:<54}     skipped");
+/// One cell, however long it takes.
+pub(crate) fn cell(clients: usize, len: u32, percent: usize) {
+    by_committee(clients, len, percent);
+    by_pairs(clients, len, percent);
+}
+
+fn by_committee(clients: usize, len: u32, percent: usize) -> Row {
+    let name = format!("committee 3 of 3 n={clients} d={len} {percent} % dropped");
+    measure(&name, 1, || committee::round(clients, len, clients * percent / 100, (3, 3)))
+}
+
+fn by_pairs(clients: usize, len: u32, percent: usize) -> Row {
+    let parameters = parameters(clients);
+    let (degree, threshold) = (parameters.degree(clients as u32), parameters.threshold);
+    let name = format!("pairwise n={clients} d={len} {percent} % dropped k={degree} t={threshold}");
+    measure(&name, 1, || pairwise::round(clients, len, clients * percent / 100, parameters))
 }
 
 /// 5 % of the clients are corrupt and 30 % vanish; where no such graph has fewer edges, everybody is with everybody.
-fn parameters(clients: u32) -> Pairwise {
+fn parameters(clients: usize) -> Pairwise {
+    let clients = clients as u32;
     let whole = || secagg::pairwise::complete(clients, 0.05, 0.3, Server::Curious);
     regular(clients, 0.05, 0.3, Server::Curious).or_else(|_| whole()).expect("possible")
 }

@@ -18,6 +18,9 @@
 //! - **Bytes**: a client sends ⌈d·b/8⌉ + 162 + 32·s + n·(80 + 32·m), where s = C(n, t−1) is the number of sets and
 //!   m = C(n−1, t−1) the number of those that an aggregator belongs to; an answer is m packed vectors + 131.
 //!
+//! A committee may also be [one aggregator alone](Committee::alone), inside an enclave: then nothing but the proof of its machine
+//! protects contributions, and clients look at that first.
+//!
 //! A board (not part of this crate) keeps the messages:
 //!
 //! ```text
@@ -116,6 +119,13 @@ impl Committee {
         Self::new(members, n, n, n.saturating_sub(1))
     }
 
+    /// One aggregator, which learns every contribution that it unmasks, so has to be a machine that proves what it does with
+    /// them: what that proof is and who looks at it is not known here.
+    #[must_use]
+    pub fn alone(member: Member) -> Self {
+        Self { members: vec![member], threshold: 1, quorum: 1, corrupt: 0, sets: vec![vec![0]] }
+    }
+
     /// Its members.
     #[must_use]
     pub fn members(&self) -> &[Member] {
@@ -150,6 +160,9 @@ impl Committee {
     #[must_use]
     pub fn assumption(&self) -> String {
         let (n, t) = (self.members.len(), self.threshold);
+        if n == 1 {
+            return "safe while the machine of the one aggregator is what it proved; it must not vanish".into();
+        }
         let collusion = if t == n {
             format!("safe while one of the {n} aggregators is honest; none of them may vanish")
         } else {
