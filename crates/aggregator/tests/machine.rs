@@ -21,10 +21,13 @@ fn alone(clients: u32) -> World {
     })
 }
 
+/// Whose machine, its evidence, and what that has to be tied to.
+type Shown = (Identity, Vec<u8>, [u8; 32]);
+
 /// Accepts while it is told to, and keeps what it was shown.
 struct Judge {
     accepts: Mutex<bool>,
-    shown: Mutex<Vec<(Identity, Vec<u8>, [u8; 32])>>,
+    shown: Mutex<Vec<Shown>>,
 }
 
 impl Judge {
