@@ -2,8 +2,8 @@
 # Builds the command twice, in two folders, and compares: who has the same sources and toolchain gets the same binary, so that
 # anyone can see what a measurement stands for. Takes as long as two builds.
 #
-#   deploy/reproducible.sh            prints the line for deploy/privity.sha256: binary, version, sources, toolchain
-#   deploy/reproducible.sh --check    builds once, and compares with that line
+#   deploy/reproducible.sh            prints the line for deploy/privity.sha256: binary, version, commit, toolchain
+#   deploy/reproducible.sh --check    builds the commit of that line once more, and compares
 set -eu
 
 root=$(git rev-parse --show-toplevel)
@@ -20,13 +20,17 @@ export SOURCE_DATE_EPOCH CARGO_INCREMENTAL TZ LC_ALL
 cargo_home=${CARGO_HOME:-$HOME/.cargo}
 sysroot=$(rustc --print sysroot)
 
-# What the binary is made of, as it was committed.
-sources="Cargo.toml Cargo.lock crates examples"
+# What is built: what is recorded, or what was committed last.
+if [ "${1:-}" = --check ]; then
+    commit=$(sed -n 's/.*; commit \([0-9a-f]*\);.*/\1/p' "$record")
+else
+    commit=$(git -C "$root" rev-parse HEAD)
+fi
 
 build() {
     folder=$work/$1
     mkdir "$folder"
-    git -C "$root" archive HEAD | tar -x -C "$folder"
+    git -C "$root" archive "$commit" | tar -x -C "$folder"
     RUSTFLAGS="--remap-path-prefix=$folder=/privity --remap-path-prefix=$cargo_home=/cargo --remap-path-prefix=$sysroot=/rust -C link-arg=-Wl,--build-id=none" \
     CFLAGS="-ffile-prefix-map=$folder=/privity -ffile-prefix-map=$cargo_home=/cargo" \
     CARGO_TARGET_DIR=$folder/target \
@@ -37,24 +41,16 @@ build() {
 
 # The line of a binary.
 described() {
-    version=$(git -C "$root" show HEAD:Cargo.toml | sed -n 's/^version = "\(.*\)"$/\1/p' | head -n 1)
-    # shellcheck disable=SC2086 # several paths
-    digest=$(git -C "$root" ls-tree HEAD $sources | sha256sum | cut -d ' ' -f 1)
-    echo "$1  privity $version; sources $digest; $(rustc --version); $(cc --version | head -n 1)"
+    version=$(git -C "$root" show "$commit:Cargo.toml" | sed -n 's/^version = "\(.*\)"$/\1/p' | head -n 1)
+    echo "$1  privity $version; commit $commit; $(rustc --version); $(cc --version | head -n 1)"
 }
 
-# Everything but the binary itself.
-made_of() {
-    sed 's/^[^ ]*  //'
-}
-
+if [ "${1:-}" = --check ] && [ "$(described "")" != "$(sed 's/^[^ ]*//' "$record")" ]; then
+    echo "the record is of another toolchain than this one:$(described "")" >&2
+    exit 2
+fi
 first=$(build first)
 if [ "${1:-}" = --check ]; then
-    if [ "$(described "$first" | made_of)" != "$(made_of < "$record")" ]; then
-        echo "the record is of other sources or another toolchain; this is" >&2
-        described "$first" >&2
-        exit 2
-    fi
     described "$first" | diff "$record" - && echo "as recorded"
     exit
 fi

@@ -131,7 +131,7 @@ pub struct AggregatorDraft {
     /// contributes. Without the two, nothing is asked of its machine.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub policy: Option<String>,
-    /// That its two keys were made in such a machine, as `privity aggregator --keys KEY --prove` prints it.
+    /// That its two keys were made in such a machine, as `privity aggregator --prove` prints it.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub evidence: Option<String>,
 }

@@ -45,9 +45,9 @@ fn the_recorded_binary_is_of_this_version() {
     let record = read("privity.sha256");
     let (digest, of) = record.trim_end().split_once("  ").unwrap();
     assert!(digest.len() == 64 && digest.bytes().all(|b| b.is_ascii_hexdigit()), "{digest}");
-    let [version, sources, compiler, linker] = of.split("; ").collect::<Vec<_>>()[..] else { panic!("{of}") };
+    let [version, commit, compiler, linker] = of.split("; ").collect::<Vec<_>>()[..] else { panic!("{of}") };
     assert_eq!(version, concat!("privity ", env!("CARGO_PKG_VERSION")), "record the new version's binary, too");
-    let sources = sources.strip_prefix("sources ").unwrap();
-    assert!(sources.len() == 64 && sources.bytes().all(|b| b.is_ascii_hexdigit()), "{sources}");
+    let commit = commit.strip_prefix("commit ").unwrap();
+    assert!(commit.len() == 40 && commit.bytes().all(|b| b.is_ascii_hexdigit()), "{commit}");
     assert!(compiler.starts_with("rustc 1.") && !linker.is_empty(), "{of}");
 }

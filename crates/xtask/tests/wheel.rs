@@ -6,8 +6,7 @@ use std::path::Path;
 use std::process::Command;
 
 /// What is built for it in any case: itself, what only it depends on, and what is above a crate with code for tests.
-const OWN: &[&str] =
-    &["privity-python", "privity-secagg", "numpy", "ndarray", "pyo3", "pyo3-ffi", "pyo3-build-config", "unindent"];
+const OWN: &[&str] = &["privity-python", "privity-secagg", "numpy", "ndarray", "pyo3", "pyo3-ffi"];
 
 /// Crates with their features that a selection of packages is made of, build scripts and macros apart.
 fn built(selection: &[&str]) -> BTreeSet<String> {
