@@ -17,6 +17,7 @@
 pub mod board;
 mod client;
 mod config;
+mod durable;
 mod enrolment;
 mod error;
 mod kept;

@@ -5,7 +5,6 @@ mod pairwise;
 mod resume;
 mod spending;
 
-use std::fs::File;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Instant;
@@ -25,25 +24,6 @@ use crate::service::Standing;
 use self::spending::Spending;
 
 pub use api::Api;
-
-/// Writes a file durably: one beside it, which then takes its name.
-fn replace(path: &Path, write: impl FnOnce(&mut File) -> std::io::Result<()>) -> Result<(), Error> {
-    let beside = path.with_added_extension("new");
-    let replace = || {
-        let mut file = File::create(&beside)?;
-        write(&mut file)?;
-        file.sync_all()?;
-        std::fs::rename(&beside, path)?;
-        // The new name is durable with its folder.
-        let folder = path.parent().filter(|folder| !folder.as_os_str().is_empty());
-        File::open(folder.unwrap_or(Path::new(".")))?.sync_all()
-    };
-    replace().map_err(|e| failed(path, &e))
-}
-
-fn failed(file: &Path, e: &std::io::Error) -> Error {
-    Error::System { what: format!("{}: {e}", file.display()) }
-}
 
 /// One client of one set of terms.
 pub struct Client {

@@ -4,6 +4,7 @@ use std::io::Write as _;
 use std::path::Path;
 use terms::Terms;
 
+use crate::durable;
 use crate::error::Error;
 
 fn head(terms: &Terms, round: u64) -> Vec<u8> {
@@ -12,7 +13,7 @@ fn head(terms: &Terms, round: u64) -> Vec<u8> {
 
 /// Writes it durably.
 pub(super) fn keep(path: &Path, terms: &Terms, round: u64, message: &[u8]) -> Result<(), Error> {
-    super::replace(path, |file| {
+    durable::replace(path, |file| {
         file.write_all(&head(terms, round))?;
         file.write_all(message)
     })
@@ -23,6 +24,6 @@ pub(super) fn kept(path: &Path, terms: &Terms, round: u64) -> Result<Option<Vec<
     match std::fs::read(path) {
         Ok(bytes) => Ok(bytes.strip_prefix(head(terms, round).as_slice()).map(<[u8]>::to_vec)),
         Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-        Err(e) => Err(super::failed(path, &e)),
+        Err(e) => Err(durable::failed(path, &e)),
     }
 }

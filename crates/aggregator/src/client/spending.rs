@@ -10,6 +10,7 @@ use secagg::dp::{Ledger, Zcdp};
 use serde::{Deserialize, Serialize};
 use terms::Terms;
 
+use crate::durable;
 use crate::error::Error;
 
 /// A budget, and the file with what was spent of it.
@@ -81,7 +82,7 @@ impl Spending {
 
     fn write(&self, spent: &Spent) -> Result<(), Error> {
         let text = serde_json::to_vec_pretty(spent).map_err(|e| self.failed(e))?;
-        super::replace(&self.file, |file| file.write_all(&text))
+        durable::replace(&self.file, |file| file.write_all(&text))
     }
 
     fn failed(&self, e: impl std::fmt::Display) -> Error {

@@ -1,13 +1,13 @@
 //! Which list an aggregator supports in each round: what it must not forget for as long as it has its key.
 
 use std::collections::HashMap;
-use std::fs::File;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use terms::Terms;
 
+use crate::durable;
 use crate::error::Error;
 
 /// Where it is kept.
@@ -24,7 +24,7 @@ impl Memories {
     /// # Errors
     /// [`Error::System`] if it cannot be made.
     pub fn in_folder(folder: &Path) -> Result<Self, Error> {
-        std::fs::create_dir_all(folder).map_err(|e| system(folder, &e))?;
+        std::fs::create_dir_all(folder).map_err(|e| durable::failed(folder, &e))?;
         Ok(Self(Place::Folder(folder.to_owned())))
     }
 
@@ -44,7 +44,7 @@ impl Memories {
         match std::fs::read(&file) {
             Ok(bytes) => Ok(Some(bytes)),
             Err(e) if e.kind() == std::io::ErrorKind::NotFound => Ok(None),
-            Err(e) => Err(system(&file, &e)),
+            Err(e) => Err(durable::failed(&file, &e)),
         }
     }
 
@@ -58,15 +58,7 @@ impl Memories {
             }
             Place::Folder(folder) => folder,
         };
-        let (file, beside) = (folder.join(&name), folder.join(name).with_extension("new"));
-        let write = || {
-            let mut new = File::create(&beside)?;
-            new.write_all(&bytes)?;
-            new.sync_all()?;
-            std::fs::rename(&beside, &file)?;
-            File::open(folder)?.sync_all()
-        };
-        write().map_err(|e| system(&file, &e))
+        durable::replace(&folder.join(name), |file| file.write_all(&bytes))
     }
 }
 
@@ -78,8 +70,4 @@ fn name(terms: &Terms, round: u64) -> String {
 /// No code panics while it holds the lock, so a poisoned one still holds a whole state.
 fn lock(kept: &Mutex<HashMap<String, Vec<u8>>>) -> MutexGuard<'_, HashMap<String, Vec<u8>>> {
     kept.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-fn system(path: &Path, error: &std::io::Error) -> Error {
-    Error::System { what: format!("{}: {error}", path.display()) }
 }
