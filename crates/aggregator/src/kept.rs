@@ -2,17 +2,13 @@
 
 use net::Identity;
 use secagg::Vector;
-use secagg::committee::KeptShares;
+use secagg::committee;
 use terms::{Encoding, Terms};
 use zeroize::Zeroizing;
 
 use crate::error::Error;
 
-/// One part of a three-party replicated sharing of a round's sum, or of each of its contributions, and what the terms say
-/// of it.
-///
-/// Its values are fixed point modulo 2^64. Of a sum they are one more than the terms' length: the last one is the number of
-/// contributions. Of each contribution they are as many, in the order of the list.
+/// What one aggregator keeps of a round's sum, or of each of its contributions, and what the terms say of it.
 pub struct Kept {
     /// What it is called.
     pub name: String,
@@ -34,10 +30,41 @@ pub struct Kept {
     pub round: u64,
     /// The same for parts that belong together, and for no others.
     pub origin: [u8; 32],
-    /// The component of this holder's own number.
-    pub own: Zeroizing<Vec<u64>>,
-    /// The component of the next number.
-    pub next: Zeroizing<Vec<u64>>,
+    /// Its part.
+    pub part: Part,
+}
+
+/// A part of what is kept.
+///
+/// Values are fixed point modulo 2^64. Of a sum they are one more than the terms' length: the last one is the number of
+/// contributions. Of each contribution they are as many, in the order of the list.
+#[derive(Clone)]
+pub enum Part {
+    /// Of a three-party replicated sharing.
+    Shares {
+        /// The component of this holder's own number.
+        own: Zeroizing<Vec<u64>>,
+        /// The component of the next number.
+        next: Zeroizing<Vec<u64>>,
+    },
+    /// Everything in the clear, in the memory of a machine that proved itself.
+    Whole(Zeroizing<Vec<u64>>),
+}
+
+impl Part {
+    /// How many values it is of.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Shares { own: values, .. } | Self::Whole(values) => values.len(),
+        }
+    }
+
+    /// Whether it is of nothing.
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
 }
 
 /// Where an aggregator keeps its parts: the store of its worker.
@@ -50,19 +77,26 @@ pub trait Keeper: Send + Sync {
 }
 
 impl Kept {
-    pub(crate) fn new(terms: &Terms, round: u64, contributions: usize, part: &KeptShares) -> Result<Self, Error> {
+    pub(crate) fn new(terms: &Terms, round: u64, contributions: usize, kept: &committee::Kept) -> Result<Self, Error> {
         let (Encoding::Fixed(fixed), Some(owner)) = (terms.encoding(), terms.owner()?) else {
             return Err(Error::terms("these terms publish their sums"));
         };
         let each = terms.keeps_each();
         let count = (contributions as u64) << fixed.fraction();
-        // The number is known to all three: it is in component 0, and the others add nothing to it.
-        let component = |number: usize, values: &Vector| {
+        let with = |count: u64, values: &Vector| {
             let mut values = Zeroizing::new(values.elements());
             if !each {
-                values.push(if number == 0 { count } else { 0 });
+                values.push(count);
             }
             values
+        };
+        // The number is known to all three: it is in component 0, and the others add nothing to it.
+        let component = |number: usize, values| with(if number.is_multiple_of(3) { count } else { 0 }, values);
+        let part = match &kept.part {
+            committee::Part::Shares { own, next } => {
+                Part::Shares { own: component(kept.role, own), next: component(kept.role + 1, next) }
+            }
+            committee::Part::Whole(whole) => Part::Whole(with(count, whole)),
         };
         Ok(Self {
             name: terms.kept_name(round),
@@ -71,12 +105,11 @@ impl Kept {
             bound: fixed.bound(),
             owner,
             holders: terms.holders(),
-            role: part.role,
+            role: kept.role,
             terms: terms.digest(),
             round,
-            origin: part.origin,
-            own: component(part.role, &part.own),
-            next: component((part.role + 1) % 3, &part.next),
+            origin: kept.origin,
+            part,
         })
     }
 }

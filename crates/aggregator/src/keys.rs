@@ -2,6 +2,7 @@
 
 use net::KeyPair;
 use secagg::{OpenKey, Signer};
+use terms::AggregatorDraft;
 use zeroize::Zeroizing;
 
 use crate::error::Error;
@@ -21,4 +22,13 @@ pub fn signer(key: &KeyPair) -> Signer {
 pub fn open_key(key: &KeyPair) -> Result<OpenKey, Error> {
     let secret = Zeroizing::new(blake3::derive_key(SEALING, key.seed()));
     OpenKey::from_bytes(&secret).ok_or_else(|| Error::terms("no sealing key follows from this key; make another"))
+}
+
+/// What terms say of the aggregator with this key, without a name.
+///
+/// # Errors
+/// As [`open_key`].
+pub fn told(key: &KeyPair) -> Result<AggregatorDraft, Error> {
+    let (key, seal) = (hex::encode(key.public().to_bytes()), hex::encode(open_key(key)?.public().to_bytes()));
+    Ok(AggregatorDraft { name: String::new(), key, seal, policy: None, evidence: None })
 }

@@ -32,8 +32,8 @@ pub use client::{Api, Client, Proved};
 pub use config::Config;
 pub use enrolment::{Enrolled, Selected, enrol};
 pub use error::Error;
-pub use kept::{Keeper, Kept};
-pub use keys::{open_key, signer};
+pub use kept::{Keeper, Kept, Part};
+pub use keys::{open_key, signer, told};
 pub use member::{Member, Memories};
 pub use random::fresh;
 pub use round::{Progress, Rounds, Stage, phases};
@@ -41,5 +41,5 @@ pub use service::{Page, Service, Standing};
 pub use terms::{
     Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Kind, MOST_NUMBERS, Machine,
     Noise, NoiseDraft, PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
-    ValidatedDraft, Whole, made_in_machine,
+    ValidatedDraft, Whole,
 };

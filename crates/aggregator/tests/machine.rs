@@ -5,7 +5,7 @@ mod common;
 use std::sync::{Arc, Mutex};
 
 use aggregator::board::InMemory;
-use aggregator::{Error, Input, Member, Memories, made_in_machine, open_key};
+use aggregator::{AgreementDraft, Error, Input, Keeper, Kept, Member, Memories, Part, SharesDraft, Terms, told};
 use common::{World, counted, key, soon};
 use net::Identity;
 use net::tls::Appraiser;
@@ -14,7 +14,12 @@ const EVIDENCE: &str = "{\"evidence\":1}";
 
 /// Terms of one aggregator alone.
 fn alone(clients: u32) -> World {
+    alone_with(clients, |_| {})
+}
+
+fn alone_with(clients: u32, change: impl FnOnce(&mut aggregator::Draft)) -> World {
     World::committee(clients, (1, 1), |draft| {
+        change(draft);
         for aggregator in draft.committee.iter_mut().flat_map(|committee| &mut committee.aggregators) {
             (aggregator.policy, aggregator.evidence) = (Some("a policy".into()), Some(EVIDENCE.into()));
         }
@@ -61,10 +66,71 @@ async fn a_sum_inside_a_machine_that_every_client_appraised() {
         client.contribute(&Input { values: &digit, weight: None }, None, soon()).await.unwrap();
     }
     assert_eq!(counted(&world.result(1, service.address()).await.unwrap()), [0, 1, 2, 3]);
-    let keys = made_in_machine(&key(100).public().to_bytes(), &open_key(&key(100)).unwrap().public().to_bytes());
+    let keys = told(&key(100)).unwrap().report_data().unwrap();
     let shown = (key(100).identity(), EVIDENCE.as_bytes().to_vec(), keys);
     assert_eq!(*judge.shown.lock().unwrap(), vec![shown; 4], "the keys that it sealed to, each time");
     member.await.unwrap().unwrap();
+}
+
+/// For an agreement whose program goes on with the sum inside the machine.
+fn kept(each: bool) -> impl FnOnce(&mut aggregator::Draft) {
+    move |draft| {
+        draft.precision = None;
+        let owner = key(2).identity().to_string();
+        draft.shares = Some(SharesDraft { name: "\"clients\"".into(), fraction: 16, owner, each });
+        draft.agreement = Some(AgreementDraft { digest: "0a".repeat(32), group: "clients".into() });
+    }
+}
+
+/// The memory of the machine.
+#[derive(Default)]
+struct Inside(Mutex<Vec<(Option<usize>, Vec<u64>)>>);
+
+impl Keeper for Inside {
+    fn keep(&self, kept: &Kept) -> Result<(), Error> {
+        let Part::Whole(whole) = &kept.part else { panic!("one alone keeps the whole") };
+        self.0.lock().unwrap().push((kept.rows, whole.to_vec()));
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_machine_keeps_the_sum_or_each_contribution_and_publishes_nothing() {
+    for each in [false, true] {
+        let world = alone_with(4, kept(each));
+        let service = world.serve(Arc::new(InMemory::default())).await;
+        let (terms, list) = (world.terms.clone(), world.enrolled.clone());
+        let at = service.address().to_string();
+        let member = Member::new(terms, list, world.members[0].clone(), Memories::in_process(), Some(at)).unwrap();
+        let inside = Arc::new(Inside::default());
+        let member = member.keeping(inside.clone());
+        let member = tokio::spawn(async move { member.run().await });
+        for i in 0..4 {
+            let (client, digit) = (world.client(i, service.address()).appraising(Judge::new(true)), world.digit(i));
+            client.contribute(&Input { values: &digit, weight: None }, None, soon()).await.unwrap();
+        }
+        assert_eq!(world.result(1, service.address()).await.unwrap_err().code(), "aggregator.kept");
+        member.await.unwrap().unwrap();
+        let kept = std::mem::take(&mut *inside.0.lock().unwrap());
+        let [(rows, values)] = &kept[..] else { panic!("once") };
+        let values: Vec<f64> = values.iter().map(|x| *x as f64 / 65536.0).collect();
+        let mut listed: Vec<usize> = (0..4).collect();
+        listed.sort_by_key(|i| *world.clients[*i].identity().as_bytes());
+        match each {
+            true => assert_eq!(values, listed.into_iter().flat_map(|i| world.digit(i)).collect::<Vec<_>>()),
+            false => assert_eq!(values, [1.0, 1.0, 1.0, 1.0, 4.0], "each once, and how many"),
+        }
+        assert_eq!(*rows, each.then_some(4));
+    }
+}
+
+#[test]
+fn what_one_machine_keeps_is_for_an_agreement() {
+    let mut draft = alone_with(3, kept(false)).terms.draft().clone();
+    draft.agreement = None;
+    draft.shares.as_mut().unwrap().name = "clients".into();
+    let error = Terms::check(draft).err().unwrap();
+    assert!(error.to_string().contains("is for an [agreement]"), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

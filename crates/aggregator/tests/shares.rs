@@ -7,7 +7,7 @@ use std::path::Path;
 use std::sync::{Arc, Mutex};
 
 use aggregator::board::InMemory;
-use aggregator::{Error, Keeper, Kept, SharesDraft};
+use aggregator::{Error, Keeper, Kept, Part, SharesDraft};
 use common::{World, key, soon};
 use tokio::task::JoinHandle;
 
@@ -20,6 +20,26 @@ fn world(change: impl FnOnce(&mut aggregator::Draft)) -> World {
     })
 }
 
+/// The two components of a part.
+fn components(kept: &Kept) -> (&[u64], &[u64]) {
+    match &kept.part {
+        Part::Shares { own, next } => (own, next),
+        Part::Whole(_) => panic!("one of three keeps shares"),
+    }
+}
+
+/// The components of three parts, which overlap as those of one sharing do.
+fn shared([a, b, c]: [&Kept; 3]) -> [&[u64]; 3] {
+    let [a, b, c] = [a, b, c].map(components);
+    assert_eq!((a.1, b.1, c.1), (b.0, c.0, a.0));
+    [a.0, b.0, c.0]
+}
+
+/// A number of what components share.
+fn opened(components: [&[u64]; 3], i: usize) -> f64 {
+    components.iter().fold(0u64, |sum, component| sum.wrapping_add(component[i])) as f64 / 65536.0
+}
+
 /// A store in memory, of all three.
 #[derive(Default)]
 struct Stores(Mutex<Vec<Kept>>);
@@ -29,13 +49,7 @@ struct Store(Arc<Stores>);
 
 impl Keeper for Store {
     fn keep(&self, part: &Kept) -> Result<(), Error> {
-        let part = Kept {
-            name: part.name.clone(),
-            holders: part.holders.clone(),
-            own: part.own.clone(),
-            next: part.next.clone(),
-            ..*part
-        };
+        let part = Kept { name: part.name.clone(), holders: part.holders.clone(), part: part.part.clone(), ..*part };
         self.0.0.lock().unwrap().push(part);
         Ok(())
     }
@@ -78,10 +92,10 @@ async fn three_aggregators_keep_what_no_two_messages_show() {
     for of_round in parts.chunks(3) {
         let [a, b, c] = of_round else { unreachable!() };
         assert!(a.origin == b.origin && b.origin == c.origin);
-        assert_eq!((&a.next, &b.next, &c.next), (&b.own, &c.own, &a.own));
         assert_eq!((a.owner, a.bound), (key(9).identity(), 5.0));
-        let sum = |i: usize| a.own[i].wrapping_add(b.own[i]).wrapping_add(c.own[i]) as f64 / 65536.0;
-        assert_eq!((0..6).map(sum).collect::<Vec<_>>(), [1.0, 1.0, 1.0, 1.0, 1.0, 5.0], "each once, and how many");
+        let shared = shared([a, b, c]);
+        let sum: Vec<f64> = (0..6).map(|i| opened(shared, i)).collect();
+        assert_eq!(sum, [1.0, 1.0, 1.0, 1.0, 1.0, 5.0], "each once, and how many");
     }
     assert_ne!(parts[0].origin, parts[3].origin, "parts of two rounds do not go together");
 }
@@ -110,9 +124,9 @@ async fn each_contribution_is_kept_in_the_order_of_the_list() {
     parts.sort_by_key(|part| part.role);
     let [a, b, c] = &parts[..] else { panic!("of three") };
     assert!(a.origin == b.origin && b.origin == c.origin);
-    assert_eq!((&a.next, &b.next, &c.next), (&b.own, &c.own, &a.own));
-    assert_eq!((a.rows, a.own.len()), (Some(5), 25));
-    let all = (0..25).map(|i| a.own[i].wrapping_add(b.own[i]).wrapping_add(c.own[i]) as f64 / 65536.0);
+    let shared = shared([a, b, c]);
+    assert_eq!((a.rows, a.part.len()), (Some(5), 25));
+    let all = (0..25).map(|i| opened(shared, i));
     let mut listed: Vec<usize> = (0..5).collect();
     listed.sort_by_key(|i| *world.clients[*i].identity().as_bytes());
     let wanted: Vec<f64> = listed.into_iter().flat_map(|i| world.digit(i)).collect();

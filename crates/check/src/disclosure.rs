@@ -143,6 +143,13 @@ pub struct Form {
     pub assumption: String,
 }
 
+impl Form {
+    /// Whether it is in the clear inside an enclave.
+    pub fn is_inside(&self) -> bool {
+        self.scheme == Scheme::Enclave.spec().name
+    }
+}
+
 /// Why somebody may learn something.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "kebab-case")]

@@ -5,7 +5,7 @@ use std::fmt;
 
 use ir::ModuleUse;
 
-use crate::disclosure::{Crowd, Disclosure, Event, Given, Matched, Module, Owner, Reason, Stored, Summed};
+use crate::disclosure::{Crowd, Disclosure, Event, Form, Given, Matched, Module, Owner, Reason, Stored, Summed};
 use crate::readers::list;
 
 impl fmt::Display for Disclosure {
@@ -83,27 +83,21 @@ fn crowd(g: &Crowd) -> Vec<String> {
         format!("{} ({}{weight}, computed from {})", s.name, s.amount, list(&s.from))
     };
     let contributes: Vec<String> = sums.iter().map(sum).collect();
-    let holders = list(&form.players);
-    let (held, with) = match g.is_checked() {
-        true => ("each contribution", ""),
-        false => ("the sums", ", with what the service holds,"),
-    };
+    let mut told = vec!["the service".to_owned()];
+    told.extend(form.players.iter().cloned());
     let mut lines = vec![
         format!(
             "each member of {group} contributes {} once, masked, to sums over at least {least} and at most {most} members",
             list(&contributes)
         ),
-        format!(
-            "of {held} {holders} hold shares on {}; two of them together{with} could read every contribution, and one alone none",
-            form.placement
-        ),
-        format!("the service, {holders} learn who contributes and when; whom the enroller names is a member"),
+        held(g),
+        format!("{} learn who contributes and when; whom the enroller names is a member", list(&told)),
         format!(
             "k members who collude know the sum over the others, who are at least {least} - k, as far as what is released tells it"
         ),
     ];
     if g.is_checked() {
-        lines.extend(checked(g, &holders));
+        lines.extend(checked(g));
     }
     let weighted = |s: &Summed| s.weight.as_ref().map(|w| format!("{} weighted by {w}", s.name));
     let free = sums.iter().filter(|s| s.bound.is_none());
@@ -115,19 +109,43 @@ fn crowd(g: &Crowd) -> Vec<String> {
     lines
 }
 
+/// Who has what is contributed, and who could read it.
+fn held(g: &Crowd) -> String {
+    let Form { placement, assumption, .. } = &g.form;
+    let holders = list(&g.form.players);
+    if g.form.is_inside() {
+        return format!(
+            "contributions are opened inside {placement}, and shown to nobody: {assumption}; each member appraises what it proved before \
+             it contributes"
+        );
+    }
+    let (held, with) = match g.is_checked() {
+        true => ("each contribution", ""),
+        false => ("the sums", ", with what the service holds,"),
+    };
+    format!(
+        "of {held} {holders} hold shares on {placement}; two of them together{with} could read every contribution, and one alone none"
+    )
+}
+
 /// What holders check of each contribution, and what they learn by it.
-fn checked(g: &Crowd, holders: &str) -> [String; 2] {
+fn checked(g: &Crowd) -> [String; 2] {
+    let holders = list(&g.form.players);
+    let (check, learn) = match g.form.is_inside() {
+        true => (format!("inside {} it is checked", g.form.placement), "learns"),
+        false => (format!("{holders} check on shares"), "learn"),
+    };
     let bound = |s: &Summed| s.bound.as_ref().map(|bound| format!("{} is within {bound}", s.name));
     let mut bounds: Vec<String> = g.sums.iter().filter_map(bound).collect();
     bounds.dedup();
     [
         format!(
-            "{holders} check on shares that of each member {}; who breaks that is left out of all sums over {}",
+            "{check} that of each member {}; who breaks that is left out of all sums over {}",
             list(&bounds),
             g.group
         ),
         format!(
-            "how many members are left out, and which of those who contributed, {holders} learn, and nothing else of it; if fewer than {} are left, the run ends, and all learn that",
+            "how many members are left out, and which of those who contributed, {holders} {learn}, and nothing else of it; if fewer than {} are left, the run ends, and all learn that",
             g.least
         ),
     ]
@@ -200,12 +218,9 @@ fn gives(d: &Disclosure, owner: &Owner) -> Vec<String> {
             let text = if form.in_the_clear {
                 format!("plain values at {}, who may read them", form.placement)
             } else {
-                let kind = match crowd {
-                    _ if form.scheme == "enclave" => "plain values inside".to_owned(),
-                    Some(crowd) => format!("a part of sums over at least {} members, shares on", crowd.least),
-                    None => "shares on".to_owned(),
-                };
-                format!("{kind} {}; {}", form.placement, form.assumption)
+                let part = crowd.map(|crowd| format!("a part of sums over at least {} members, ", crowd.least));
+                let kind = if form.is_inside() { "plain values inside" } else { "shares on" };
+                format!("{}{kind} {}; {}", part.unwrap_or_default(), form.placement, form.assumption)
             };
             lines.push(format!("{:7}{text}", if i == 0 { "as" } else { "and" }));
         }

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
-use aggregator::{Aggregate, Client, Config, Error, Input, Standing, Terms, enrol, open_key};
+use aggregator::{Aggregate, AggregatorDraft, Client, Config, Error, Input, Standing, Terms, enrol, told};
 use clap::Args;
 use privity::data::{Columns, Source, Values, load};
 use privity::ir::{DType, Dim, Type};
@@ -154,7 +154,9 @@ fn runtime() -> Result<tokio::runtime::Runtime, Failure> {
 
 pub(crate) fn aggregator(a: &Aggregator) -> Result<(), Failure> {
     if let Some(key) = &a.keys {
-        return keys(&read_key(key)?, None, a.json);
+        let key = read_key(key)?;
+        keys(&key, &told(&key)?, a.json);
+        return Ok(());
     }
     let Some(path) = &a.config else {
         return Err(Failure::input("usage", "which configuration?", "give it with --config"));
@@ -188,19 +190,14 @@ fn task(terms: &Terms) -> Value {
     json!({ "name": terms.draft().name, "digest": digest, "assumption": terms.assumption() })
 }
 
-/// What terms say of an aggregator, with the evidence of its machine if there is some.
-fn keys(key: &KeyPair, evidence: Option<&str>, json: bool) -> Result<(), Failure> {
-    let hex = |bytes: [u8; 32]| bytes.iter().map(|byte| format!("{byte:02x}")).collect::<String>();
-    let (public, seal) = (hex(key.public().to_bytes()), hex(open_key(key)?.public().to_bytes()));
+/// Prints what terms say of the aggregator with a key.
+fn keys(key: &KeyPair, told: &AggregatorDraft, json: bool) {
     let identity = key.identity().to_string();
     if json {
-        say!("{}", json!({ "identity": identity, "key": public, "seal": seal, "evidence": evidence }));
+        say!("{}", json!({ "identity": identity, "key": told.key, "seal": told.seal, "evidence": told.evidence }));
     } else {
-        say!("# {identity}\nkey = \"{public}\"\nseal = \"{seal}\"");
-        // JSON of hexadecimal digits and names: it has no apostrophes.
-        evidence.iter().for_each(|evidence| say!("evidence = '{evidence}'"));
+        say!("# {identity}\n{}", told.lines());
     }
-    Ok(())
 }
 
 impl Caller {

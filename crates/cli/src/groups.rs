@@ -34,7 +34,8 @@ pub(crate) struct MakeTerms {
     /// What `privity aggregator --keys` prints for the enroller's key.
     #[arg(long, value_name = "FILE")]
     enroller: PathBuf,
-    /// What it prints for the keys of the three workers that hold the sum: a file for each.
+    /// What it prints for the keys of the three workers that hold the sum: a file for each. Of a sum inside an enclave the file that the
+    /// machine's worker wrote.
     #[arg(long, value_name = "FILE", required = true, num_args = 1..)]
     keys: Vec<PathBuf>,
     /// How long members may contribute, from the first contribution on, in seconds.

@@ -91,7 +91,7 @@ impl Scheme {
             // A player knows the order that it makes. Modules are for values that their player may not read.
             Scheme::Host | Scheme::Each => !matches!(family, Family::Shuffle | Family::Module | Family::Federated),
             // Nothing that an enclave holds gets into its operator's store. What computes there knows the order that it makes.
-            Scheme::Enclave => !matches!(family, Family::Keep | Family::Shuffle | Family::Federated),
+            Scheme::Enclave => !matches!(family, Family::Keep | Family::Shuffle),
             Scheme::Replicated => !matches!(family, Family::Source | Family::Module),
             // Masks of which each pair of three knows one are shares of this scheme alone, and nothing in them is verified.
             Scheme::Malicious | Scheme::SecureNn | Scheme::Yao => {

@@ -18,20 +18,29 @@ computation crowd
   on people
     clipped = clip(answer, low=-100, high=100)
     positive = clipped > 0.0
+  on press
+    shift = cast(offset, type=fixed<64, 20>)
   on committee as fixed<64, 20>
     total = federated_sum(clipped)
     count = federated_sum(positive)
     mean = federated_mean(answer)
     weighted = federated_mean(clipped, trust)
-    moved = total + offset
+    moved = total + shift
   release moved to press as \"moved\"
   release count to press as \"count\"
   release mean to press as \"mean\"
   release weighted to press as \"weighted\"
 ";
 
-fn run(answers: &[[f64; 2]], trust: &[f64]) -> Result<Report, Error> {
-    let program = Program::parse("crowd.pv", PROGRAM).unwrap();
+/// Where the sums are: on shares, or inside an enclave.
+const PLACES: [&str; 2] = ["replicated(a, b, c)", "enclave(b)"];
+
+fn at(program: &str, place: &str) -> Program {
+    Program::parse("crowd.pv", &program.replace(PLACES[0], place)).unwrap()
+}
+
+fn run(place: &str, answers: &[[f64; 2]], trust: &[f64]) -> Result<Report, Error> {
+    let program = at(PROGRAM, place);
     let flat = answers.iter().flatten().copied().collect();
     let inputs = BTreeMap::from([
         ("answer".to_owned(), Plain::F64(Tensor::new([answers.len(), 2], flat).unwrap())),
@@ -59,15 +68,16 @@ proptest! {
     #[test]
     fn sums_and_means_are_those_in_the_clear(
         members in proptest::collection::vec(([-200.0..200.0f64, -200.0..200.0f64], 0.5..8.0f64), 3..40),
+        place in prop::sample::select(&PLACES[..]),
     ) {
         let (answers, trust): (Vec<[f64; 2]>, Vec<f64>) = members.iter().copied().unzip();
-        let report = run(&answers, &trust).unwrap();
+        let report = run(place, &answers, &trust).unwrap();
         let column = |of: &dyn Fn(f64, f64) -> f64| -> Vec<f64> {
             (0..2).map(|j| members.iter().map(|(a, w)| of(a[j], *w)).sum::<f64>()).collect()
         };
         let clip = |x: f64| x.clamp(-100.0, 100.0);
         let (count, weight) = (members.len() as f64, trust.iter().sum::<f64>());
-        // Each member rounds to 2^-20; a mean is divided on shares.
+        // Each member rounds to 2^-20; on shares a mean is divided only roughly.
         let moved: Vec<f64> = column(&|x, _| clip(x)).iter().map(|x| x + 2.5).collect();
         near(&numbers(&report, "moved"), &moved, 1e-3);
         near(&numbers(&report, "count"), &column(&|x, _| f64::from(u8::from(x > 0.0))), 1e-3);
@@ -81,20 +91,22 @@ proptest! {
 
 #[test]
 fn a_sum_over_too_few_or_too_many_is_never_made() {
-    let with = |n: usize| run(&vec![[1.0, 2.0]; n], &vec![1.0; n]);
-    for n in [0, 1, 2, 41] {
-        let error = with(n).unwrap_err();
-        assert_eq!(error.code(), "session.group-size", "{error}");
-        assert!(error.to_string().contains("at least 3 and at most 40"), "{error}");
+    for place in PLACES {
+        let with = |n: usize| run(place, &vec![[1.0, 2.0]; n], &vec![1.0; n]);
+        for n in [0, 1, 2, 41] {
+            let error = with(n).unwrap_err();
+            assert_eq!(error.code(), "session.group-size", "{error}");
+            assert!(error.to_string().contains("at least 3 and at most 40"), "{error}");
+        }
+        assert!(with(3).is_ok() && with(40).is_ok());
     }
-    assert!(with(3).is_ok() && with(40).is_ok());
 }
 
 #[test]
 fn a_member_outside_of_its_range_is_refused() {
-    let error = run(&[[1.0, 2.0], [201.0, 2.0], [1.0, 2.0]], &[1.0; 3]).unwrap_err();
+    let error = run(PLACES[0], &[[1.0, 2.0], [201.0, 2.0], [1.0, 2.0]], &[1.0; 3]).unwrap_err();
     assert_eq!(error.code(), "session.input-range", "{error}");
-    let error = run(&[[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]], &[1.0; 4]).unwrap_err();
+    let error = run(PLACES[0], &[[1.0, 2.0], [1.0, 2.0], [1.0, 2.0]], &[1.0; 4]).unwrap_err();
     assert!(error.to_string().contains("members"), "{error}");
 }
 
@@ -115,8 +127,8 @@ computation bounded
   release rest to press as \"rest\"
 ";
 
-fn run_bounded(answers: &[[f64; 2]]) -> Result<Report, Error> {
-    let program = Program::parse("bounded.pv", BOUNDED).unwrap();
+fn run_bounded(place: &str, answers: &[[f64; 2]]) -> Result<Report, Error> {
+    let program = at(BOUNDED, place);
     let flat = answers.iter().flatten().copied().collect();
     let other = (0..answers.len()).map(|i| i as f64 / 8.0).collect();
     let inputs = BTreeMap::from([
@@ -149,9 +161,10 @@ proptest! {
     #[test]
     fn who_breaks_a_bound_is_in_no_sum(
         rows in prop::collection::vec([number(), number()], 3..40),
+        place in prop::sample::select(&PLACES[..]),
     ) {
         let kept: Vec<usize> = (0..rows.len()).filter(|i| keeps(&rows[*i])).collect();
-        let run = run_bounded(&rows);
+        let run = run_bounded(place, &rows);
         if kept.len() < 3 {
             prop_assert_eq!(run.unwrap_err().code(), "session.group-bounds");
             return Ok(());
@@ -179,32 +192,34 @@ proptest! {
 
 #[test]
 fn a_bound_itself_is_within_and_a_unit_more_is_not() {
-    let rest = |row: [f64; 2]| {
-        let report = run_bounded(&[row, [0.0, 0.5], [0.25, 0.0], [0.0, -0.5]]).unwrap();
-        numbers(&report, "rest")[0]
-    };
     // Of each member but the first `rest` has something.
-    for inside in [[0.75, -0.75], [-1.0, 0.5], [0.675, -0.9]] {
-        near(&[numbers(&run_bounded(&[[0.0; 2], [0.0; 2], [0.0; 2], inside]).unwrap(), "rest")[0]], &[0.75], 1e-9);
-    }
-    for outside in [[0.75 + UNIT, 0.0], [0.0, -1.0 - UNIT], [0.75, -0.9], [0.0, 2f64.powi(44)]] {
-        near(&[numbers(&run_bounded(&[[0.0; 2], [0.0; 2], [0.0; 2], outside]).unwrap(), "rest")[0]], &[0.375], 1e-9);
-        near(&[rest(outside)], &[0.75], 1e-9);
+    for place in PLACES {
+        let rest = |rows: &[[f64; 2]]| numbers(&run_bounded(place, rows).unwrap(), "rest");
+        let last = |row| rest(&[[0.0; 2], [0.0; 2], [0.0; 2], row]);
+        for inside in [[0.75, -0.75], [-1.0, 0.5], [0.675, -0.9]] {
+            near(&last(inside), &[0.75], 1e-9);
+        }
+        for outside in [[0.75 + UNIT, 0.0], [0.0, -1.0 - UNIT], [0.75, -0.9], [0.0, 2f64.powi(44)]] {
+            near(&last(outside), &[0.375], 1e-9);
+            near(&rest(&[outside, [0.0, 0.5], [0.25, 0.0], [0.0, -0.5]]), &[0.75], 1e-9);
+        }
     }
 }
 
 #[test]
 fn too_few_that_keep_their_bounds_are_not_summed() {
-    let error = run_bounded(&[[0.0; 2], [0.5; 2], [1.0; 2]]).unwrap_err();
-    assert_eq!(error.code(), "session.group-bounds", "{error}");
-    assert!(error.to_string().contains("fewer than 3 members of people"), "{error}");
+    for place in PLACES {
+        let error = run_bounded(place, &[[0.0; 2], [0.5; 2], [1.0; 2]]).unwrap_err();
+        assert_eq!(error.code(), "session.group-bounds", "{error}");
+        assert!(error.to_string().contains("fewer than 3 members of people"), "{error}");
+    }
 }
 
 #[test]
 fn a_check_costs_what_is_predicted_for_the_most_members() {
-    let program = Program::parse("bounded.pv", BOUNDED).unwrap();
+    let program = at(BOUNDED, PLACES[0]);
     let predicted = program.predict(&BTreeMap::new()).unwrap();
-    let cost = |n: usize| run_bounded(&vec![[0.25, 0.5]; n]).unwrap().cost;
+    let cost = |n: usize| run_bounded(PLACES[0], &vec![[0.25, 0.5]; n]).unwrap().cost;
     let (most, few) = (cost(40), cost(3));
     assert_eq!((most.rounds, few.rounds), (predicted.rounds, predicted.rounds));
     let bytes: u64 = most.bytes.values().sum();
@@ -214,10 +229,9 @@ fn a_check_costs_what_is_predicted_for_the_most_members() {
 
 #[test]
 fn what_a_run_costs_does_not_depend_on_the_members() {
-    let program = Program::parse("crowd.pv", PROGRAM).unwrap();
-    let predicted = program.predict(&BTreeMap::new()).unwrap();
-    for n in [3, 25] {
-        let report = run(&vec![[1.0, 2.0]; n], &vec![1.0; n]).unwrap();
+    for (place, n) in PLACES.into_iter().flat_map(|place| [(place, 3), (place, 25)]) {
+        let predicted = at(PROGRAM, place).predict(&BTreeMap::new()).unwrap();
+        let report = run(place, &vec![[1.0, 2.0]; n], &vec![1.0; n]).unwrap();
         assert_eq!(report.cost.rounds, predicted.rounds);
         assert_eq!(report.cost.bytes.values().sum::<u64>(), predicted.bytes.values().sum::<u64>());
     }

@@ -1,15 +1,15 @@
-//! Contributions that are checked on shares before they are summed.
+//! Contributions that are checked before they are summed: on shares, or inside an enclave.
 //!
 //! Where a sum over a group has bounds its holders keep each contribution as shares, not the sum. Once in a session, before
 //! the first sum over the group is taken, they find out which contributions keep all bounds
-//! ([`within_bounds`]: one bit for each, which the three learn) and add up those.
+//! ([`within_bounds`]: one bit for each, which the three learn) and add up those. An enclave looks at them.
 
 use std::collections::BTreeMap;
 
 use algebra::Tensor;
 use ir::{Contribution, Layout, PlayerId};
 use schemes::replicated::{Bounded, Share, within_bounds};
-use schemes::{Party, Value};
+use schemes::{Party, Plain, Value};
 use tokio::sync::OnceCell;
 
 use crate::error::SessionError;
@@ -56,7 +56,14 @@ impl Check {
     /// # Errors
     /// As [`within_bounds`].
     pub(crate) async fn within(&self, party: &Party, each: &Value) -> schemes::Result<Vec<bool>> {
-        within_bounds(party, rows(each)?, &self.bounds).await
+        match each {
+            Value::Rep64(shares) => within_bounds(party, shares, &self.bounds).await,
+            Value::Plain(Plain::Fixed64(rows, _)) => {
+                let keeps = |row: &[u64]| self.keeps(&row.iter().map(|x| x.cast_signed()).collect::<Vec<_>>());
+                Ok(rows.data().chunks(width(rows)).map(keeps).collect())
+            }
+            _ => Err(not_contributions()),
+        }
     }
 
     /// The sum over the contributions that keep all bounds, with their number as its last element, at one holder.
@@ -64,27 +71,36 @@ impl Check {
     /// # Errors
     /// As [`within`](Self::within).
     pub(crate) fn sum(&self, role: usize, each: &Value, within: &[bool]) -> schemes::Result<Value> {
-        let rows = rows(each)?;
-        // The number is known to all three: it is in component 0, and the others add nothing to it.
         let count = (within.iter().filter(|kept| **kept).count() as u64) << self.fraction;
-        let component = |number: usize, each: &Tensor<u64>| {
-            let width = each.shape().get(1).copied().unwrap_or_default();
-            let mut sum = vec![0u64; width];
-            for (row, _) in each.data().chunks(width.max(1)).zip(within).filter(|(_, kept)| **kept) {
+        let sum = |count: u64, each: &Tensor<u64>| {
+            let mut sum = vec![0u64; width(each)];
+            for (row, _) in each.data().chunks(sum.len()).zip(within).filter(|(_, kept)| **kept) {
                 sum.iter_mut().zip(row).for_each(|(sum, x)| *sum = sum.wrapping_add(*x));
             }
-            sum.push(if number == 0 { count } else { 0 });
+            sum.push(count);
             Tensor::from_vec(sum)
         };
-        Ok(Value::Rep64(Share::new(component(role, rows.own()), component((role + 1) % 3, rows.next()))))
+        // The number is known to all three: it is in component 0, and the others add nothing to it.
+        let component = |number: usize, each| sum(if number.is_multiple_of(3) { count } else { 0 }, each);
+        match each {
+            Value::Rep64(rows) => {
+                Ok(Value::Rep64(Share::new(component(role, rows.own()), component(role + 1, rows.next()))))
+            }
+            Value::Plain(Plain::Fixed64(rows, fraction)) => {
+                Ok(Value::Plain(Plain::Fixed64(sum(count, rows), *fraction)))
+            }
+            _ => Err(not_contributions()),
+        }
     }
 }
 
-fn rows(each: &Value) -> schemes::Result<&Share<u64>> {
-    match each {
-        Value::Rep64(rows) => Ok(rows),
-        _ => Err(schemes::Error::misuse("contributions are not shares of 64 bits")),
-    }
+/// Numbers of a contribution. Each has one at least, as each sums something.
+fn width(each: &Tensor<u64>) -> usize {
+    each.shape().get(1).copied().unwrap_or_default().max(1)
+}
+
+fn not_contributions() -> schemes::Error {
+    schemes::Error::misuse("contributions are neither shares of 64 bits nor in the clear inside an enclave")
 }
 
 /// The sums over groups whose contributions were checked in a session: each once, whichever operator asks first.

@@ -3,8 +3,8 @@
 //! A member computes its part of the program in the clear and by itself, in double precision, before any session. What all
 //! contribute is summed by a round of secure aggregation whose aggregators are the three players of the sum's placement; each
 //! keeps its share in its vault, under a name that no program can load, and a session of the same agreement takes it from
-//! there. In one process the sum is shared directly. Where sums have bounds the three keep each contribution instead, which
-//! a session [checks](crate::checked) first.
+//! there. A sum at an enclave is kept whole, in the memory of its machine. In one process the sum is shared directly. Where sums
+//! have bounds each contribution is kept instead, which a session [checks](crate::checked) first.
 
 use std::collections::BTreeMap;
 
@@ -93,6 +93,14 @@ impl<'a> Round<'a> {
         let c = self.computation();
         let names = c.placement(self.placement).players.iter().map(|p| c.player(*p).name.as_str());
         names.filter_map(|name| Some((name, self.agreement.roster().get(name)?.identity))).collect()
+    }
+
+    /// The player inside whose enclave the sum is, if it is in one; else the holders have shares of it.
+    pub fn inside(&self) -> Option<&'a str> {
+        let c = self.agreement.checked().computation();
+        let placement = c.placement(self.placement);
+        let player = placement.players.first().filter(|_| placement.scheme == Scheme::Enclave)?;
+        Some(&c.player(*player).name)
     }
 
     /// How many members contribute, at least and at most.
@@ -245,8 +253,20 @@ impl<'a> Round<'a> {
         self.parts(&one.repeat(most as usize), self.meta(Some(most as usize), origin), &[0; 32])
     }
 
-    /// A sharing of values modulo 2^64 among the holders.
+    /// Values modulo 2^64 as they are held: shared among three, or whole.
     fn parts(&self, whole: &[u64], meta: StoredMeta, seed: &[u8; 32]) -> BTreeMap<PlayerId, StoredValue> {
+        let players = &self.computation().placement(self.placement).players;
+        match (self.inside(), players.first()) {
+            (Some(_), Some(player)) => {
+                let value = Value::Plain(Plain::Fixed64(Tensor::from_vec(whole.to_vec()), self.fraction()));
+                BTreeMap::from([(*player, StoredValue { meta, bytes: value.to_bytes().into() })])
+            }
+            _ => self.shares(whole, meta, seed),
+        }
+    }
+
+    /// A sharing of values modulo 2^64 among the holders.
+    fn shares(&self, whole: &[u64], meta: StoredMeta, seed: &[u8; 32]) -> BTreeMap<PlayerId, StoredValue> {
         let mut stream = blake3::Hasher::new_derive_key(SHARING).update(seed).finalize_xof();
         let mut mask = || {
             let mut bytes = Zeroizing::new(vec![0u8; 8 * whole.len()]);
@@ -281,7 +301,7 @@ impl<'a> Round<'a> {
             name: self.name(),
             dtype: DType::Fixed { ring: RingBits::B64, frac: self.fraction() },
             shape: rows.map_or(vec![self.length() + 1], |rows| vec![rows, self.length()]),
-            scheme: Scheme::Replicated,
+            scheme: self.computation().placement(self.placement).scheme,
             roles: self.holders().into_iter().map(|(_, identity)| identity).collect(),
             role: 0,
             range: Some((-self.bound(), self.bound())),
@@ -292,21 +312,27 @@ impl<'a> Round<'a> {
 
     /// What an operator takes of the sum: its values as `shape`, and what a mean divides them by.
     pub(crate) fn take(&self, whole: &Value, result: ir::ValueId, shape: &[usize]) -> Option<(Value, Option<Value>)> {
-        let Value::Rep64(share) = whole else { return None };
         let at = self.contribution.parts.iter().position(|part| part.result == result)?;
         let (from, size) = *self.layout.parts.get(at)?;
-        let slice = |from: usize, size: usize, shape: &[usize]| {
-            let part = |t: &Tensor<u64>| Tensor::new(shape, t.data().get(from..from + size)?.to_vec()).ok();
-            Some(Value::Rep64(Share::new(part(share.own())?, part(share.next())?)))
-        };
         let mean =
             self.computation().graph.body.instrs.iter().any(|i| i.op == ir::Op::FederatedMean && i.results == [result]);
         let divisor = match self.contribution.parts[at].weight {
             _ if !mean => None,
-            Some(_) => Some(slice(from + size, 1, &[])?),
-            None => Some(slice(self.length(), 1, &[])?),
+            Some(_) => Some(slice(whole, from + size, &[])?),
+            None => Some(slice(whole, self.length(), &[])?),
         };
-        Some((slice(from, size, shape)?, divisor))
+        Some((slice(whole, from, shape)?, divisor))
+    }
+}
+
+/// What is at a position of a sum, as a shape.
+fn slice(whole: &Value, from: usize, shape: &[usize]) -> Option<Value> {
+    let size: usize = shape.iter().product();
+    let part = |t: &Tensor<u64>| Tensor::new(shape, t.data().get(from..from + size)?.to_vec()).ok();
+    match whole {
+        Value::Rep64(share) => Some(Value::Rep64(Share::new(part(share.own())?, part(share.next())?))),
+        Value::Plain(Plain::Fixed64(t, fraction)) => Some(Value::Plain(Plain::Fixed64(part(t)?, *fraction))),
+        _ => None,
     }
 }
 

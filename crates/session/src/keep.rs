@@ -7,7 +7,7 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use agreement::{Agreement, Ratified};
-use ir::{Computation, Instr, PlacementId, PlayerId, ValueId};
+use ir::{Computation, Instr, PlacementId, PlayerId, Scheme, ValueId};
 use net::{Identity, NetError, Scope};
 use schemes::Value;
 use schemes::stored::Held;
@@ -138,7 +138,9 @@ impl Keeper {
             return Err(SessionError::Internal { what: "a sum over a group was not fetched".into() });
         };
         let depth = self.same_origin(stage, scope, placement, meta).await?;
-        let held = Held { scheme: meta.scheme, dtype: meta.dtype, shape: meta.shape.clone() };
+        // Inside an enclave it is in the clear, as at a player.
+        let scheme = if meta.scheme == Scheme::Enclave { Scheme::Host } else { meta.scheme };
+        let held = Held { scheme, dtype: meta.dtype, shape: meta.shape.clone() };
         match Value::from_bytes(bytes, &held) {
             Some(value) => Ok((value, depth)),
             None => {

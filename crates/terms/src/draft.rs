@@ -5,6 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::Error;
 use crate::keys;
+use crate::machine::made_in_machine;
 use crate::noise::NoiseDraft;
 use crate::validated::ValidatedDraft;
 
@@ -152,6 +153,23 @@ impl AggregatorDraft {
         let Lines { key, seal, evidence } = toml::from_str(text).map_err(|e| Error::terms(e.to_string()))?;
         let identity = Identity::from_bytes(keys::member(&key, &seal)?.key.identity().0);
         Ok((identity, Self { name: String::new(), key, seal, policy: None, evidence }))
+    }
+
+    /// The lines that [`read`](Self::read) reads.
+    #[must_use]
+    pub fn lines(&self) -> String {
+        // Evidence is JSON of hexadecimal digits and names: it has no apostrophes.
+        let evidence = self.evidence.as_ref().map(|evidence| format!("\nevidence = '{evidence}'")).unwrap_or_default();
+        format!("key = \"{}\"\nseal = \"{}\"{evidence}", self.key, self.seal)
+    }
+
+    /// What evidence has to be tied to that these keys were made in a machine.
+    ///
+    /// # Errors
+    /// [`Error::Terms`] for what are no keys.
+    pub fn report_data(&self) -> Result<[u8; 32], Error> {
+        let member = keys::member(&self.key, &self.seal)?;
+        Ok(made_in_machine(&member.key.to_bytes(), &member.seal.to_bytes()))
     }
 }
 

@@ -46,7 +46,7 @@ impl Machine {
         };
         let member = keys::member(&aggregator.key, &aggregator.seal)?;
         let identity = Identity::from_bytes(member.key.identity().0);
-        let report_data = made_in_machine(&member.key.to_bytes(), &member.seal.to_bytes());
+        let report_data = aggregator.report_data()?;
         Ok(Some(Machine { name: aggregator.name.clone(), identity, policy, evidence, report_data }))
     }
 }

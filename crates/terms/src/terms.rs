@@ -178,12 +178,15 @@ impl Terms {
         Ok(())
     }
 
-    /// Shares are those of a replicated placement, so the committee has to fit one.
+    /// Shares are those of a replicated placement, so the committee has to fit one; or the whole is kept inside one machine.
     fn check_shares(&self) -> Result<(), Error> {
         let Some(shares) = &self.draft.shares else { return Ok(()) };
-        match &self.protocol {
-            Protocol::Committee(committee) if committee.keeps_shares() => {}
-            _ => return Err(Error::terms("[shares] need a committee of three aggregators with a threshold of two")),
+        if !matches!(&self.protocol, Protocol::Committee(committee) if committee.keeps()) {
+            return Err(Error::terms("[shares] need a committee of three aggregators with a threshold of two"));
+        }
+        // What a machine has in its memory has no name that a program could load.
+        if self.is_kept_whole() && self.draft.agreement.is_none() {
+            return Err(Error::terms("what one aggregator keeps alone is for an [agreement]"));
         }
         if shares.name.trim().is_empty() {
             return Err(Error::terms("[shares] need a name"));
@@ -242,6 +245,12 @@ impl Terms {
             None => format!("{}-{round}", shares.name),
         };
         self.draft.shares.as_ref().map_or(String::new(), name)
+    }
+
+    /// Whether the aggregator is one alone, and keeps what it unmasks in the memory of the machine that it proved.
+    #[must_use]
+    pub fn is_kept_whole(&self) -> bool {
+        self.draft.shares.is_some() && self.members().count() == 1
     }
 
     /// Whether the aggregators keep each contribution as shares, and not their sum.
@@ -377,11 +386,17 @@ impl Terms {
             None => assumption + &self.noise.map_or(String::new(), |noise| noise.words()),
             Some(shares) => {
                 let what = if shares.each { "each contribution" } else { "them" };
-                format!(
-                    "{assumption}; sums are not published: the three keep {what} as shares, and {} has to agree to what is \
-                     released of what they compute",
-                    shares.owner
-                )
+                let kept = match self.is_kept_whole() {
+                    true => format!(
+                        "it keeps {what} in its memory, and {} has to agree to what is released of it",
+                        shares.owner
+                    ),
+                    false => format!(
+                        "the three keep {what} as shares, and {} has to agree to what is released of what they compute",
+                        shares.owner
+                    ),
+                };
+                format!("{assumption}; sums are not published: {kept}")
             }
         }
     }

@@ -1,4 +1,4 @@
-//! This worker as an aggregator of clients' rounds, whose sums it keeps as shares for computations among the three.
+//! This worker as an aggregator of clients' rounds, whose sums it keeps for computations that go on with them.
 //!
 //! ```toml
 //! [[aggregate]]
@@ -6,27 +6,31 @@
 //! enrolment = "clients.list"   # its own copy of the enroller's list
 //! ```
 //!
-//! A part is put into the store as a session would have saved it, so `load` in a program takes it as any saved value.
+//! Of three such workers each keeps its shares. One alone, for sums at `enclave(..)`, keeps what it unmasks, so it is a machine
+//! that proves itself (`[prove]`), and takes part with a key that is made in its memory when it starts:
+//!
+//! ```toml
+//! [[aggregate]]
+//! terms = "terms.toml"         # is waited for until it names that key
+//! enrolment = "clients.list"
+//! keys = "inside.keys"         # here the worker writes what terms say of the key, with evidence of its machine
+//! ```
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
-use aggregator::{Enrolled, Keeper, Kept, Member, Memories, Terms};
-use agreement::{Digest, SessionId};
-use algebra::Tensor;
-use audit::Event;
-use ir::{DType, RingBits, Scheme};
+use aggregator::{AggregatorDraft, Enrolled, Keeper, Member, Memories, Terms};
+use futures::future::Either;
 use net::KeyPair;
-use schemes::Value;
-use schemes::replicated::Share;
 use serde::Deserialize;
-use session::{Attempt, StoredLabel, StoredMeta, VaultError};
 
-use crate::error::{ClientError, WorkerError};
+use crate::error::ClientError;
+use crate::kept::{MachineKeeper, StoreKeeper};
 use crate::office::Office;
-use crate::rounds;
-use crate::vault;
+
+/// How often is looked whether files are there that name a key.
+const LOOK: Duration = Duration::from_secs(1);
 
 /// `[[aggregate]]`.
 #[derive(Deserialize)]
@@ -35,13 +39,56 @@ pub(crate) struct RawAggregate {
     terms: PathBuf,
     enrolment: PathBuf,
     address: Option<String>,
+    keys: Option<PathBuf>,
 }
 
 /// Rounds in which this worker is an aggregator.
 pub struct Aggregation {
-    terms: Terms,
-    enrolled: Enrolled,
+    files: Files,
     address: Option<String>,
+    by: By,
+}
+
+/// With which key it takes part.
+enum By {
+    /// Its own, under terms that were read with the configuration.
+    Worker(Box<(Terms, Enrolled)>),
+    /// One that is made in the machine's memory, and told in this file.
+    Machine(PathBuf),
+}
+
+/// Where terms and list are.
+#[derive(Clone)]
+struct Files {
+    terms: PathBuf,
+    enrolment: PathBuf,
+}
+
+impl Files {
+    /// Reads both.
+    fn read(&self) -> Result<(Terms, Enrolled), String> {
+        let text =
+            |file: &Path| std::fs::read_to_string(file).map_err(|e| self.at(&format!("{}: {e}", file.display())));
+        let terms = Terms::parse(&text(&self.terms)?).map_err(|e| self.at(&e.to_string()))?;
+        let enrolled = Enrolled::parse(&terms, &text(&self.enrolment)?).map_err(|e| self.at(&e.to_string()))?;
+        if terms.draft().shares.is_none() {
+            return Err(self.at("these terms publish their sums: run their aggregator with `privity aggregator`"));
+        }
+        Ok((terms, enrolled))
+    }
+
+    /// The same, of terms that name a key.
+    fn naming(&self, key: &KeyPair) -> Result<(Terms, Enrolled), String> {
+        let (terms, enrolled) = self.read()?;
+        match terms.holders().contains(&key.identity()) {
+            true => Ok((terms, enrolled)),
+            false => Err(self.at("this worker's key is not that of an aggregator of these terms")),
+        }
+    }
+
+    fn at(&self, what: &str) -> String {
+        format!("[[aggregate]] {}: {what}", self.terms.display())
+    }
 }
 
 impl Aggregation {
@@ -49,109 +96,110 @@ impl Aggregation {
     ///
     /// # Errors
     /// Everything that is wrong with it, in words.
-    pub(crate) fn read(raw: RawAggregate, base: &Path, key: Option<&KeyPair>) -> Result<Self, String> {
-        let at = |what: String| format!("[[aggregate]] {}: {what}", raw.terms.display());
-        let text =
-            |file: &Path| std::fs::read_to_string(base.join(file)).map_err(|e| at(format!("{}: {e}", file.display())));
-        let terms = Terms::parse(&text(&raw.terms)?).map_err(|e| at(e.to_string()))?;
-        let enrolled = Enrolled::parse(&terms, &text(&raw.enrolment)?).map_err(|e| at(e.to_string()))?;
-        if terms.draft().shares.is_none() {
-            return Err(at("these terms publish their sums: run their aggregator with `privity aggregator`".into()));
-        }
-        if key.is_some_and(|key| !terms.holders().contains(&key.identity())) {
-            return Err(at("this worker's key is not that of an aggregator of these terms".into()));
-        }
-        Ok(Self { terms, enrolled, address: raw.address })
+    pub(crate) fn read(raw: RawAggregate, base: &Path, key: Option<&KeyPair>, proves: bool) -> Result<Self, String> {
+        let files = Files { terms: base.join(raw.terms), enrolment: base.join(raw.enrolment) };
+        let by = match raw.keys {
+            Some(_) if !proves => return Err(files.at("`keys` are those of a machine that proves itself (`[prove]`)")),
+            Some(keys) => By::Machine(base.join(keys)),
+            None => {
+                let (terms, enrolled) = key.map_or_else(|| files.read(), |key| files.naming(key))?;
+                if terms.is_kept_whole() {
+                    return Err(
+                        files.at("one aggregator alone has its key in its machine's memory: say where to write `keys`")
+                    );
+                }
+                By::Worker(Box::new((terms, enrolled)))
+            }
+        };
+        Ok(Self { files, address: raw.address, by })
     }
 
     /// Takes part in all rounds, until they are over or something is wrong that waiting cannot mend.
     ///
     /// # Errors
     /// What keeps it from starting.
-    pub(crate) fn start(&self, office: &Arc<Office>) -> Result<impl Future<Output = ()> + Send + use<>, ClientError> {
-        let (terms, list) = (self.terms.clone(), self.enrolled.clone());
-        let name = terms.draft().name.clone();
-        let failed = |e: aggregator::Error| ClientError::System { what: format!("[[aggregate]] {name}: {e}") };
-        let folder = office.config.store.rounds();
-        let member = Memories::in_folder(&folder)
-            .and_then(|memories| Member::new(terms, list, office.config.key.clone(), memories, self.address.clone()));
-        let member = member.map_err(failed)?.keeping(Arc::new(StoreKeeper(Arc::clone(office), self.terms.clone())));
+    pub(crate) async fn start(
+        &self,
+        office: &Arc<Office>,
+    ) -> Result<impl Future<Output = ()> + Send + use<>, ClientError> {
+        let (office, files, address) = (Arc::clone(office), self.files.clone(), self.address.clone());
+        let failed = |what: String| ClientError::System { what: files.at(&what) };
+        let rounds = match &self.by {
+            By::Worker(read) => Either::Left(Round::of_worker(&office, read).map_err(failed)?),
+            By::Machine(keys) => Either::Right(made(&office, keys).await.map_err(failed)?),
+        };
         Ok(async move {
-            match member.run().await {
-                Ok(()) => tracing::info!(terms = name, "all rounds are over"),
-                Err(error) => tracing::error!(terms = name, %error, "no part in these rounds any more"),
-            }
+            let round = match rounds {
+                Either::Left(round) => round,
+                Either::Right(key) => Round::of_machine(&office, &files, key).await,
+            };
+            round.run(address).await;
         })
     }
 }
 
-/// Keeps parts in the worker's store.
-struct StoreKeeper(Arc<Office>, Terms);
-
-impl StoreKeeper {
-    /// A sum for an agreement is kept only if this worker knows the agreement, and the terms are those that follow from it:
-    /// nobody else counts the members.
-    fn agreed(&self) -> Result<(), String> {
-        let Some(named) = &self.1.draft().agreement else { return Ok(()) };
-        let digest: Digest = named.digest.parse().map_err(|_| "the agreement's digest is none".to_owned())?;
-        let agreement = self.0.proposed(&digest.0).map_err(|e| e.to_string())?;
-        rounds::check(&agreement, &self.1).map(drop).map_err(|e| e.to_string())
-    }
+/// Rounds of some terms, with what it takes to be an aggregator of theirs.
+struct Round {
+    terms: Terms,
+    enrolled: Enrolled,
+    key: KeyPair,
+    memories: Memories,
+    keeper: Arc<dyn Keeper>,
 }
 
-impl Keeper for StoreKeeper {
-    fn keep(&self, part: &Kept) -> Result<(), aggregator::Error> {
-        self.agreed().map_err(|what| aggregator::Error::System { what })?;
-        let meta = described(part);
-        let stored = self.0.journal.change(|batch, events| {
-            match batch.meta(&meta.name)? {
-                // It was kept before a restart.
-                Some(old) if old.origin == vault::described(&meta).origin => Ok(()),
-                Some(_) => Err(taken(&meta.name)),
-                None => {
-                    batch.put(&vault::described(&meta), &value(part).to_bytes())?;
-                    events.push(Event::Stored { name: part.name.clone(), session: None });
-                    Ok(())
+impl Round {
+    /// With the worker's own key.
+    fn of_worker(office: &Arc<Office>, (terms, enrolled): &(Terms, Enrolled)) -> Result<Self, String> {
+        let memories = Memories::in_folder(&office.config.store.rounds()).map_err(|e| e.to_string())?;
+        let keeper = Arc::new(StoreKeeper(Arc::clone(office), terms.clone()));
+        let key = office.config.key.clone();
+        Ok(Self { terms: terms.clone(), enrolled: enrolled.clone(), key, memories, keeper })
+    }
+
+    /// With a key that was made here, once terms name it: they are written after it. What is wrong until then is logged, and
+    /// waited for, since the key would be gone.
+    async fn of_machine(office: &Arc<Office>, files: &Files, key: KeyPair) -> Self {
+        let mut told = String::new();
+        let (terms, enrolled) = loop {
+            match files.naming(&key) {
+                Ok(read) => break read,
+                Err(problem) if problem != told => {
+                    tracing::info!(problem, "waiting for terms that name the key of this machine");
+                    told = problem;
                 }
+                Err(_) => {}
             }
-        });
-        stored.map_err(|e| aggregator::Error::System { what: e.to_string() })
+            tokio::time::sleep(LOOK).await;
+        };
+        let keeper = Arc::new(MachineKeeper(Arc::clone(office), terms.clone()));
+        Self { terms, enrolled, key, memories: Memories::in_process(), keeper }
+    }
+
+    async fn run(self, address: Option<String>) {
+        let name = self.terms.draft().name.clone();
+        let member = Member::new(self.terms, self.enrolled, self.key, self.memories, address);
+        let done = match member {
+            Ok(member) => member.keeping(self.keeper).run().await,
+            Err(error) => Err(error),
+        };
+        match done {
+            Ok(()) => tracing::info!(terms = name, "all rounds are over"),
+            Err(error) => tracing::error!(terms = name, %error, "no part in these rounds any more"),
+        }
     }
 }
 
-fn taken(name: &str) -> WorkerError {
-    VaultError::Taken { name: name.to_owned(), difference: "it is no part of this round's sum".into() }.into()
-}
-
-/// As if an attempt had saved it that is named by the terms, the round, and what parts of one sum have in common.
-fn described(part: &Kept) -> StoredMeta {
-    let mut session = [0; 16];
-    session.copy_from_slice(&part.origin[..16]);
-    StoredMeta {
-        name: part.name.clone(),
-        dtype: DType::Fixed { ring: RingBits::B64, frac: part.fraction as u8 },
-        shape: shape(part),
-        scheme: Scheme::Replicated,
-        roles: part.holders.clone(),
-        role: part.role,
-        range: Some((-part.bound, part.bound)),
-        label: StoredLabel(BTreeMap::from([(part.owner, BTreeSet::from([part.owner]))])),
-        origin: Attempt { agreement: Digest(part.terms), session: SessionId(session), number: part.round as u32 },
-    }
-}
-
-fn value(part: &Kept) -> Value {
-    let tensor = |values: &[u64]| {
-        let flat = Tensor::from_vec(values.to_vec());
-        flat.reshape(shape(part)).unwrap_or(flat)
-    };
-    Value::Rep64(Share::new(tensor(&part.own), tensor(&part.next)))
-}
-
-/// Of a sum the vector; of each contribution a row.
-fn shape(part: &Kept) -> Vec<usize> {
-    match part.rows {
-        Some(rows) => vec![rows, part.own.len().checked_div(rows).unwrap_or(0)],
-        None => vec![part.own.len()],
-    }
+/// Makes a key in this process, and writes what terms say of it with evidence that it was made in this machine.
+async fn made(office: &Office, file: &Path) -> Result<KeyPair, String> {
+    let key = KeyPair::generate().map_err(|e| e.to_string())?;
+    let told = aggregator::told(&key).map_err(|e| e.to_string())?;
+    let evidence = office.config.machines.attest(told.report_data().map_err(|e| e.to_string())?).await?;
+    let evidence = String::from_utf8(evidence).map_err(|e| e.to_string())?;
+    let told = AggregatorDraft { evidence: Some(evidence), ..told };
+    let beside = file.with_added_extension("new");
+    let lines = format!("# {}\n{}\n", key.identity(), told.lines());
+    // Whoever makes terms of it finds it whole.
+    let written = std::fs::write(&beside, lines).and_then(|()| std::fs::rename(&beside, file));
+    written.map_err(|e| format!("{}: {e}", file.display()))?;
+    Ok(key)
 }

@@ -401,7 +401,7 @@ impl Config {
             problems.0.extend(e);
             Sealing::default()
         });
-        let aggregations = raw.aggregate.into_iter().map(|raw| Aggregation::read(raw, base, key.as_ref()));
+        let aggregations = raw.aggregate.into_iter().map(|raw| Aggregation::read(raw, base, key.as_ref(), proves));
         let aggregations = aggregations.filter_map(|read| problems.note(read)).collect();
         let modules = raw.modules.map(|raw| problems.modules(&base.join(raw.folder))).unwrap_or_default();
         let mut datasets = Datasets::default();

@@ -132,7 +132,14 @@ pub(crate) fn held_sums(office: &Office, agreement: &Agreement, player: &str) ->
     for round in Round::all(agreement)? {
         let (name, group) = (round.name(), round.group().to_owned());
         let holds = round.holders().iter().any(|(holder, _)| *holder == player);
-        if holds && office.store.batch(|batch| batch.meta(&name).map_err(WorkerError::from))?.is_none() {
+        if !holds {
+            continue;
+        }
+        let there = match round.inside() {
+            Some(_) => office.inside.has(&name),
+            None => office.store.batch(|batch| batch.meta(&name).map_err(WorkerError::from))?.is_some(),
+        };
+        if !there {
             return Err(SessionError::SumMissing { player: player.to_owned(), group }.into());
         }
     }

@@ -22,6 +22,7 @@ mod inspect;
 mod io;
 mod jobs;
 mod journal;
+mod kept;
 mod machines;
 mod metrics;
 mod office;

@@ -22,6 +22,7 @@ use crate::examine::{Finding, examine};
 use crate::inputs::{check_brought, held_sums, in_files, opened_memory};
 use crate::jobs::{About, Jobs};
 use crate::journal::Journal;
+use crate::kept::Memory;
 use crate::metrics::Metrics;
 use crate::postman::Postman;
 use crate::proto;
@@ -56,6 +57,8 @@ pub(crate) struct Office {
     pub(crate) journal: Journal,
     /// Keys of sealed tables that were asked for.
     pub(crate) releases: Releases,
+    /// What must not get into the store.
+    pub(crate) inside: Memory,
     /// Counts connections that were refused; the port brings it.
     refused: OnceLock<Box<dyn Fn() -> u64 + Send + Sync>>,
 }
@@ -101,6 +104,7 @@ impl Office {
             store,
             journal,
             releases: Releases::default(),
+            inside: Memory::default(),
             refused: OnceLock::new(),
         };
         office.journal.enter(&[Event::Started { version: env!("CARGO_PKG_VERSION").into() }])?;

@@ -11,7 +11,7 @@ use ir::PlayerId;
 use net::Options;
 use net::link::resume::ResumeOptions;
 use net::mesh::Gate;
-use session::{Commitments, Entropy, Observer, Outcome, PlayerData, SessionError, Start, Stop};
+use session::{Commitments, Entropy, Observer, Outcome, PlayerData, Round, SessionError, Start, Stop, Sums};
 
 use crate::archive::Ending;
 use crate::clock::{now_ms, random};
@@ -147,7 +147,7 @@ async fn meet_and_run(
         inputs: data.inputs,
         keys: data.keys,
         vault: Arc::new(StoreVault::new(office, Some(job.session))),
-        sums: session::Sums::new(),
+        sums: in_memory(office, job)?,
         modules: data.modules,
         options: Options { ahead: Some(office.ahead()), ..Options::default() },
         observer,
@@ -156,6 +156,14 @@ async fn meet_and_run(
     // Its own operator reads in the log where in its file a number is; others are only told that there is one.
     let located = |e: SessionError| e.located(|player, input, at| office.config.datasets.locate(player, input, at));
     Ok((session::run(start).await.map_err(located)?, inputs))
+}
+
+/// The sums over groups that this worker's machine has in its memory.
+fn in_memory(office: &Office, job: &Job) -> Result<Sums, WorkerError> {
+    let agreement = job.ratified.agreement();
+    let c = agreement.checked().computation();
+    let of = |round: Round<'_>| Some((c.player_named(round.group())?, office.inside.get(&round.name())?));
+    Ok(Round::all(agreement)?.into_iter().filter_map(of).collect())
 }
 
 /// With what lies sealed here. Its owners release the keys now: that all players have met says that each has begun the session.

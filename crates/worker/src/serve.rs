@@ -67,7 +67,7 @@ impl Worker {
             tasks.spawn(net::relay::attend(relay.clone(), office.config.key.clone(), address));
         }
         for aggregation in &office.config.aggregations {
-            tasks.spawn(aggregation.start(&office)?);
+            tasks.spawn(aggregation.start(&office).await?);
         }
         tasks.spawn(postman::rounds(Arc::clone(&office)));
         if let Some(courier) = office.traces.courier() {

@@ -194,7 +194,9 @@ impl<'a> Walk<'a> {
         let clear: Vec<bool> = facts.iter().map(|f| f.clear).collect();
         let scheme = self.c.placement(instr.placement).scheme;
         let kernel = if instr.op.is_federated() { Some(ty) } else { types.first().copied() };
-        let room = kernel.and_then(|t| scheme.room(t.dtype));
+        // What members contribute is summed in a ring wherever the sum goes.
+        let carrier = if instr.op.is_federated() { Scheme::Replicated } else { scheme };
+        let room = kernel.and_then(|t| carrier.room(t.dtype));
         let site = Site {
             instr,
             args: &ranges,

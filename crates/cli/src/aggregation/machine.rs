@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use aggregator::{Client, Config, made_in_machine, open_key};
+use aggregator::{AggregatorDraft, Client, Config, Error};
 use attester::tpm::TpmAttester;
 use attester::{Attester, Places};
 use privity::net::KeyPair;
@@ -16,12 +16,14 @@ const LOOK: Duration = Duration::from_secs(1);
 /// Makes an aggregator's key in this process, and prints what terms say of it, with evidence that it was made in this machine.
 pub(super) fn make(tpm: Option<&Path>, json: bool) -> Result<KeyPair, Failure> {
     let key = KeyPair::generate().map_err(|e| Failure::input("key.random", e.to_string(), "try again"))?;
-    let report_data = made_in_machine(&key.public().to_bytes(), &open_key(&key)?.public().to_bytes());
+    let told = aggregator::told(&key)?;
+    let report_data = told.report_data().map_err(Error::from)?;
     let machine: Box<dyn Attester> = match tpm {
         Some(place) => Box::new(TpmAttester::new(place.to_owned())),
         None => Places::default().detect()?,
     };
-    super::keys(&key, Some(&machine.evidence(&report_data)?.to_json()), json)?;
+    let evidence = machine.evidence(&report_data)?.to_json();
+    super::keys(&key, &AggregatorDraft { evidence: Some(evidence), ..told }, json);
     Ok(key)
 }
 

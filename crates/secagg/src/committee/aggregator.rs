@@ -3,8 +3,8 @@
 use std::collections::BTreeMap;
 
 use super::Committee;
+use super::kept::{Kept, Part};
 use super::messages::{Answer, Deposit};
-use super::shares::KeptShares;
 use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory};
 use crate::domain;
 use crate::error::Error;
@@ -149,36 +149,32 @@ impl AwaitFrozen {
         Ok((core.memory, answer))
     }
 
-    /// Keeps the sum as [shares](KeptShares) instead of answering: nobody ever unmasks it. `masked` is the sum of the masked
+    /// Keeps its [part](Part) of the sum instead of answering: nobody else ever unmasks it. `masked` is the sum of the masked
     /// vectors of the list ([`Combiner::finish_masked`](super::Combiner::finish_masked)), the same for all aggregators.
-    /// Store the memory before the shares are used.
+    /// Store the memory before the part is used.
     ///
     /// Cost: as [`answer`](Self::answer).
     ///
     /// # Errors
-    /// [`Error::Misuse`] unless the committee is one of [two of three](Committee::keeps_shares), and as
+    /// [`Error::Misuse`] unless the committee is one that [keeps](Committee::keeps), and as
     /// [`answer`](Self::answer).
-    pub fn keep(self, frozen: &Frozen, masked: &Vector) -> Result<(Memory, KeptShares), Error> {
+    pub fn keep(self, frozen: &Frozen, masked: &Vector) -> Result<(Memory, Kept), Error> {
         let core = self.keeping(frozen)?;
         let origin = digest(domain::KEPT, &[&core.context, &frozen.digest(), &masked.pack()]);
         let kept = core.kept(masked, origin, |at| Ok(core.masks(frozen, at, Sign::Minus)))?;
         Ok((core.memory, kept))
     }
 
-    /// Keeps each contribution of the list as [shares](KeptShares), one after the other in the order of the list, instead of
+    /// Keeps its [part](Part) of each contribution of the list, one after the other in the order of the list, instead of
     /// answering. `masked` has the packed masked vectors by client ([`Combiner::masked`](super::Combiner::masked)). Store
-    /// the memory before the shares are used.
+    /// the memory before the part is used.
     ///
     /// Cost: as [`answer`](Self::answer), but O(n·d) memory.
     ///
     /// # Errors
     /// [`Error::TooFew`] if one is missing; [`Error::Coordinator`] for one that is not what its client signed; and as
     /// [`keep`](Self::keep).
-    pub fn keep_each(
-        self,
-        frozen: &Frozen,
-        masked: &BTreeMap<Identity, Vec<u8>>,
-    ) -> Result<(Memory, KeptShares), Error> {
+    pub fn keep_each(self, frozen: &Frozen, masked: &BTreeMap<Identity, Vec<u8>>) -> Result<(Memory, Kept), Error> {
         let core = self.keeping(frozen)?;
         // The list's digest is over what each client signed, so over every masked vector.
         let origin = digest(domain::KEPT_EACH, &[&core.context, &frozen.digest()]);
@@ -188,8 +184,10 @@ impl AwaitFrozen {
     }
 
     fn keeping(self, frozen: &Frozen) -> Result<Core, Error> {
-        if !self.core.committee.keeps_shares() {
-            return Err(Error::Misuse { what: "only a committee of which two of three unmask keeps shares" });
+        if !self.core.committee.keeps() {
+            return Err(Error::Misuse {
+                what: "only a committee of which two of three unmask keeps sums, or one alone",
+            });
         }
         self.settled(frozen)
     }
@@ -250,12 +248,13 @@ impl Core {
         masked: &Vector,
         origin: Bytes32,
         masks: impl Fn(usize) -> Result<Vector, Error>,
-    ) -> Result<KeptShares, Error> {
+    ) -> Result<Kept, Error> {
         let mut sets = self.committee.sets_of(self.position);
-        let (Some(first), Some(_)) = (sets.next(), sets.next()) else {
-            return Err(Error::Misuse { what: "an aggregator of two of three is in two sets" });
+        let part = match (sets.next(), sets.next()) {
+            (Some(first), Some(_)) => Part::shares(self.position, (first, masks(0)?), masks(1)?, masked)?,
+            _ => Part::whole(masks(0)?, masked)?,
         };
-        KeptShares::new(self.position, (first, masks(0)?), masks(1)?, masked, origin)
+        Ok(Kept { role: self.position, part, origin })
     }
 
     /// The seeds of a deposit, if the box opens and they are what was committed to.

@@ -32,18 +32,19 @@
 //! ```
 //!
 //! Three aggregators of which two can unmask may also go without answers: what each knows of the masks is a part of a
-//! replicated sharing ([`KeptShares`]) of the sum, or of each contribution, which a computation among them can go on with.
+//! replicated sharing ([`Part`]) of the sum, or of each contribution, which a computation among them can go on with. So may one
+//! alone, whose part is the whole.
 
 mod aggregator;
 mod client;
 mod combiner;
+mod kept;
 mod messages;
-mod shares;
 
 pub use aggregator::{AwaitFrozen, Collecting};
 pub use client::contribute;
 pub use combiner::Combiner;
-pub use shares::KeptShares;
+pub use kept::{Kept, Part};
 
 pub use crate::ballot::{Accepted, Approved, Closed, Collector, Deposited, Frozen, InclusionList, Lists, Memory};
 
@@ -144,10 +145,11 @@ impl Committee {
         self.quorum
     }
 
-    /// Whether what each aggregator knows is a part of a three-party replicated sharing: see [`KeptShares`].
+    /// Whether aggregators can keep sums instead of answering, for a computation to go on with: what each knows is a
+    /// [part](Part) of a three-party replicated sharing, or the whole.
     #[must_use]
-    pub fn keeps_shares(&self) -> bool {
-        (self.members.len(), self.threshold) == (3, 2)
+    pub fn keeps(&self) -> bool {
+        matches!((self.members.len(), self.threshold), (3, 2) | (1, 1))
     }
 
     /// What keeps two lists of one round from both being answered.

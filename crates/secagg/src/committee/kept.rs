@@ -12,6 +12,8 @@
 //!
 //! The same holds of each contribution by itself, so the three may keep a sharing of all of them instead, one after the
 //! other in the order of the frozen list, and check them before they sum them.
+//!
+//! An aggregator [alone](super::Committee::alone) keeps the whole, in the machine that it proved.
 
 use crate::error::Error;
 use crate::vector::Vector;
@@ -20,26 +22,36 @@ use crate::wire::Bytes32;
 /// The set {0, 2}, whose component also takes the masked sum.
 const MASKED: usize = 1;
 
-/// An aggregator's part of the sum over a frozen list, or of each contribution on it.
-pub struct KeptShares {
-    /// Which of the three it is: 0, 1 or 2.
+/// What an aggregator keeps of the sum over a frozen list, or of each contribution on it.
+pub struct Kept {
+    /// Which of the committee it is.
     pub role: usize,
-    /// The component x of its own number.
-    pub own: Vector,
-    /// The component of the next number.
-    pub next: Vector,
+    /// Its part.
+    pub part: Part,
     /// A digest of the round, the list and what was masked. Parts belong together only if it is the same.
     pub origin: Bytes32,
 }
 
-impl KeptShares {
-    /// From the negative sums of the masks of the two sets of aggregator `role`, of which `first` is the earlier one.
-    pub(super) fn new(
+/// A part of what is kept.
+pub enum Part {
+    /// With one of three.
+    Shares {
+        /// The component x of its own number.
+        own: Vector,
+        /// The component of the next number.
+        next: Vector,
+    },
+    /// With one alone: everything, in the clear.
+    Whole(Vector),
+}
+
+impl Part {
+    /// From the negative sums of the masks of the two sets of aggregator `role` of three, of which `first` is the earlier one.
+    pub(super) fn shares(
         role: usize,
         (first, one): (usize, Vector),
         other: Vector,
         masked: &Vector,
-        origin: Bytes32,
     ) -> Result<Self, Error> {
         let (mut one, mut other) = (one, other);
         // The sets in order are {0, 1}, {0, 2}, {1, 2}.
@@ -54,7 +66,14 @@ impl KeptShares {
             // {0, 1} is x₁ and {1, 2} is x₂.
             _ => (one, other),
         };
-        Ok(Self { role, own, next, origin })
+        Ok(Self::Shares { own, next })
+    }
+
+    /// From the negative sum of all masks.
+    pub(super) fn whole(masks: Vector, masked: &Vector) -> Result<Self, Error> {
+        let mut whole = masks;
+        whole.add(masked)?;
+        Ok(Self::Whole(whole))
     }
 }
 
@@ -70,12 +89,17 @@ mod tests {
 
     type Masked = BTreeMap<Identity, Vec<u8>>;
 
-    /// A round up to the frozen list, the masked sum, and what each of the first `clients` masked.
-    fn of_clients(clients: usize, task: Task, threshold: usize) -> (Frozen, Vec<AwaitFrozen>, Vector, Masked) {
+    /// A round up to the frozen list, with so many aggregators of a threshold, the masked sum, and what each of the first
+    /// `clients` masked.
+    fn of_clients(
+        clients: usize,
+        task: Task,
+        (n, threshold): (usize, usize),
+    ) -> (Frozen, Vec<AwaitFrozen>, Vector, Masked) {
         let mut world = World::with_seed(5, clients);
-        let round = CommitteeRound::new(task, 3, threshold, 2, 0, &mut world.rng);
+        let round = CommitteeRound::new(task, n, threshold, 2, 0, &mut world.rng);
         let mut collector = Collector::new(task, round.committee.clone(), &world.enrolled).unwrap();
-        let mut aggregators: Vec<_> = (0..3).map(|i| round.aggregator(i, &world, Memory::default()).unwrap()).collect();
+        let mut aggregators: Vec<_> = (0..n).map(|i| round.aggregator(i, &world, Memory::default()).unwrap()).collect();
         let mut messages = vec![];
         for (i, client) in world.clients.iter().enumerate() {
             let mut rng = crate::testing::seeded(i as u64);
@@ -100,15 +124,47 @@ mod tests {
         (frozen, waiting, combiner.finish_masked().unwrap(), rows)
     }
 
-    fn frozen(task: Task, threshold: usize) -> (Frozen, Vec<AwaitFrozen>, Vector) {
-        let (frozen, waiting, masked, _) = of_clients(9, task, threshold);
+    fn frozen(task: Task, committee: (usize, usize)) -> (Frozen, Vec<AwaitFrozen>, Vector) {
+        let (frozen, waiting, masked, _) = of_clients(9, task, committee);
         (frozen, waiting, masked)
+    }
+
+    /// What one of three keeps.
+    struct Shares {
+        role: usize,
+        own: Vector,
+        next: Vector,
+        origin: Bytes32,
+    }
+
+    fn shares(kept: Kept) -> Shares {
+        let Kept { role, part, origin } = kept;
+        let Part::Shares { own, next } = part else { panic!("one of three keeps shares") };
+        Shares { role, own, next, origin }
+    }
+
+    #[test]
+    fn one_alone_keeps_the_whole() {
+        let task = task(64, 1, 2);
+        let whole = |kept: Kept| match kept.part {
+            Part::Whole(whole) => whole,
+            Part::Shares { .. } => panic!("one alone keeps no shares"),
+        };
+        let (list, mut waiting, masked) = frozen(task, (1, 1));
+        assert_eq!(digits(&whole(waiting.remove(0).keep(&list, &masked).unwrap().1), 9), [1; 9]);
+        let (list, mut waiting, _, rows) = of_clients(4, task, (1, 1));
+        let mut sum = Vector::zeros(task.ring, task.len as usize);
+        let each = whole(waiting.remove(0).keep_each(&list, &rows).unwrap().1).elements();
+        for row in each.chunks(task.len as usize) {
+            sum.add(&Vector::from_elements(task.ring, row).unwrap()).unwrap();
+        }
+        assert_eq!((each.len(), digits(&sum, 4)), (4 * task.len as usize, vec![1; 4]));
     }
 
     #[test]
     fn parts_are_a_replicated_sharing_of_the_sum() {
-        let (frozen, waiting, masked) = frozen(task(64, 1, 2), 2);
-        let parts: Vec<KeptShares> = waiting.into_iter().map(|it| it.keep(&frozen, &masked).unwrap().1).collect();
+        let (frozen, waiting, masked) = frozen(task(64, 1, 2), (3, 2));
+        let parts: Vec<_> = waiting.into_iter().map(|it| shares(it.keep(&frozen, &masked).unwrap().1)).collect();
         let mut sum = Vector::zeros(masked.ring(), 1);
         for (i, part) in parts.iter().enumerate() {
             assert_eq!(part.role, i);
@@ -122,7 +178,7 @@ mod tests {
 
     #[test]
     fn another_masked_sum_has_another_origin() {
-        let (list, mut waiting, mut masked) = frozen(task(64, 1, 2), 2);
+        let (list, mut waiting, mut masked) = frozen(task(64, 1, 2), (3, 2));
         let one = waiting.remove(0).keep(&list, &masked).unwrap().1;
         masked.add(&Vector::from_elements(masked.ring(), &[1]).unwrap()).unwrap();
         assert_ne!(waiting.remove(0).keep(&list, &masked).unwrap().1.origin, one.origin);
@@ -130,15 +186,15 @@ mod tests {
 
     #[test]
     fn other_committees_keep_nothing() {
-        let (frozen, mut waiting, masked) = frozen(task(64, 1, 2), 3);
+        let (frozen, mut waiting, masked) = frozen(task(64, 1, 2), (3, 3));
         assert!(matches!(waiting.remove(0).keep(&frozen, &masked), Err(Error::Misuse { .. })));
     }
 
     #[test]
     fn parts_of_each_are_a_replicated_sharing_of_every_contribution() {
         let task = task(64, 1, 2);
-        let (frozen, waiting, _, rows) = of_clients(5, task, 2);
-        let parts: Vec<KeptShares> = waiting.into_iter().map(|it| it.keep_each(&frozen, &rows).unwrap().1).collect();
+        let (frozen, waiting, _, rows) = of_clients(5, task, (3, 2));
+        let parts: Vec<_> = waiting.into_iter().map(|it| shares(it.keep_each(&frozen, &rows).unwrap().1)).collect();
         let mut all = Vector::zeros(task.ring, 5 * task.len as usize);
         for (i, part) in parts.iter().enumerate() {
             assert_eq!(part.next.elements(), parts[(i + 1) % 3].own.elements(), "component {}", (i + 1) % 3);
@@ -155,7 +211,7 @@ mod tests {
 
     #[test]
     fn a_row_is_the_one_that_its_client_signed() {
-        let (frozen, waiting, _, rows) = of_clients(4, task(64, 1, 2), 2);
+        let (frozen, waiting, _, rows) = of_clients(4, task(64, 1, 2), (3, 2));
         let mut waiting = waiting.into_iter();
         let mut keeps = |rows: &Masked| waiting.next().unwrap().keep_each(&frozen, rows).map(|(_, kept)| kept);
         let (first, changed) = (*rows.keys().next().unwrap(), |change: &dyn Fn(&mut Masked)| {
@@ -176,7 +232,7 @@ mod tests {
     #[test]
     fn each_of_another_list_has_another_origin() {
         let origin = |clients| {
-            let (frozen, mut waiting, masked, rows) = of_clients(clients, task(64, 1, 2), 2);
+            let (frozen, mut waiting, masked, rows) = of_clients(clients, task(64, 1, 2), (3, 2));
             let each = waiting.remove(0).keep_each(&frozen, &rows).unwrap().1.origin;
             (each, waiting.remove(0).keep(&frozen, &masked).unwrap().1.origin)
         };
