@@ -721,7 +721,7 @@ def segment_last(key: Operand) -> Tensor:
 
 
 def federated_sum(x: Operand, *, type: DType | None = None, low: float | None = None, high: float | None = None, norm: float | None = None) -> Tensor:
-    """The sum of what the members of a group hold, each its own x, as shares: it leaves a member only masked, and nobody sees a member's part. With bounds each part is checked on shares, and who breaks one is left out of all sums over the group.
+    """The sum of what the members of a group hold, each its own x, as shares or inside an enclave: it leaves a member only masked, and nobody sees a member's part. With bounds each part is checked there, and who breaks one is left out of all sums over the group.
 
     ``type``: `fixed<64, f>`, what each member's numbers become; that of x, or of the `on` block, if absent.
     ``low``: with `high`: the least number of a member, which is checked; nothing is if absent.
@@ -732,15 +732,17 @@ def federated_sum(x: Operand, *, type: DType | None = None, low: float | None = 
     return result
 
 
-def federated_mean(x: Sequence[Operand], *, type: DType | None = None, low: float | None = None, high: float | None = None, norm: float | None = None) -> Tensor:
-    """The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values. Bounds are as those of `federated_sum`; there are none with weights.
+def federated_mean(x: Sequence[Operand], *, type: DType | None = None, low: float | None = None, high: float | None = None, norm: float | None = None, lightest: float | None = None, heaviest: float | None = None) -> Tensor:
+    """The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values. Bounds are as those of `federated_sum`; with a weight they are of numbers and of weights.
 
     ``type``: `fixed<64, f>`, what each member's numbers become; that of x, or of the `on` block, if absent.
     ``low``: with `high`: the least number of a member, which is checked; nothing is if absent.
     ``high``: with `low`: the greatest number of a member.
     ``norm``: instead of `low` and `high`: the greatest Euclidean norm of a member's whole value, which is checked.
+    ``lightest``: with `low`, `high` and a weight: the least weight of a member, which is checked, too.
+    ``heaviest``: with `lightest`: the greatest weight.
     """
-    result: Tensor = _trace.apply("federated_mean", list(x), {"type": type, "low": low, "high": high, "norm": norm})
+    result: Tensor = _trace.apply("federated_mean", list(x), {"type": type, "low": low, "high": high, "norm": norm, "lightest": lightest, "heaviest": heaviest})
     return result
 
 

@@ -36,7 +36,7 @@ pub struct Contributed {
     pub value: ValueId,
     /// The number that it is weighted by, at the group.
     pub weight: Option<ValueId>,
-    /// What the value is held to, on shares; there is none with a weight.
+    /// What the value, and its weight, is held to.
     pub bound: Option<Bound>,
 }
 
@@ -124,12 +124,13 @@ pub(crate) fn infer(op: Op, args: &[&Type], attrs: &Attrs) -> Result<Type> {
     }
 }
 
-/// Bounds are one of two kinds, and hold what is not weighted.
+/// Bounds are one of two kinds; with a weight there is one, which holds the weight, too.
 fn bounded(op: Op, args: &[&Type], attrs: &Attrs) -> Result<()> {
     let name = op.name();
     let wrong = |what: String| Err(problem("attribute.value", what));
-    match (attrs.real("low"), attrs.real("high"), attrs.real("norm")) {
-        (None, None, None) => return Ok(()),
+    let (low, high, norm) = (attrs.real("low"), attrs.real("high"), attrs.real("norm"));
+    let (lightest, heaviest) = (attrs.real("lightest"), attrs.real("heaviest"));
+    match (low, high, norm) {
         (Some(_), None, _) | (None, Some(_), _) => {
             return wrong(format!("`{name}` bounds numbers from both sides: it needs `low` and `high`"));
         }
@@ -142,10 +143,26 @@ fn bounded(op: Op, args: &[&Type], attrs: &Attrs) -> Result<()> {
         (None, None, Some(norm)) if norm <= 0.0 => return wrong(format!("`norm` of `{name}` is positive")),
         _ => {}
     }
-    match args.len() {
-        0 | 1 => Ok(()),
-        _ => Err(problem("group.weighted", format!("`{name}` with a weight has no bounds")).help(
-            "sum value times weight, and the weight, each within bounds of its own, and divide the one by the other",
-        )),
+    let weighted = args.len() > 1;
+    match (lightest, heaviest) {
+        (None, None) if weighted && norm.is_some() => {
+            Err(problem("group.weighted", format!("`{name}` with a weight has no bound of a norm")).help(
+                "bound its numbers, as `low=-1, high=1, lightest=1, heaviest=100`, or take the mean without weights",
+            ))
+        }
+        (None, None) if weighted && low.is_some() => Err(problem(
+            "group.weighted",
+            format!("`{name}` bounds numbers, and not the weights that they are multiplied by"),
+        )
+        .help("bound these, too, as `lightest=1, heaviest=100`")),
+        (None, None) => Ok(()),
+        _ if !weighted || low.is_none() => {
+            wrong(format!("`lightest` and `heaviest` of `{name}` are with a weight, and `low` and `high`"))
+        }
+        (Some(lightest), Some(heaviest)) if lightest > 0.0 && lightest <= heaviest => Ok(()),
+        (Some(_), Some(_)) => {
+            wrong(format!("weights of `{name}` are positive, and `lightest` is no greater than `heaviest`"))
+        }
+        _ => wrong(format!("`{name}` bounds weights from both sides: it needs `lightest` and `heaviest`")),
     }
 }

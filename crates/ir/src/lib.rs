@@ -24,7 +24,7 @@ mod types;
 mod window;
 
 pub use attrs::{Attr, Attrs, IndexItem, Literal, Number, OwnerPolicy, show_range};
-pub use bounds::{Bound, CHECKED_BITS, Limit, MOST_CHECKED};
+pub use bounds::{Bound, CHECKED_BITS, Limit, Limits, MOST_CHECKED};
 pub use builder::{Builder, Operand};
 pub use capability::{Family, Room};
 pub use diag::{Diagnostic, Span};

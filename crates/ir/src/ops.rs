@@ -184,6 +184,13 @@ const BOUND_LOW: AttrSpec = attr(
     "with `high`: the least number of a member, which is checked; nothing is if absent",
 );
 const BOUND_HIGH: AttrSpec = attr("high", AttrKind::Real, false, "with `low`: the greatest number of a member");
+const BOUND_LIGHTEST: AttrSpec = attr(
+    "lightest",
+    AttrKind::Real,
+    false,
+    "with `low`, `high` and a weight: the least weight of a member, which is checked, too",
+);
+const BOUND_HEAVIEST: AttrSpec = attr("heaviest", AttrKind::Real, false, "with `lightest`: the greatest weight");
 const BOUND_NORM: AttrSpec = attr(
     "norm",
     AttrKind::Real,
@@ -388,9 +395,9 @@ operators! {
 
     // Over the members of a group.
     FederatedSum "federated_sum" (x) [FEDERATED, BOUND_LOW, BOUND_HIGH, BOUND_NORM] Federated Join
-        "The sum of what the members of a group hold, each its own x, as shares: it leaves a member only masked, and nobody sees a member's part. With bounds each part is checked on shares, and who breaks one is left out of all sums over the group.";
-    FederatedMean "federated_mean" (x; 1) [FEDERATED, BOUND_LOW, BOUND_HIGH, BOUND_NORM] Federated Join
-        "The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values. Bounds are as those of `federated_sum`; there are none with weights.";
+        "The sum of what the members of a group hold, each its own x, as shares or inside an enclave: it leaves a member only masked, and nobody sees a member's part. With bounds each part is checked there, and who breaks one is left out of all sums over the group.";
+    FederatedMean "federated_mean" (x; 1) [FEDERATED, BOUND_LOW, BOUND_HIGH, BOUND_NORM, BOUND_LIGHTEST, BOUND_HEAVIEST] Federated Join
+        "The mean of what the members of a group hold, or with a second operand, a positive number of each member, the mean weighted by it. Weights are as private as values. Bounds are as those of `federated_sum`; with a weight they are of numbers and of weights.";
 
     // Programs of the parties' own.
     Module "module" (columns; 1) [

@@ -118,22 +118,30 @@ computation bounded
   placement committee = replicated(a, b, c)
   input answer : f64[2] at people range -1000000000000000000..1000000000000000000
   input other  : f64 at people range -10..10
+  input trust  : f64 at people range 0.1..20
   on committee as fixed<64, 20>
     total = federated_sum(answer, low=-1, high=0.75)
     mean = federated_mean(answer, norm=1.125)
     rest = federated_sum(other)
+    weighted = federated_mean(other, trust, low=-4, high=4.5, lightest=0.5, heaviest=8)
   release total to press as \"total\"
+  release weighted to press as \"weighted\"
   release mean to press as \"mean\"
   release rest to press as \"rest\"
 ";
 
 fn run_bounded(place: &str, answers: &[[f64; 2]]) -> Result<Report, Error> {
+    run_weighted(place, answers, &vec![2.0; answers.len()])
+}
+
+fn run_weighted(place: &str, answers: &[[f64; 2]], trust: &[f64]) -> Result<Report, Error> {
     let program = at(BOUNDED, place);
     let flat = answers.iter().flatten().copied().collect();
     let other = (0..answers.len()).map(|i| i as f64 / 8.0).collect();
     let inputs = BTreeMap::from([
         ("answer".to_owned(), Plain::F64(Tensor::new([answers.len(), 2], flat).unwrap())),
         ("other".to_owned(), Plain::F64(Tensor::from_vec(other))),
+        ("trust".to_owned(), Plain::F64(Tensor::from_vec(trust.to_vec()))),
     ]);
     let data = LocalData::of(&program, inputs, &BTreeMap::new(), &BTreeMap::new())?;
     run_local(&program, data, &LocalOptions { compare: true, ..LocalOptions::default() })
@@ -155,16 +163,24 @@ fn number() -> impl Strategy<Value = f64> {
     prop_oneof![12 => grid, 3 => ends, 1 => wraps]
 }
 
+/// A weight on the grid: within, at an end, or a unit beyond it.
+fn weight() -> impl Strategy<Value = f64> {
+    let grid = (1i64 << 19..=8 << 20).prop_map(|units| units as f64 * UNIT);
+    prop_oneof![12 => grid, 2 => prop::sample::select(vec![0.5, 8.0, 0.5 - UNIT, 8.0 + UNIT])]
+}
+
 proptest! {
     #![proptest_config(ProptestConfig::with_cases(16))]
 
     #[test]
     fn who_breaks_a_bound_is_in_no_sum(
-        rows in prop::collection::vec([number(), number()], 3..40),
+        members in prop::collection::vec(([number(), number()], weight()), 3..40),
         place in prop::sample::select(&PLACES[..]),
     ) {
-        let kept: Vec<usize> = (0..rows.len()).filter(|i| keeps(&rows[*i])).collect();
-        let run = run_bounded(place, &rows);
+        let (rows, trust): (Vec<[f64; 2]>, Vec<f64>) = members.into_iter().unzip();
+        let keeps = |i: &usize| keeps(&rows[*i]) && (0.5..=8.0).contains(&trust[*i]) && *i as f64 / 8.0 <= 4.5;
+        let kept: Vec<usize> = (0..rows.len()).filter(keeps).collect();
+        let run = run_weighted(place, &rows, &trust);
         if kept.len() < 3 {
             prop_assert_eq!(run.unwrap_err().code(), "session.group-bounds");
             return Ok(());
@@ -175,7 +191,10 @@ proptest! {
         let count = kept.len() as f64;
         near(&numbers(&report, "mean"), &[sum(0) / count, sum(1) / count], 1e-4);
         near(&numbers(&report, "rest"), &[kept.iter().map(|i| *i as f64 / 8.0).sum()], 1e-9);
-        let broke: Vec<String> = (0..rows.len()).filter(|i| !keeps(&rows[*i])).map(|i| (i + 1).to_string()).collect();
+        let weights: f64 = kept.iter().map(|i| trust[*i]).sum();
+        let weighted: f64 = kept.iter().map(|i| trust[*i] * *i as f64 / 8.0).sum();
+        near(&numbers(&report, "weighted"), &[weighted / weights], 1e-4);
+        let broke: Vec<String> = (0..rows.len()).filter(|i| !keeps(i)).map(|i| (i + 1).to_string()).collect();
         let told: Vec<&String> = report.notes.iter().filter(|note| note.contains("broke a bound")).collect();
         if broke.is_empty() {
             prop_assert!(told.is_empty(), "{told:?}");

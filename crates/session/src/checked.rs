@@ -31,11 +31,13 @@ impl Check {
         let mut bounds = Vec::new();
         for (part, (from, count)) in contribution.parts.iter().zip(&layout.parts) {
             let Some(bound) = part.bound else { continue };
-            let Some(limit) = bound.limit(fraction, *count) else {
+            let Some(limits) = bound.limits(fraction, *count) else {
                 // The budget had room for it.
                 return Err(SessionError::Internal { what: format!("{bound} has no limit in units") });
             };
-            bounds.push(Bounded { columns: *from..from + count, limit });
+            let end = from + count;
+            bounds.extend(limits.numbers.into_iter().map(|limit| Bounded { columns: *from..end, limit }));
+            bounds.extend(limits.weight.map(|limit| Bounded { columns: end..end + 1, limit }));
         }
         Ok((!bounds.is_empty()).then_some(Check { fraction, bounds }))
     }
@@ -48,7 +50,7 @@ impl Check {
 
     /// Whether a contribution keeps all bounds.
     pub(crate) fn keeps(&self, units: &[i64]) -> bool {
-        self.bounds.iter().all(|b| units.get(b.columns.clone()).is_some_and(|part| b.limit.holds(part)))
+        self.bounds.iter().all(|bounded| bounded.holds(units))
     }
 
     /// Which contributions, the rows of `each`, keep all bounds. The holders learn it.

@@ -134,12 +134,14 @@ impl<'a> Round<'a> {
             let (low, high) = self.agreement.budget().range(id);
             low.abs().max(high.abs())
         };
-        let greatest = self.contribution.parts.iter().map(|part| match part.weight.map(size) {
-            Some(weight) => (size(part.value) * weight).max(weight),
-            None => match part.bound.map(Bound::range) {
-                Some((low, high)) => size(part.value).min(low.abs().max(high.abs())),
-                None => size(part.value),
-            },
+        let held = |(low, high): (f64, f64)| low.abs().max(high.abs());
+        let greatest = self.contribution.parts.iter().map(|part| {
+            let number = part.bound.map_or(f64::INFINITY, |bound| held(bound.range())).min(size(part.value));
+            let heaviest = part.bound.and_then(Bound::weights).map_or(f64::INFINITY, held);
+            part.weight.map_or(number, |weight| {
+                let weight = size(weight).min(heaviest);
+                (number * weight).max(weight)
+            })
         });
         let greatest = greatest.fold(0.0, f64::max);
         if greatest > 0.0 { greatest } else { 1.0 }
@@ -163,7 +165,9 @@ impl<'a> Round<'a> {
     pub fn contribute(&self, inputs: &BTreeMap<String, Plain>) -> Result<Zeroizing<Vec<f64>>> {
         let numbers = self.numbers(inputs)?;
         let breaks = |(part, (from, count)): (&Contributed, &(usize, usize))| {
-            let bound = part.bound.filter(|bound| !bound.holds(&numbers[*from..from + count]))?;
+            let end = from + count;
+            let weight = part.weight.and_then(|_| numbers.get(end).copied());
+            let bound = part.bound.filter(|bound| !bound.holds(&numbers[*from..end], weight))?;
             let value = self.computation().graph.value(part.value).name.clone().unwrap_or_default();
             Some(SessionError::BoundBroken { group: self.group().to_owned(), value, bound: bound.to_string() })
         };
@@ -242,11 +246,15 @@ impl<'a> Round<'a> {
         let mut one = vec![1.0; self.length()];
         for (part, (from, count)) in self.contribution.parts.iter().zip(&self.layout.parts) {
             let number = match part.bound {
-                Some(Bound::Range { low, high }) => low.max(1.0).min(high),
+                Some(Bound::Range { low, high } | Bound::Weighted { low, high, .. }) => low.max(1.0).min(high),
                 Some(Bound::Norm(_)) => 0.0,
                 None => 1.0,
             };
-            one[*from..from + count].fill(number);
+            let weight = part.bound.and_then(Bound::weights).map_or(1.0, |(lightest, _)| lightest);
+            one[*from..from + count].fill(number * weight);
+            if part.weight.is_some() {
+                one[from + count] = weight;
+            }
         }
         let scale = f64::from(self.fraction()).exp2();
         let one: Vec<u64> = one.iter().map(|x| ((x * scale).round() as i64).cast_unsigned()).collect();

@@ -158,8 +158,9 @@ pub(super) fn lack(site: &Site<'_>) -> Option<Lack> {
 /// What a round of aggregation sums, and the number of contributions, which is an element of the sum.
 fn contributed(site: &Site<'_>, r: Room) -> Option<Lack> {
     let checked = site.bound().and_then(|bound| {
-        let (low, high) = bound.range();
+        let (low, high) = bound.contributed();
         room("the bound", Interval::new(low, high), r.frac, CHECKED_BITS)
+            .or_else(|| room("numbers beside their weight", site.checked_beside(bound), 2 * r.frac, CHECKED_BITS))
             .or_else(|| room("the sum of squares", site.checked_squares(bound), 2 * r.frac, CHECKED_BITS))
     });
     checked

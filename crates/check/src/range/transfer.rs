@@ -293,7 +293,7 @@ impl Site<'_> {
 
     /// The sum of what members contribute: each rounds its own to the type, up or down.
     pub(super) fn contributed(&self) -> Interval {
-        let each = if self.args.len() > 1 { self.x().times(self.y()) } else { self.summed() };
+        let each = if self.args.len() > 1 { self.summed().times(self.weight()) } else { self.summed() };
         each.on_grid(unit(self.ty.dtype)).times(self.members)
     }
 
@@ -308,12 +308,25 @@ impl Site<'_> {
         self.bound().map_or(self.x(), range)
     }
 
+    /// Each member's weight, in the same way.
+    fn weight(&self) -> Interval {
+        let range = |(lightest, heaviest)| Interval::new(lightest, heaviest);
+        self.bound().and_then(Bound::weights).map_or(self.args.get(1).copied().unwrap_or(Interval::point(1.0)), range)
+    }
+
+    /// What the check of numbers beside their weight adds up at most.
+    pub(super) fn checked_beside(&self, bound: Bound) -> Interval {
+        let DType::Fixed { frac, .. } = self.ty.dtype else { return Interval::point(0.0) };
+        let unit = unit(self.ty.dtype);
+        Interval::new(0.0, bound.beside_weight(frac) * unit * unit)
+    }
+
     /// The greatest sum of squares in the check of a norm.
     pub(super) fn checked_squares(&self, bound: Bound) -> Interval {
         let DType::Fixed { frac, .. } = self.ty.dtype else { return Interval::point(0.0) };
         let (unit, count) = (unit(self.ty.dtype), self.elements().hi);
         let each = match bound {
-            Bound::Range { .. } => 0.0,
+            Bound::Range { .. } | Bound::Weighted { .. } => 0.0,
             Bound::Norm(norm) => (norm + unit).powi(2) * count,
         };
         Interval::new(0.0, each.max(bound.squares(frac, count) * unit * unit))
@@ -321,16 +334,16 @@ impl Site<'_> {
 
     /// What a mean over a group divides by: the number of members, or the sum of their weights.
     pub(super) fn weights(&self) -> Interval {
-        match self.args.get(1) {
-            Some(weight) => weight.on_grid(unit(self.ty.dtype)).times(self.members),
-            None => self.members,
+        match self.args.len() {
+            0 | 1 => self.members,
+            _ => self.weight().on_grid(unit(self.ty.dtype)).times(self.members),
         }
     }
 
     /// A mean lies where the numbers do, but for the rounding of numbers and weights, which is greatest beside the least weight.
     pub(super) fn federated_mean(&self) -> Interval {
         let unit = unit(self.ty.dtype);
-        let least = self.args.get(1).map_or(1.0, |weight| weight.on_grid(unit).lo);
+        let least = if self.args.len() > 1 { self.weight().on_grid(unit).lo } else { 1.0 };
         if least <= 0.0 {
             return Interval::ALL;
         }

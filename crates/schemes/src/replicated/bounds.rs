@@ -7,7 +7,10 @@
 //!
 //! Rounds, for c conditions on each row: 8 + ⌈log2 c⌉, and 1 more where squares are summed; beyond [`AT_ONCE`] conditions
 //! of all rows the same again for every so many. Bytes: [`msb`] for each condition, ⌈rows/8⌉ for each conjunction, for
-//! each norm 8 for each row, and one bit for each row. Conditions are two for each number, and one for each norm.
+//! each norm 8 for each row, and one bit for each row. Conditions are two for each number (four if it is weighted, and two for
+//! its weight), and one for each norm.
+//!
+//! That a number is between multiples of its weight is linear in both, and exact as long as both are within limits of their own.
 
 use std::ops::Range;
 
@@ -25,15 +28,30 @@ pub const AT_ONCE: usize = 1 << 18;
 /// Columns of a matrix, and what each row holds them to.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Bounded {
-    /// Which columns.
+    /// Which columns. A weight is in the next one.
     pub columns: Range<usize>,
     /// What they keep.
     pub limit: Limit,
 }
 
+impl Bounded {
+    /// Whether a row keeps it.
+    #[must_use]
+    pub fn holds(&self, row: &[i64]) -> bool {
+        let weight = row.get(self.columns.end).copied();
+        row.get(self.columns.clone()).is_some_and(|numbers| self.limit.holds(numbers, weight))
+    }
+
+    /// Whether a matrix so wide has all its columns.
+    fn fits(&self, width: usize) -> bool {
+        let end = self.columns.end.saturating_add(usize::from(matches!(self.limit, Limit::Ratio { .. })));
+        self.columns.start <= self.columns.end && end <= width
+    }
+}
+
 /// Conditions that are tested together: on a few columns, and on the squares of a whole value.
 struct Batch<'a> {
-    columns: Vec<(Range<usize>, &'a Limit)>,
+    columns: Vec<(Range<usize>, &'a Bounded)>,
     squares: Vec<(Range<usize>, i64)>,
 }
 
@@ -44,7 +62,7 @@ struct Batch<'a> {
 pub async fn within_bounds(party: &Party, x: &Share<u64>, bounds: &[Bounded]) -> Result<Vec<bool>> {
     let party = party.enter("bounds");
     let &[rows, width] = x.shape() else { return Err(Error::misuse("bounds are of the rows of a matrix")) };
-    if bounds.iter().any(|b| b.columns.start > b.columns.end || b.columns.end > width) {
+    if !bounds.iter().all(|b| b.fits(width)) {
         return Err(Error::misuse("bounds of columns that are not there"));
     }
     let mut within = Vec::with_capacity(rows);
@@ -71,7 +89,7 @@ pub async fn within_bounds(party: &Party, x: &Share<u64>, bounds: &[Bounded]) ->
 fn batches(bounds: &[Bounded], rows: usize) -> Vec<Batch<'_>> {
     let most = (AT_ONCE / (2 * rows.max(1))).max(1);
     let (mut batches, mut room) = (Vec::new(), 0);
-    for Bounded { columns, limit } in bounds {
+    for bounded @ Bounded { columns, limit } in bounds {
         let mut from = columns.start;
         while from < columns.end {
             if room == 0 {
@@ -80,7 +98,7 @@ fn batches(bounds: &[Bounded], rows: usize) -> Vec<Batch<'_>> {
             }
             let Some(batch) = batches.last_mut() else { break };
             let end = columns.end.min(from + room);
-            batch.columns.push((from..end, limit));
+            batch.columns.push((from..end, bounded));
             if let (Limit::Norm { squares, .. }, true) = (limit, end == columns.end) {
                 batch.squares.push((columns.clone(), *squares));
             }
@@ -95,14 +113,21 @@ fn batches(bounds: &[Bounded], rows: usize) -> Vec<Batch<'_>> {
 async fn test(party: &Party, x: &Share<u64>, batch: &Batch<'_>) -> Result<Planes> {
     let role = Seat::of(party)?.role;
     let mut conditions = Vec::new();
-    for (columns, limit) in &batch.columns {
-        let (low, high) = match **limit {
-            Limit::Range { low, high } => (low, high),
-            Limit::Norm { each, .. } => (-each, each),
-        };
-        let numbers = x.try_map(|t| t.slice(1, columns.start, columns.end, 1)?.transpose(&[1, 0]))?;
-        conditions.push(numbers.plus_public(party, low.wrapping_neg().cast_unsigned())?);
-        conditions.push(numbers.public_minus(party, high.cast_unsigned())?);
+    let lying = |columns: &Range<usize>| x.try_map(|t| t.slice(1, columns.start, columns.end, 1)?.transpose(&[1, 0]));
+    for (columns, bounded) in &batch.columns {
+        let numbers = lying(columns)?;
+        conditions.extend(match bounded.limit {
+            Limit::Range { low, high } => between(party, &numbers, low, high)?,
+            Limit::Norm { each, .. } => between(party, &numbers, -each, each)?,
+            Limit::Ratio { low, high, slack, fraction } => {
+                let next = bounded.columns.end;
+                let (numbers, weight) = (numbers.times(1 << fraction)?, lying(&(next..next + 1))?);
+                let slack = slack.cast_unsigned();
+                let above = numbers.minus(&weight.times(low.cast_unsigned())?)?.plus_public(party, slack)?;
+                let below = weight.times(high.cast_unsigned())?.minus(&numbers)?.plus_public(party, slack)?;
+                [above, below]
+            }
+        });
     }
     for (columns, most) in &batch.squares {
         let (rows, count) = (x.shape()[0], columns.len());
@@ -124,6 +149,12 @@ async fn test(party: &Party, x: &Share<u64>, batch: &Batch<'_>) -> Result<Planes
         met = next;
     }
     Ok(met)
+}
+
+/// What is negative of a number that is less than `low` or greater than `high`.
+fn between(party: &Party, numbers: &Share<u64>, low: i64, high: i64) -> Result<[Share<u64>; 2]> {
+    let above = numbers.plus_public(party, low.wrapping_neg().cast_unsigned())?;
+    Ok([above, numbers.public_minus(party, high.cast_unsigned())?])
 }
 
 async fn open(party: &Party, kept: &Planes, rows: usize) -> Result<Vec<bool>> {
@@ -156,7 +187,7 @@ mod tests {
     }
 
     fn kept(rows: &[Vec<i64>], bounds: &[Bounded]) -> Vec<bool> {
-        let keeps = |row: &Vec<i64>| bounds.iter().all(|b| b.limit.holds(&row[b.columns.clone()]));
+        let keeps = |row: &Vec<i64>| bounds.iter().all(|b| b.holds(row));
         rows.iter().map(keeps).collect()
     }
 
@@ -174,6 +205,24 @@ mod tests {
         let rows = [-3, 65536, 0, -4, 65537, i64::MIN, i64::MAX, i64::MIN + 65536].map(|x| vec![x]);
         let (found, _) = found(1, &rows, &bounds);
         assert_eq!(found, [true, true, true, false, false, false, false, false]);
+    }
+
+    /// Numbers of eight fraction bits, which are between -1.5 and 2.25 before they are weighted by what follows them: 0.5 to 4.
+    fn weighted(columns: Range<usize>) -> Vec<Bounded> {
+        let bound = ir::Bound::Weighted { low: -1.5, high: 2.25, lightest: 0.5, heaviest: 4.0 };
+        let ir::Limits { numbers, weight } = bound.limits(8, columns.len()).unwrap();
+        let weight = weight.map(|limit| Bounded { columns: columns.end..columns.end + 1, limit });
+        numbers.into_iter().map(|limit| Bounded { columns: columns.clone(), limit }).chain(weight).collect()
+    }
+
+    #[test]
+    fn numbers_are_held_to_their_weight() {
+        let bounds = weighted(0..2);
+        // A weight of 2 allows -768 to 1152 units, and some for rounding; 2^56 units, times 2^8, are 0 mod 2^64.
+        let rows = [[-768, 1152, 512], [-774, 0, 512], [0, 1158, 512], [0, 1, 127], [0, 1, 1025], [1 << 56, 0, 512]];
+        let rows: Vec<Vec<i64>> = rows.iter().map(|row| row.to_vec()).collect();
+        assert_eq!(found(5, &rows, &bounds).0, [true, false, false, false, false, false]);
+        assert_eq!(kept(&rows, &bounds), [true, false, false, false, false, false]);
     }
 
     #[test]
@@ -244,6 +293,23 @@ mod tests {
             ),
         ) {
             let bounds = [range(0..2, low, low + span), norm(2..4, each)];
+            prop_assert_eq!(found(seed, &rows, &bounds).0, kept(&rows, &bounds));
+        }
+
+        #[test]
+        fn shares_say_of_weighted_numbers_what_plaintext_says(
+            seed: u64,
+            // Around what the weight allows, and anything.
+            rows in prop::collection::vec(
+                (120i64..1030, prop::collection::vec((-1.6..2.4f64, prop_oneof![9 => Just(0i64), 1 => any::<i64>()]), 2)),
+                1..70,
+            ),
+        ) {
+            let row = |(weight, numbers): &(i64, Vec<(f64, i64)>)| {
+                let number = |(ratio, beside): &(f64, i64)| ((ratio * *weight as f64) as i64).wrapping_add(*beside);
+                numbers.iter().map(number).chain([*weight]).collect::<Vec<i64>>()
+            };
+            let (rows, bounds) = (rows.iter().map(row).collect::<Vec<_>>(), weighted(0..2));
             prop_assert_eq!(found(seed, &rows, &bounds).0, kept(&rows, &bounds));
         }
     }
