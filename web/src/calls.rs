@@ -1,6 +1,6 @@
 //! What the page can ask.
 
-use identity::{Identity, KeyText};
+use identity::{Identity, Invitation, KeyText};
 use secagg::{Signer, Stream};
 use serde_json::json;
 use terms::{Aggregate, Credential, Input, Protocol, Terms};
@@ -60,6 +60,7 @@ pub(crate) fn run(function: u32, arguments: &[&[u8]]) -> Result<Vec<u8>, Error> 
             contribute(&terms, &signer, round, &Input { values: &values, weight }, &mut rng)
         }
         (5, [terms, round, result]) => outcome(&read(terms)?, number(round)?, result).map(String::into_bytes),
+        (6, [code]) => Ok(make_key(&invited(code)?.seed()).as_bytes().to_vec()),
         _ => Err(Error::misuse()),
     }
 }
@@ -104,6 +105,15 @@ fn impossible(terms: &Terms) -> Option<&'static str> {
 fn make_key(seed: &[u8; 32]) -> Zeroizing<String> {
     let identity = Identity::from_bytes(Signer::from_bytes(seed).identity().0);
     KeyText { identity, seed: Zeroizing::new(*seed) }.write()
+}
+
+/// The invitation of a text.
+fn invited(code: &[u8]) -> Result<Invitation, Error> {
+    text(code)?.parse().map_err(|e: identity::InvitationError| Error {
+        code: "page.invitation",
+        message: e.to_string(),
+        help: "compare it with the code that you were given, letter by letter",
+    })
 }
 
 /// The key of a key file's text, and whose it is.

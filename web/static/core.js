@@ -54,6 +54,8 @@ export async function load() {
       seed.fill(0);
       return key;
     },
+    /** The key that an invitation stands for, as the text of a key file. */
+    invited: (code) => text.decode(ask(6, code)),
     /** Whose key it is. */
     identity: (key) => text.decode(ask(2, key)),
     /** The header by which the service knows who asks. */

@@ -97,9 +97,10 @@ function show(described) {
 class Page {
   constructor(core, terms, described) {
     Object.assign(this, { core, terms, described, identity: null, service: null, unanswered: null, outcome: null });
-    $("form").addEventListener("submit", (event) => this.submit(event));
+    $("#contribution").addEventListener("submit", (event) => this.submit(event));
     $("#values").addEventListener("input", () => this.count());
     $("#make").addEventListener("click", () => this.use(core.makeKey()));
+    $("#invited").addEventListener("submit", (event) => this.accept(event));
     $("#open").addEventListener("change", (event) => this.open(event.target));
     $("#save").addEventListener("click", () => save("privity.key", localStorage.getItem(KEY), "text/plain"));
     $("#forget").addEventListener("click", () => this.forget());
@@ -128,6 +129,17 @@ class Page {
     }
   }
 
+  /** Makes the key that an invitation stands for. */
+  accept(event) {
+    event.preventDefault();
+    try {
+      this.use(this.core.invited($("#code").value));
+      event.target.reset();
+    } catch (error) {
+      say($("#said"), words(error), "refused");
+    }
+  }
+
   async open(input) {
     const [file] = input.files;
     const replaced = "Use this key instead? Without a file of the one that is in use now, nobody can use that again.";
@@ -148,6 +160,7 @@ class Page {
     $("#identity").textContent = identity ?? "";
     $("#nobody").hidden = identity !== null;
     $("#make").hidden = identity !== null;
+    $("#invited").hidden = identity !== null;
     for (const of of ["#somebody", "#save", "#forget"]) $(of).hidden = identity === null;
     $("#contribute").disabled = identity === null || this.described.impossible !== null;
     if (this.described.impossible !== null) {

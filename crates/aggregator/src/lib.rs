@@ -40,6 +40,6 @@ pub use round::{Progress, Rounds, Stage, phases};
 pub use service::{Page, Service, Standing};
 pub use terms::{
     Aggregate, AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Encoding, Input, Kind, MOST_NUMBERS, Machine,
-    Noise, NoiseDraft, PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft, SharesDraft, Terms,
-    ValidatedDraft, Whole,
+    Noise, NoiseBy, NoiseDraft, NoiseShape, PairwiseDraft, Protocol, Published, Sender, ServerDraft, ServiceDraft,
+    SharesDraft, Terms, ValidatedDraft, Whole,
 };

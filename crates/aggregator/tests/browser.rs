@@ -200,7 +200,9 @@ async fn people_contribute_from_a_page_once_each() {
     assert!(!accepted && said.contains("secagg.not-enrolled") && said.contains("is not enrolled"), "{said}");
 
     // The enroller signs a list with it, and another that comes late; the service is started again.
-    enrolled.extend([own, world.clients[5].identity()]);
+    let invitation = net::Invitation::new(&[5; 17]);
+    let invited = net::KeyPair::invited(&invitation).identity();
+    enrolled.extend([own, invited]);
     drop(service);
     let _service = site.serve(&enrolled).await;
     let (clients, page) = site.ports.unwrap();
@@ -220,13 +222,19 @@ async fn people_contribute_from_a_page_once_each() {
     browser.choose(&known, "#open", &key_file).unwrap();
     browser.wait(&known, "document.querySelector('#round').innerText.includes('takes contributions')").unwrap();
     assert_eq!(browser.text(&known, "#identity").unwrap(), world.clients[3].identity().to_string());
-    // One who only looks, for now.
-    let late_file = folder.path().join("late.key");
-    world.clients[5].save(&late_file).unwrap();
+    // One who was invited, and only looks, for now.
     let late = browser.open(&site.address()).unwrap();
     browser.wait(&late, "!document.querySelector('main').hidden").unwrap();
-    browser.choose(&late, "#open", &late_file).unwrap();
+    for code in ["inv1-mistaken", &*invitation.write()] {
+        browser.evaluate(&late, "document.querySelector('#code').value = ''").unwrap();
+        browser.write(&late, "#code", code).unwrap();
+        browser.click(&late, "#invited button").unwrap();
+        if code == "inv1-mistaken" {
+            browser.wait(&late, "document.querySelector('#said').innerText.includes('page.invitation')").unwrap();
+        }
+    }
     browser.wait(&late, "document.querySelector('#round').innerText.includes('takes contributions')").unwrap();
+    assert_eq!(browser.text(&late, "#identity").unwrap(), invited.to_string());
 
     // What is no contribution stays here.
     for (wrong, reason) in [("1, 2, three", "“three” is no number"), ("1, 2", "2 values, but the terms say 7")] {

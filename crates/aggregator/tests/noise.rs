@@ -5,14 +5,15 @@ mod common;
 use std::sync::Arc;
 
 use aggregator::board::InMemory;
-use aggregator::{Aggregate, Draft, Input, NoiseDraft, Terms};
+use aggregator::{Aggregate, Draft, Input, NoiseBy, NoiseDraft, NoiseShape, Terms};
 use common::{World, soon};
 
 const CLIENTS: u32 = 5;
 const LENGTH: u32 = 400;
 
 fn noise(deviation: f64) -> NoiseDraft {
-    NoiseDraft { deviation, norm: 1.0, dishonest: 1, delta: 1e-6, epsilon: 10.0 }
+    let (by, shape) = (NoiseBy::Contributors, NoiseShape::Gaussian);
+    NoiseDraft { by, shape, deviation, norm: 1.0, dishonest: 1, delta: 1e-6, epsilon: 10.0 }
 }
 
 /// Terms with noise: a round publishes with four contributions or more.
@@ -46,6 +47,58 @@ async fn a_sum_has_the_noise_that_the_terms_say() {
     let told = sum.noise.unwrap();
     assert!((told - 2.0 * (5.0_f64 / 3.0).sqrt()).abs() < 1e-3, "{told}");
     assert!((0.8..1.2).contains(&(deviation / told)), "{deviation} where {told} was told");
+}
+
+/// Noise that aggregators add, of contributions within this norm.
+fn added(shape: NoiseShape, norm: f64) -> impl FnOnce(&mut Draft) {
+    move |draft| {
+        noisy(draft);
+        draft.noise = Some(NoiseDraft { by: NoiseBy::Aggregators, shape, norm, dishonest: 0, ..noise(2.0) });
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn aggregators_add_the_noise_that_the_terms_say() {
+    // Contributions have a norm of 2, and sizes of 40 together: both are halved.
+    for (shape, norm) in [(NoiseShape::Gaussian, 1.0), (NoiseShape::Laplace, 20.0)] {
+        let world = World::committee(CLIENTS, (2, 2), added(shape, norm));
+        let sum = sum(&world).await;
+        let expected = f64::from(CLIENTS) / f64::from(LENGTH).sqrt();
+        let squares = sum.sum.iter().map(|got| (got - expected).powi(2)).sum::<f64>();
+        let deviation = (squares / f64::from(LENGTH)).sqrt();
+        // Each of two adds all of it, however many contribute.
+        let told = sum.noise.unwrap();
+        assert!((told - 2.0 * 2f64.sqrt()).abs() < 1e-3, "{told}");
+        assert!((0.8..1.25).contains(&(deviation / told)), "{deviation} where {told} was told");
+    }
+}
+
+#[test]
+fn noise_of_aggregators_counts_on_one_of_them() {
+    let gaussian = World::committee(CLIENTS, (2, 2), added(NoiseShape::Gaussian, 1.0));
+    let loss = gaussian.terms.noise().unwrap().loss();
+    assert!((0.125..0.126).contains(&loss.rho()), "{loss:?}");
+    let words = gaussian.terms.assumption();
+    assert!(words.contains("while one of the aggregators adds its part"), "{words}");
+    // ε = Δ₁/b of each contribution, and no more at a δ of 0 in several rounds than all of them together.
+    let laplace = World::committee(CLIENTS, (2, 2), added(NoiseShape::Laplace, 1.0));
+    let noise = laplace.terms.noise().unwrap();
+    assert!((0.707..0.75).contains(&noise.epsilon(1)), "{}", noise.epsilon(1));
+    assert!((noise.epsilon(3) - 3.0 * noise.epsilon(1)).abs() < 1e-9);
+    let refused = |shape, change: &dyn Fn(&mut Draft), why: &str| {
+        let mut draft = World::committee(CLIENTS, (2, 2), added(shape, 1.0)).terms.draft().clone();
+        change(&mut draft);
+        let error = Terms::check(draft).err().unwrap().to_string();
+        assert!(error.contains(why), "{error}");
+    };
+    let (gaussian, laplace) = (NoiseShape::Gaussian, NoiseShape::Laplace);
+    refused(gaussian, &|draft| draft.noise.as_mut().unwrap().dishonest = 1, "`dishonest` counts contributors");
+    refused(laplace, &|draft| draft.noise.as_mut().unwrap().by = NoiseBy::Contributors, "is for aggregators to add");
+    let several = |draft: &mut Draft| {
+        *draft = World::committee(CLIENTS, (3, 2), |_| {}).terms.draft().clone();
+        added(gaussian, 1.0)(draft);
+    };
+    refused(gaussian, &several, "of which all have to answer");
 }
 
 #[test]

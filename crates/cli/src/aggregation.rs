@@ -123,7 +123,7 @@ pub(crate) struct Enrol {
     /// The enroller's key.
     #[arg(long, value_name = "FILE")]
     key: PathBuf,
-    /// Identities, or files with one identity a line.
+    /// Identities, or files with one identity a line, as `privity keygen --codes` prints them.
     #[arg(required = true)]
     clients: Vec<String>,
 }
@@ -326,13 +326,14 @@ pub(crate) fn enrolment(a: &Enrol) -> Result<(), Failure> {
     Ok(())
 }
 
-/// The identities of a file, one a line.
+/// The identities of a file, one a line; what comes after one, as the code of an invitation, is left.
 fn listed(path: &Path) -> Result<Vec<Identity>, Failure> {
     let text = std::fs::read_to_string(path).map_err(|e| file(path, &e))?;
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty() && !line.starts_with('#'));
     let identity = |line: &str| {
-        let wrong = |e| format!("{}: `{line}`: {e}", path.display());
-        line.parse().map_err(|e| Failure::input("identity", wrong(e), "`privity keygen` prints identities"))
+        let first = line.split_whitespace().next().unwrap_or_default();
+        let wrong = |e| format!("{}: `{first}`: {e}", path.display());
+        first.parse().map_err(|e| Failure::input("identity", wrong(e), "`privity keygen` prints identities"))
     };
     lines.map(identity).collect()
 }

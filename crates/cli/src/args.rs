@@ -272,7 +272,14 @@ pub(crate) enum Links {
 #[derive(ClapArgs)]
 pub(crate) struct Keygen {
     /// The file for the secret key; it must not exist. Only its owner will be able to read it.
-    pub(crate) file: PathBuf,
+    #[arg(required_unless_present = "codes")]
+    pub(crate) file: Option<PathBuf>,
+    /// Make the key that an invitation stands for; `-` reads its code from the standard input.
+    #[arg(long, value_name = "CODE", conflicts_with = "codes")]
+    pub(crate) code: Option<String>,
+    /// Make so many invitations and no key: a line each, with the identity to enrol and the code for one person.
+    #[arg(long, value_name = "N", conflicts_with = "file")]
+    pub(crate) codes: Option<u32>,
     /// Print one JSON object.
     #[arg(long)]
     pub(crate) json: bool,

@@ -12,6 +12,8 @@ const CLIENTS: usize = 20;
 /// Clients that are killed, and those of them that are started again.
 const KILLED: [usize; 6] = [1, 4, 8, 11, 14, 19];
 const RETURNING: [usize; 3] = [4, 11, 19];
+/// The last of them have no keys of their own, and are invited.
+const INVITED: usize = 5;
 
 struct World {
     folder: tempfile::TempDir,
@@ -45,6 +47,25 @@ fn make_key(folder: &Path, name: &str) -> KeyPair {
     key
 }
 
+/// Makes invitations, and of each a client's key, as whoever is invited does.
+fn invite(folder: &Path) {
+    let codes = succeeds(&privity(folder, &["keygen", "--codes", &INVITED.to_string()]).output().unwrap());
+    std::fs::write(folder.join("codes.txt"), &codes).unwrap();
+    assert_eq!(codes.lines().count(), INVITED);
+    for (i, line) in (CLIENTS - INVITED..).zip(codes.lines()) {
+        let (identity, code) = line.split_once(' ').unwrap();
+        let file = format!("client{i}.key");
+        let output = if i % 2 == 0 {
+            privity(folder, &["keygen", &file, "--code", code]).output().unwrap()
+        } else {
+            std::fs::write(folder.join("code"), format!("{code}\n")).unwrap();
+            let code = std::fs::File::open(folder.join("code")).unwrap();
+            privity(folder, &["keygen", &file, "--code", "-"]).stdin(code).output().unwrap()
+        };
+        assert_eq!(succeeds(&output).trim(), identity);
+    }
+}
+
 impl World {
     fn new() -> World {
         let folder = tempfile::tempdir().unwrap();
@@ -72,9 +93,10 @@ impl World {
         }
         std::fs::write(path.join("terms.toml"), terms).unwrap();
         let clients: Vec<String> =
-            (0..CLIENTS).map(|i| make_key(path, &format!("client{i}")).identity().to_string()).collect();
+            (0..CLIENTS - INVITED).map(|i| make_key(path, &format!("client{i}")).identity().to_string()).collect();
         std::fs::write(path.join("clients.txt"), clients.join("\n")).unwrap();
-        let enrol = ["enrol", "--terms", "terms.toml", "--key", "enroller.key", "clients.txt"];
+        invite(path);
+        let enrol = ["enrol", "--terms", "terms.toml", "--key", "enroller.key", "clients.txt", "codes.txt"];
         std::fs::write(path.join("clients.list"), succeeds(&privity(path, &enrol).output().unwrap())).unwrap();
         let config = format!(
             "[service]\nkey = \"service.key\"\nlisten = \"{at}\"\nboard = \"board.redb\"\n\

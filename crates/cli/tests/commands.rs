@@ -190,6 +190,20 @@ fn a_key_is_made_once_and_only_for_its_owner() {
 }
 
 #[test]
+fn a_code_with_a_wrong_letter_makes_no_key() {
+    let f = folder(SLOPE);
+    let (made, _) = json(&privity(f.path(), &["keygen", "--codes", "1", "--json"]));
+    let code = made["invitations"][0]["code"].as_str().unwrap();
+    let wrong = code.replacen(&code[5..6], if &code[5..6] == "a" { "b" } else { "a" }, 1);
+    for (code, says) in [(wrong.as_str(), "a character is wrong"), ("inv1-abc", "has the form")] {
+        let (refused, exit) = json(&privity(f.path(), &["keygen", "k", "--code", code, "--json"]));
+        assert_eq!((exit, refused["error"]["code"].as_str()), (1, Some("key.invitation")), "{refused}");
+        assert!(refused["error"]["message"].as_str().unwrap().contains(says), "{refused}");
+    }
+    assert!(!f.path().join("k").exists());
+}
+
+#[test]
 fn the_examples_check() {
     for example in ["diabetes/diabetes.pv", "breast_cancer/breast_cancer.pv", "survey/survey.pv"] {
         let output = privity(&repository(), &["check", &format!("examples/{example}")]);

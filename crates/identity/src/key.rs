@@ -42,7 +42,7 @@ impl KeyText {
 
     /// The text of a key file.
     pub fn write(&self) -> Zeroizing<String> {
-        let secret = text::body(&self.seed);
+        let secret = text::body(self.seed.as_slice());
         Zeroizing::new(format!("{HEADER}\nidentity {}\nsecret {}\n", self.identity, *secret))
     }
 }

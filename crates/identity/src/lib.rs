@@ -14,12 +14,14 @@
 
 #![forbid(unsafe_code)]
 
+mod invitation;
 mod key;
 mod text;
 
 use std::fmt;
 use std::str::FromStr;
 
+pub use invitation::{Invitation, InvitationError};
 pub use key::{KeyText, KeyTextError};
 
 /// The fingerprint of a worker's long-term key: BLAKE3-256 of its Ed25519 public key.

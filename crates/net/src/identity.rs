@@ -13,7 +13,7 @@ use std::sync::Arc;
 use ed25519_dalek::{Signer, SigningKey, VerifyingKey};
 use zeroize::Zeroizing;
 
-pub use ::identity::{Identity, IdentityError};
+pub use ::identity::{Identity, IdentityError, Invitation, InvitationError};
 pub use file::KeyFileFault;
 
 const SIGNATURE_PREFIX: &[u8] = b"privity signature v1\0";
@@ -75,6 +75,11 @@ impl KeyPair {
         KeyPair(Arc::new(SigningKey::from_bytes(seed)))
     }
 
+    /// The key that an invitation stands for.
+    pub fn invited(invitation: &Invitation) -> KeyPair {
+        KeyPair::from_seed(&invitation.seed())
+    }
+
     /// The public half.
     pub fn public(&self) -> PublicKey {
         PublicKey(self.0.verifying_key())
@@ -104,6 +109,13 @@ impl KeyPair {
     pub fn seed(&self) -> &[u8; 32] {
         self.0.as_bytes()
     }
+}
+
+/// A new invitation from the operating system's randomness.
+pub fn invite() -> Result<Invitation, KeyFileFault> {
+    let mut random = Zeroizing::new([0; 17]);
+    getrandom::fill(random.as_mut_slice()).map_err(|_| KeyFileFault::Randomness)?;
+    Ok(Invitation::new(&random))
 }
 
 impl fmt::Debug for KeyPair {

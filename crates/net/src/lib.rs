@@ -38,7 +38,7 @@ pub mod relay;
 pub mod step;
 pub mod tls;
 
-pub use self::identity::{Identity, KeyPair, PublicKey};
+pub use self::identity::{Identity, Invitation, InvitationError, KeyPair, PublicKey, invite};
 pub use error::NetError;
 pub use exchange::{Exchange, Message, Options};
 pub use frame::Frame;

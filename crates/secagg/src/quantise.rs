@@ -221,10 +221,23 @@ pub(crate) fn dice<R: CryptoRng + ?Sized>(len: usize, rng: &mut R) -> Result<Vec
 /// # Errors
 /// [`Error::Parameter`] for a bound that is not positive; [`Error::Vector`] if a value is not finite.
 pub fn clip_norm(values: &mut [f64], bound: f64) -> Result<(), Error> {
+    let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
+    clip(values, norm, bound)
+}
+
+/// Scales values down to an L1 norm of at most `bound`: the sum of their sizes.
+///
+/// # Errors
+/// As [`clip_norm`].
+pub fn clip_sizes(values: &mut [f64], bound: f64) -> Result<(), Error> {
+    let norm = values.iter().map(|value| value.abs()).sum::<f64>();
+    clip(values, norm, bound)
+}
+
+fn clip(values: &mut [f64], norm: f64, bound: f64) -> Result<(), Error> {
     if !bound.is_finite() || bound <= 0.0 {
         return Err(Error::parameter("a clipping bound is positive and finite"));
     }
-    let norm = values.iter().map(|value| value * value).sum::<f64>().sqrt();
     if !norm.is_finite() {
         return Err(Error::Vector { what: "a norm is not finite".into() });
     }

@@ -1,6 +1,7 @@
 //! The committee sum, with honest and dishonest company.
 
-use secagg::committee::{Accepted, Collector, Combiner, Committee, Frozen, Lists, Memory, contribute};
+use secagg::committee::{Accepted, AwaitFrozen, Collector, Combiner, Committee, Frozen, Lists, Memory, contribute};
+use secagg::dp::{Noise, Rational};
 use secagg::testing::{Chaos, CommitteeRound, Faultless, Stage, World, digit, digits, task};
 use secagg::{Error, OpenKey, Signer, Vector};
 
@@ -211,27 +212,69 @@ fn sealed_seeds_of_another_client_cannot_be_passed_off() {
     assert!(matches!(collector.accept(&copied), Err(Error::Broken { culprit: named, .. }) if named == culprit));
 }
 
-#[test]
-fn an_aggregator_that_answers_wrongly_is_noticed_where_another_knows_the_seeds() {
-    let (mut world, round, inputs) = setup(9, 5, 3, 2, 2);
-    let messages = contributions(&mut world, &round, &inputs);
+/// A round up to its frozen list, with all aggregators.
+fn frozen(world: &World, round: &CommitteeRound, messages: &[Vec<u8>]) -> (Frozen, Vec<AwaitFrozen>) {
+    let n = round.committee.members().len();
     let mut collector = Collector::new(round.task, round.committee.clone(), &world.enrolled).unwrap();
-    let mut aggregators: Vec<_> = (0..3).map(|i| round.aggregator(i, &world, Memory::default()).unwrap()).collect();
-    for message in &messages {
+    let mut aggregators: Vec<_> = (0..n).map(|i| round.aggregator(i, world, Memory::default()).unwrap()).collect();
+    for message in messages {
         let Accepted::New { deposits, .. } = collector.accept(message).unwrap() else { panic!("it is new") };
         aggregators.iter_mut().zip(deposits).for_each(|(to, deposit)| assert!(to.deposit(&deposit).is_ok()));
     }
     let mut closed = collector.close().unwrap();
     let proposal = closed.proposal();
-    let mut waiting = vec![];
-    let mut frozen = None;
+    let (mut waiting, mut frozen) = (vec![], None);
     for aggregator in aggregators {
         let approved = aggregator.check_proposal(&proposal).unwrap();
         let (next, _, vote) = aggregator.vote(approved);
         waiting.push(next);
         frozen = closed.vote(&vote).unwrap().or(frozen);
     }
-    let frozen = frozen.unwrap();
+    (frozen.unwrap(), waiting)
+}
+
+#[test]
+fn aggregators_add_noise_which_is_the_same_when_they_are_asked_again() {
+    let noise = Noise::Gaussian { variance: Rational::new(400, 1).unwrap() };
+    let task = task(32, 2000, 3);
+    let zero = Vector::zeros(task.ring, task.len as usize);
+    let sum = |aggregators: usize, clients: usize| {
+        let mut world = World::with_seed(21, 4);
+        let round = CommitteeRound::new(task, aggregators, aggregators, aggregators, 0, &mut world.rng);
+        let messages = contributions(&mut world, &round, &[zero.clone(), zero.clone(), zero.clone(), zero.clone()]);
+        let messages = &messages[..clients];
+        let answers = || {
+            let (frozen, waiting) = frozen(&world, &round, messages);
+            let answers = waiting.into_iter().map(|it| it.answer_with(&frozen, &noise).unwrap().1);
+            (answers.collect::<Vec<_>>(), frozen)
+        };
+        let (answered, frozen) = answers();
+        assert_eq!(answers().0, answered, "of two sums with fresh noise the mean would have less");
+        let mut combiner = Combiner::new(task, round.committee.clone(), frozen).unwrap();
+        messages.iter().for_each(|message| combiner.contribution(message).unwrap());
+        answered.iter().for_each(|answer| combiner.answer(answer).unwrap());
+        let sum = combiner.finish().unwrap().elements();
+        sum.into_iter().map(|x| f64::from(x as u32 as i32)).collect::<Vec<f64>>()
+    };
+    for aggregators in [1, 3] {
+        let (four, three) = (sum(aggregators, 4), sum(aggregators, 3));
+        assert_ne!(four, three, "another list has other noise");
+        let deviation = (four.iter().map(|x| x * x).sum::<f64>() / 2000.0).sqrt();
+        let told = 20.0 * (aggregators as f64).sqrt();
+        assert!((0.93..1.07).contains(&(deviation / told)), "{deviation} where {told} was told");
+    }
+    // Of two who know one seed the answers have to agree.
+    let (mut world, round, inputs) = setup(9, 5, 3, 2, 2);
+    let messages = contributions(&mut world, &round, &inputs);
+    let (frozen, mut waiting) = frozen(&world, &round, &messages);
+    assert!(matches!(waiting.remove(0).answer_with(&frozen, &noise), Err(Error::Misuse { .. })));
+}
+
+#[test]
+fn an_aggregator_that_answers_wrongly_is_noticed_where_another_knows_the_seeds() {
+    let (mut world, round, inputs) = setup(9, 5, 3, 2, 2);
+    let messages = contributions(&mut world, &round, &inputs);
+    let (frozen, waiting) = frozen(&world, &round, &messages);
     let answers: Vec<_> = waiting.into_iter().map(|it| it.answer(&frozen).unwrap().1).collect();
     let mut combiner = Combiner::new(round.task, round.committee.clone(), frozen.clone()).unwrap();
     messages.iter().for_each(|message| combiner.contribution(message).unwrap());

@@ -24,7 +24,7 @@ pub use draft::{
 pub use encode::Input;
 pub use error::Error;
 pub use machine::{Machine, made_in_machine};
-pub use noise::{Noise, NoiseDraft};
+pub use noise::{Noise, NoiseBy, NoiseDraft, NoiseShape};
 pub use outcome::{Aggregate, Published};
 pub use terms::{Encoding, MOST_NUMBERS, Protocol, Sender, Terms};
 pub use validated::{Kind, ValidatedDraft, Whole};

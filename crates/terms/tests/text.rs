@@ -4,8 +4,8 @@ use identity::Identity;
 use proptest::prelude::*;
 use secagg::{OpenKey, Signer};
 use terms::{
-    AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Kind, NoiseDraft, PairwiseDraft, ServerDraft, ServiceDraft,
-    SharesDraft, Terms, ValidatedDraft, made_in_machine,
+    AggregatorDraft, AgreementDraft, CommitteeDraft, Draft, Kind, NoiseBy, NoiseDraft, NoiseShape, PairwiseDraft,
+    ServerDraft, ServiceDraft, SharesDraft, Terms, ValidatedDraft, made_in_machine,
 };
 
 fn signer(number: u8) -> Signer {
@@ -67,7 +67,8 @@ fn same(draft: Draft) {
 #[test]
 fn every_kind_of_terms_has_a_text() {
     same(Draft { weights: Some(500), ..draft(200.0) });
-    let noise = NoiseDraft { deviation: 300.0, norm: 300.0, dishonest: 2, delta: 1e-6, epsilon: 100.0 };
+    let (by, shape) = (NoiseBy::Contributors, NoiseShape::Gaussian);
+    let noise = NoiseDraft { by, shape, deviation: 300.0, norm: 300.0, dishonest: 2, delta: 1e-6, epsilon: 100.0 };
     same(Draft { noise: Some(noise), ..draft(200.0) });
     let shares = SharesDraft { name: "pressure".into(), fraction: 16, owner: identity(5), each: false };
     same(Draft { shares: Some(shares), precision: None, ..draft(200.0) });

@@ -77,12 +77,20 @@ impl Files {
         Ok((terms, enrolled))
     }
 
-    /// The same, of terms that name a key.
-    fn naming(&self, key: &KeyPair) -> Result<(Terms, Enrolled), String> {
+    /// The same, of terms that name a key: as the only one, or as one of several.
+    fn naming(&self, key: &KeyPair, alone: bool) -> Result<(Terms, Enrolled), String> {
         let (terms, enrolled) = self.read()?;
-        match terms.holders().contains(&key.identity()) {
-            true => Ok((terms, enrolled)),
-            false => Err(self.at("this worker's key is not that of an aggregator of these terms")),
+        if !terms.holders().contains(&key.identity()) {
+            return Err(self.at("this worker's key is not that of an aggregator of these terms"));
+        }
+        match (alone, terms.is_kept_whole()) {
+            (false, true) => {
+                Err(self.at("one aggregator alone has its key in its machine's memory: say where to write `keys`"))
+            }
+            (true, false) => {
+                Err(self.at("several aggregators take part with their workers' own keys: say nothing of `keys`"))
+            }
+            _ => Ok((terms, enrolled)),
         }
     }
 
@@ -101,15 +109,7 @@ impl Aggregation {
         let by = match raw.keys {
             Some(_) if !proves => return Err(files.at("`keys` are those of a machine that proves itself (`[prove]`)")),
             Some(keys) => By::Machine(base.join(keys)),
-            None => {
-                let (terms, enrolled) = key.map_or_else(|| files.read(), |key| files.naming(key))?;
-                if terms.is_kept_whole() {
-                    return Err(
-                        files.at("one aggregator alone has its key in its machine's memory: say where to write `keys`")
-                    );
-                }
-                By::Worker(Box::new((terms, enrolled)))
-            }
+            None => By::Worker(Box::new(key.map_or_else(|| files.read(), |key| files.naming(key, false))?)),
         };
         Ok(Self { files, address: raw.address, by })
     }
@@ -161,7 +161,7 @@ impl Round {
     async fn of_machine(office: &Arc<Office>, files: &Files, key: KeyPair) -> Self {
         let mut told = String::new();
         let (terms, enrolled) = loop {
-            match files.naming(&key) {
+            match files.naming(&key, true) {
                 Ok(read) => break read,
                 Err(problem) if problem != told => {
                     tracing::info!(problem, "waiting for terms that name the key of this machine");

@@ -73,6 +73,7 @@ impl Keeper for MachineKeeper {
             Some(old) if old.meta.origin == stored.meta.origin => Ok(()),
             Some(_) => Err(system(taken(&stored.meta.name))),
             None => {
+                tracing::info!(name = stored.meta.name, "what members contributed is in this machine's memory");
                 known.insert(stored.meta.name.clone(), stored);
                 Ok(())
             }

@@ -6,6 +6,7 @@ use std::time::Instant;
 
 use secagg::committee::{AwaitFrozen, Collecting, Committee, Frozen, Memory};
 use secagg::{Identity, Vector};
+use terms::Noise;
 
 use super::{Member, unusable};
 use crate::board::Phase;
@@ -150,7 +151,10 @@ async fn unmask(
             (Stage::Kept, keep(Arc::clone(keeper), part).await?.to_vec())
         }
         _ => {
-            let (memory, answer) = machine.answer(&frozen)?;
+            let (memory, answer) = match member.terms.noise().and_then(Noise::of_aggregators) {
+                Some(noise) => machine.answer_with(&frozen, noise)?,
+                None => machine.answer(&frozen)?,
+            };
             member.remember(round, memory, committee)?;
             (Stage::Answer, answer)
         }

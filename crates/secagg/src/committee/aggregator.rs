@@ -2,15 +2,19 @@
 
 use std::collections::BTreeMap;
 
+use zeroize::Zeroizing;
+
 use super::Committee;
 use super::kept::{Kept, Part};
 use super::messages::{Answer, Deposit};
 use crate::ballot::{Approved, Deposited, Electorate, Frozen, InclusionList, Memory};
 use crate::domain;
+use crate::dp::Noise;
 use crate::error::Error;
 use crate::identity::{Enrolment, Identity, Signer};
 use crate::mask::{Seed, Sign};
 use crate::seal::OpenKey;
+use crate::stream::Stream;
 use crate::task::Task;
 use crate::vector::Vector;
 use crate::wire::{Bytes32, digest};
@@ -143,10 +147,25 @@ impl AwaitFrozen {
         let mut sums = Vec::new();
         (0..core.committee.sets_of(core.position).count())
             .for_each(|set| core.masks(frozen, set, Sign::Plus).pack_into(&mut sums));
-        let signed = Answer::signed(&core.context, &frozen.digest(), &sums);
-        let signature = core.signer.sign(domain::SIGN_ANSWER, &signed);
-        let answer = Answer::encode(&core.context, core.position, &frozen.digest(), &signature, &sums);
-        Ok((core.memory, answer))
+        Ok(core.answered(frozen, &sums))
+    }
+
+    /// The same with noise, so that the sum carries that of all aggregators: it hides contributions while one of them adds its own. For
+    /// the same list it is the same noise, however often it is asked for.
+    ///
+    /// Cost: a sample for every element besides, some 200 ns each.
+    ///
+    /// # Errors
+    /// [`Error::Misuse`] unless [all have to answer](Committee::is_unanimous): of others each set is answered for by several, who have
+    /// to agree. [`Error::Vector`] for noise that the ring has no room for, and as [`answer`](Self::answer).
+    pub fn answer_with(self, frozen: &Frozen, noise: &Noise) -> Result<(Memory, Vec<u8>), Error> {
+        if !self.core.committee.is_unanimous() {
+            return Err(Error::Misuse { what: "only a committee of which all have to answer adds noise" });
+        }
+        let core = self.settled(frozen)?;
+        let mut sum = core.masks(frozen, 0, Sign::Plus);
+        noise.add(&mut sum, &mut core.noise(frozen))?;
+        Ok(core.answered(frozen, &sum.pack()))
     }
 
     /// Keeps its [part](Part) of the sum instead of answering: nobody else ever unmasks it. `masked` is the sum of the masked
@@ -203,6 +222,23 @@ impl AwaitFrozen {
 }
 
 impl Core {
+    /// The answer with these sums, and the memory that goes before it.
+    fn answered(self, frozen: &Frozen, sums: &[u8]) -> (Memory, Vec<u8>) {
+        let signed = Answer::signed(&self.context, &frozen.digest(), sums);
+        let signature = self.signer.sign(domain::SIGN_ANSWER, &signed);
+        let answer = Answer::encode(&self.context, self.position, &frozen.digest(), &signature, sums);
+        (self.memory, answer)
+    }
+
+    /// The randomness of this aggregator's noise in the sum over a list: as secret as its key. The signature that it is made of is
+    /// deterministic (RFC 8032), and is never sent.
+    fn noise(&self, frozen: &Frozen) -> Stream {
+        let signature = Zeroizing::new(
+            self.signer.sign(domain::SIGN_NOISE, &digest(domain::NOISE, &[&self.context, &frozen.digest()])),
+        );
+        Stream::new(domain::NOISE, &*signature)
+    }
+
     /// The sum of the masks of one of this aggregator's sets over a list that was checked, or its negative.
     fn masks(&self, frozen: &Frozen, set: usize, sign: Sign) -> Vector {
         let mut sum = Vector::zeros(self.task.ring, self.task.len as usize);
@@ -260,7 +296,7 @@ impl Core {
     /// The seeds of a deposit, if the box opens and they are what was committed to.
     fn open_seeds(&self, client: &Identity, deposit: &Deposit<'_>) -> Option<Vec<Seed>> {
         let info = Committee::seal_info(&self.context, client, self.position);
-        let content = zeroize::Zeroizing::new(self.open.open(&info, deposit.sealed)?);
+        let content = Zeroizing::new(self.open.open(&info, deposit.sealed)?);
         let (seeds, _) = content.as_chunks::<32>();
         let seeds: Vec<Seed> = seeds.iter().map(|seed| Seed(*seed)).collect();
         let all_open = self

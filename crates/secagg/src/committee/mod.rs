@@ -152,6 +152,12 @@ impl Committee {
         matches!((self.members.len(), self.threshold), (3, 2) | (1, 1))
     }
 
+    /// Whether all of its members have to answer.
+    #[must_use]
+    pub fn is_unanimous(&self) -> bool {
+        self.threshold == self.members.len()
+    }
+
     /// What keeps two lists of one round from both being answered.
     #[must_use]
     pub fn lists(&self) -> Lists {
