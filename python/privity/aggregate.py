@@ -40,7 +40,7 @@ class Result:
     mean: np.ndarray[Any, np.dtype[np.float64]]
     #: The total weight, where the terms have weights.
     weight: float | None
-    #: The standard deviation of the noise in each element of the sum, where contributors add some.
+    #: The standard deviation of the noise in each element of the sum, where terms have some.
     noise: float | None = None
     #: Who contributed and is not in it, because an aggregator could not use what they sent: out of range, or made up.
     left_out: tuple[str, ...] = ()

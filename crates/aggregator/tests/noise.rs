@@ -53,7 +53,8 @@ async fn a_sum_has_the_noise_that_the_terms_say() {
 fn added(shape: NoiseShape, norm: f64) -> impl FnOnce(&mut Draft) {
     move |draft| {
         noisy(draft);
-        draft.noise = Some(NoiseDraft { by: NoiseBy::Aggregators, shape, norm, dishonest: 0, ..noise(2.0) });
+        let noise = NoiseDraft { by: NoiseBy::Aggregators, shape, norm, dishonest: 0, epsilon: 20.0, ..noise(2.0) };
+        draft.noise = Some(noise);
     }
 }
 

@@ -256,14 +256,11 @@ mod tests {
                     assert!(keeps(bound, x as i64, w as i64), "{value} weighted by {weight} units");
                 }
             }
-            // Beyond what rounding both may make: two units and the number itself, of 2^-8.
-            let (weight, most) = (512, (2.0 * high * 256.0 + high.abs() + 3.0).ceil() as i64);
-            assert!(
-                !keeps(bound, most, weight)
-                    && !keeps(bound, most, 76)
-                    && !keeps(bound, 0, 1460)
-                    && !keeps(bound, 0, 76)
-            );
+            // Beyond what rounding both may make: a unit, and one for each unit of the greatest number.
+            let slack = low.abs().max(high.abs()) + 3.0;
+            let (weight, most) = (512, (2.0 * high * 256.0 + slack).ceil() as i64);
+            assert!(!keeps(bound, most, weight) && keeps(bound, most - slack.ceil() as i64 - 1, weight));
+            assert!(!keeps(bound, (low * 75.0) as i64, 75) && !keeps(bound, (low * 1461.0) as i64, 1461));
             assert!(!keeps(bound, i64::MIN, weight) && !keeps(bound, i64::MAX, weight));
         }
     }

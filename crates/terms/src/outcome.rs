@@ -28,7 +28,7 @@ pub struct Aggregate {
     pub mean: Vec<f64>,
     /// The sum of the weights, where the terms have weights.
     pub weight: Option<f64>,
-    /// The standard deviation of the noise in each element of the sum, if all contributors added their part.
+    /// The standard deviation of the noise in each element of the sum, if all who add a part of it did.
     pub noise: Option<f64>,
     /// Who contributed and is not in it, because an aggregator could not use the contribution: it was not in its range, or
     /// made up.
