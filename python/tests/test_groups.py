@@ -70,12 +70,12 @@ def test_a_weighted_mean_bounds_its_weights_too() -> None:
     def weighted(answer: pv.f64.range(-10, 10) @ people, trust: pv.f64.range(0.1, 100) @ people):
         with committee:
             mean = pv.federated_mean([answer, trust], low=-1, high=1, lightest=1, heaviest=5)
-        return pv.release(mean, to=press)
+        return {"mean": pv.release(mean, to=press)}
 
     answer, trust = np.array([0.5, -1, 0.25, 3, 1]), np.array([1, 5, 2, 1, 50])
     with pv.local() as cluster:
         found = cluster.run(weighted, answer=answer, trust=trust)
-    np.testing.assert_allclose(found, (answer * trust)[:3].sum() / trust[:3].sum(), atol=1e-3)
+    np.testing.assert_allclose(found["mean"], (answer * trust)[:3].sum() / trust[:3].sum(), atol=1e-3)
 
 
 inside = pv.enclave(north)
@@ -86,12 +86,12 @@ def opened(answer: pv.f64[2].range(-10, 10) @ people):
     with inside:
         mean = pv.federated_mean([answer], type=pv.fixed(64, 16), low=-1, high=1)
         root = pv.sqrt(pv.cast(mean, type=pv.f64))
-    return pv.release(root, to=press)
+    return {"root": pv.release(root, to=press)}
 
 
 def test_sums_inside_an_enclave_go_on_in_the_clear() -> None:
     answer = np.array([[0.5, 1], [1, 0.5], [0.25, 0], [2, 1]])
     with pv.local() as cluster:
         found = cluster.run(opened, answer=answer)
-    np.testing.assert_allclose(found, np.sqrt(answer[:3].mean(axis=0)), atol=1e-3)
+    np.testing.assert_allclose(found["root"], np.sqrt(answer[:3].mean(axis=0)), atol=1e-3)
     assert "contributions are opened inside" in str(opened.disclose())
