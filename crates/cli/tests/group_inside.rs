@@ -86,6 +86,11 @@ fn members_contribute_to_a_machine_that_proved_itself_and_a_program_goes_on_insi
     let task = "terms = \"terms.toml\"\nenrolment = \"members.list\"\n";
     let cloud = format!("{}\n[[aggregate]]\n{task}keys = \"inside.keys\"\n", parties.read("cloud.toml"));
     parties.write("cloud.toml", &cloud);
+    let unproved = format!("{}\n[[aggregate]]\n{task}keys = \"inside.keys\"\n", parties.read("analyst.toml"));
+    parties.write("unproved.toml", &unproved);
+    let (report, code) = json(&privity(&path, &["worker", "--config", "unproved.toml", "--check", "--json"]));
+    assert_eq!(code, 1, "{report}");
+    assert!(report.to_string().contains("`keys` are those of a machine that proves itself"), "{report}");
     let at = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap();
     let board = format!("[service]\nkey = \"service.key\"\nlisten = \"{at}\"\nboard = \"memory\"\n[[task]]\n{task}");
     parties.write("service.toml", &board);
