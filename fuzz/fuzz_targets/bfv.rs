@@ -8,7 +8,8 @@ use std::sync::LazyLock;
 
 use libfuzzer_sys::fuzz_target;
 use secagg::bfv::{
-    Accepted, AwaitCommitments, Bfv, Collecting, Collector, Combiner, Frozen, HolderSecret, JointKey, Memory, contribute,
+    Accepted, AwaitCommitments, Bfv, Collecting, Collector, Combiner, Frozen, HolderSecret, JointKey, Memory,
+    contribute,
 };
 use secagg::{Identity, PublicKey, Ring, Signer, Stream, Task, Vector};
 
@@ -34,7 +35,7 @@ struct Round {
 /// The holders begin, always in the same way.
 fn begin(signers: &[Signer], public: &[PublicKey]) -> (Vec<AwaitCommitments>, Vec<Vec<u8>>) {
     let mut rng = Stream::new("privity fuzz v1 a joint key", &[]);
-    let one = |signer: &Signer| AwaitCommitments::new(AGREEMENT, public.to_vec(), signer.clone(), &mut rng);
+    let mut one = |signer: &Signer| AwaitCommitments::new(AGREEMENT, public.to_vec(), signer.clone(), &mut rng);
     signers.iter().map(|signer| one(signer).expect("a holder")).unzip()
 }
 
@@ -69,7 +70,9 @@ impl Round {
             let (parameters, signer) = (parameters.clone(), signer.clone());
             let side = Collecting::new(task, parameters, signer, secret, &enrolled, Memory::default());
             let mut side = side.expect("a holder");
-            deposits.iter().for_each(|deposit| drop(side.deposit(deposit).expect("honest")));
+            for deposit in &deposits {
+                side.deposit(deposit).expect("honest");
+            }
             let approved = side.check_proposal(&closed.proposal()).expect("honest");
             let (next, _, vote) = side.vote(approved);
             frozen = closed.vote(&vote).expect("honest").or(frozen);
