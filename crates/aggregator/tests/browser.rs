@@ -200,7 +200,7 @@ async fn people_contribute_from_a_page_once_each() {
     assert!(!accepted && said.contains("secagg.not-enrolled") && said.contains("is not enrolled"), "{said}");
 
     // The enroller signs a list with it, and another that comes late; the service is started again.
-    let invitation = net::Invitation::new(&[5; 17]);
+    let invitation = net::Invitation::new(&[5; net::Invitation::LENGTH]);
     let invited = net::KeyPair::invited(&invitation).identity();
     enrolled.extend([own, invited]);
     drop(service);

@@ -12,12 +12,10 @@ use crate::text;
 
 const PREFIX: &str = "inv1-";
 const KEY_CONTEXT: &str = "privity 2026-11 identity key of an invitation v1";
-/// With the checksum these are exactly 32 characters.
-const LENGTH: usize = 17;
 
 /// A code of 136 random bits that stands for a key. Its text form is `inv1-` and 32 characters in four groups, of which the last ones
 /// are a checksum. It is a secret: wiped when it is dropped, and `Debug` does not show it.
-pub struct Invitation(Zeroizing<[u8; LENGTH]>);
+pub struct Invitation(Zeroizing<[u8; Invitation::LENGTH]>);
 
 /// Why a text is no invitation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -32,9 +30,12 @@ pub enum InvitationError {
 }
 
 impl Invitation {
+    /// Random bytes of a code. With the checksum these are exactly 32 characters.
+    pub const LENGTH: usize = 17;
+
     /// The invitation of these bytes, which have to be random.
     #[must_use]
-    pub fn new(random: &[u8; LENGTH]) -> Invitation {
+    pub fn new(random: &[u8; Self::LENGTH]) -> Invitation {
         Invitation(Zeroizing::new(*random))
     }
 
@@ -57,7 +58,7 @@ impl FromStr for Invitation {
     /// Reads the text form, and only that, with space around it.
     fn from_str(text: &str) -> Result<Self, InvitationError> {
         let body = text::ungrouped(PREFIX, text.trim()).ok_or(InvitationError::Form)?;
-        let bytes = text::parse_body::<LENGTH>(&body).map_err(|e| match e {
+        let bytes = text::parse_body::<{ Invitation::LENGTH }>(&body).map_err(|e| match e {
             crate::IdentityError::Form => InvitationError::Form,
             crate::IdentityError::Checksum => InvitationError::Checksum,
         })?;
@@ -77,12 +78,12 @@ mod tests {
 
     #[test]
     fn a_code_has_one_text_and_one_key() {
-        let invitation = Invitation::new(&[7; LENGTH]);
+        let invitation = Invitation::new(&[7; Invitation::LENGTH]);
         let text = invitation.write();
         assert_eq!((text.len(), text.matches('-').count()), (5 + 32 + 3, 4));
         let read: Invitation = format!(" {}\n", *text).parse().unwrap();
         assert_eq!((read.seed(), read.write()), (invitation.seed(), text.clone()));
-        assert_ne!(invitation.seed(), Invitation::new(&[8; LENGTH]).seed());
+        assert_ne!(invitation.seed(), Invitation::new(&[8; Invitation::LENGTH]).seed());
         assert!(!format!("{invitation:?}").contains(&text[5..13]));
         for (at, letter) in text.char_indices().skip(5).filter(|(_, letter)| *letter != '-') {
             let mut wrong = text.to_string();

@@ -112,8 +112,11 @@ impl KeyPair {
 }
 
 /// A new invitation from the operating system's randomness.
+///
+/// # Errors
+/// [`KeyFileFault::Randomness`] if there is none.
 pub fn invite() -> Result<Invitation, KeyFileFault> {
-    let mut random = Zeroizing::new([0; 17]);
+    let mut random = Zeroizing::new([0; Invitation::LENGTH]);
     getrandom::fill(random.as_mut_slice()).map_err(|_| KeyFileFault::Randomness)?;
     Ok(Invitation::new(&random))
 }

@@ -153,7 +153,7 @@ impl AwaitFrozen {
     /// The same with noise, so that the sum carries that of all aggregators: it hides contributions while one of them adds its own. For
     /// the same list it is the same noise, however often it is asked for.
     ///
-    /// Cost: a sample for every element besides, some 200 ns each.
+    /// Cost: as [`answer`](Self::answer), and a sample for every element.
     ///
     /// # Errors
     /// [`Error::Misuse`] unless [all have to answer](Committee::is_unanimous): of others each set is answered for by several, who have
